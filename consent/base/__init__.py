@@ -1,0 +1,1 @@
+"""The primitives everything stands on: time, ids, errors, canonical bytes, the database."""

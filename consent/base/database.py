@@ -1,0 +1,216 @@
+"""Engines for both databases, column types that refuse what would lie, and statements compiled once.
+
+SQLite is driven by our own BEGIN (Python's `sqlite3` begins too late, and a deferred transaction that reads and
+then writes fails at once); PostgreSQL by psycopg 3. Hot paths run Core statements that were compiled once, on the
+driver's own cursor: building and compiling a statement for each call costs several times what the query does.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeDecorator
+from typing_extensions import override
+
+from consent.base.clock import from_ms, to_ms
+from consent.base.errors import SettingsInvalid
+
+BUSY_MS: Final = 10_000
+"""How long a SQLite connection waits for a lock, in milliseconds."""
+
+_WAL_RESET_FIXED: Final = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+_NAMING: Final = {
+    "ix": "ix__%(table_name)s__%(column_0_N_name)s",
+    "uq": "uq__%(table_name)s__%(column_0_N_name)s",
+    "ck": "ck__%(table_name)s__%(constraint_name)s",
+    "fk": "fk__%(table_name)s__%(column_0_N_name)s__%(referred_table_name)s",
+    "pk": "pk__%(table_name)s",
+}
+
+Ident = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+"""Text that sorts by its bytes on both databases: ids are walked in ranges."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC instant as milliseconds since the epoch; a time without a zone is refused."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    @override
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else to_ms(value)
+
+    @override
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else from_ms(value)
+
+
+class Row(DeclarativeBase):
+    """What all tables share. Rows have columns and no methods, and stay in the package that owns them."""
+
+    metadata = sa.MetaData(naming_convention=_NAMING)
+    type_annotation_map = {  # noqa: RUF012 -- SQLAlchemy reads it once, at class creation
+        datetime: UtcDateTime(),
+        str: Ident,
+        bytes: sa.LargeBinary(),
+        int: sa.BigInteger(),
+    }
+
+
+class _Compiled(NamedTuple):
+    sql: str
+    order: tuple[int, ...] | None
+    fixed: tuple[tuple[int, Any], ...]
+
+
+class Hot:
+    """A statement compiled once a dialect and run on the driver's cursor, with plain values in and out.
+
+    `names` are the bind parameters in the order in which callers give them. Column types convert nothing here:
+    times are milliseconds, ids are text, binary is bytes.
+    """
+
+    __slots__ = ("_build", "_compiled", "_names")
+
+    def __init__(self, build: sa.Executable | Callable[[str], sa.Executable], *names: str) -> None:
+        """Keep the statement, or the function that builds it for a dialect's name."""
+        self._build = build
+        self._names = names
+        self._compiled: dict[str, _Compiled] = {}
+
+    def compiled(self, dialect: str) -> _Compiled:
+        """Return the SQL text and how to order the parameters for `dialect`."""
+        known = self._compiled.get(dialect)
+        if known is None:
+            known = self._compiled[dialect] = self._compile(dialect)
+        return known
+
+    def _compile(self, dialect: str) -> _Compiled:
+        target: Dialect = (
+            psycopg_dialect.dialect(paramstyle="format")
+            if dialect == "postgresql"
+            else sqlite.dialect(paramstyle="qmark")
+        )
+        statement: Any = self._build(dialect) if callable(self._build) else self._build
+        keys = [name for name in self._names if name in statement.table.c] if statement.is_insert else None
+        compiled: Any = statement.compile(dialect=target, column_keys=keys, compile_kwargs={"render_postcompile": True})
+        places: list[str] = list(compiled.positiontup or ())
+        fixed = tuple((spot, compiled.params[name]) for spot, name in enumerate(places) if name not in self._names)
+        wanted = tuple(self._names.index(name) for name in places if name in self._names)
+        plain = not fixed and wanted == tuple(range(len(self._names)))
+        return _Compiled(str(compiled), None if plain else wanted, fixed)
+
+
+def arranged(compiled: _Compiled, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Put `values` in the order that the compiled text wants, with its fixed values among them."""
+    if compiled.order is None:
+        return values
+    row = [values[spot] for spot in compiled.order]
+    for spot, value in compiled.fixed:
+        row.insert(spot, value)
+    return tuple(row)
+
+
+def among(column: sa.ColumnElement[Any], name: str) -> Callable[[str], sa.ColumnElement[bool]]:
+    """Return a condition `column in (the list bound to name)` for a dialect: one parameter, whatever its length."""
+
+    def condition(dialect: str) -> sa.ColumnElement[bool]:
+        if dialect == "postgresql":
+            return column == sa.any_(sa.bindparam(name, type_=postgresql.ARRAY(sa.Text())))
+        listed = sa.func.json_each(sa.bindparam(name, type_=sa.Text())).table_valued("value")
+        return column.in_(sa.select(listed.c.value))
+
+    return condition
+
+
+def wal_is_safe(version: tuple[int, int, int] = sqlite3.sqlite_version_info[:3]) -> bool:  # type: ignore[assignment] -- typeshed has no fixed length here
+    """Say whether this SQLite is free of the WAL-reset fault (3.7.0 to 3.51.2, with two backports).
+
+    Source:
+        SQLite's release notes of 3.51.3.
+
+    >>> wal_is_safe((3, 40, 1)), wal_is_safe((3, 44, 6)), wal_is_safe((3, 53, 0))
+    (False, True, True)
+    """
+    newest, *backports = _WAL_RESET_FIXED
+    return version >= newest or any(version[:2] == fixed[:2] and version >= fixed for fixed in backports)
+
+
+def _pragmas() -> Iterable[str]:
+    wal = wal_is_safe()
+    yield f"PRAGMA busy_timeout={BUSY_MS}"
+    yield "PRAGMA journal_mode=WAL" if wal else "PRAGMA journal_mode=TRUNCATE"
+    yield "PRAGMA synchronous=FULL" if wal else "PRAGMA synchronous=EXTRA"
+    yield "PRAGMA foreign_keys=ON"
+    # INSERT OR REPLACE deletes without firing DELETE triggers unless triggers are recursive.
+    yield "PRAGMA recursive_triggers=ON"
+    yield "PRAGMA trusted_schema=OFF"
+    yield "PRAGMA secure_delete=ON"
+    yield "PRAGMA temp_store=MEMORY"
+    yield "PRAGMA cache_size=-65536"
+
+
+def _prepare_sqlite(engine: sa.Engine, begin: str | None) -> sa.Engine:
+    @sa.event.listens_for(engine, "connect")
+    def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in _pragmas():
+            connection.execute(pragma)
+        if begin != "BEGIN IMMEDIATE":
+            connection.execute("PRAGMA query_only=ON")
+
+    if begin is not None:
+
+        @sa.event.listens_for(engine, "begin")
+        def _on_begin(connection: sa.Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+    return engine
+
+
+class Engines(NamedTuple):
+    """One database, opened three ways."""
+
+    write: sa.Engine
+    """Takes the write lock at BEGIN (SQLite) or row locks as it goes (PostgreSQL)."""
+    read: sa.Engine
+    """One snapshot a transaction, read only."""
+    live: sa.Engine
+    """No transaction: each statement sees the newest commit; read only."""
+
+
+def open_engines(url: str) -> Engines:
+    """Open `url` (`sqlite:///file` or `postgresql://…`) for writing, for snapshots and for live reads.
+
+    Raises:
+        SettingsInvalid: neither SQLite nor PostgreSQL.
+    """
+    address = sa.make_url(url)
+    if address.get_backend_name() == "sqlite":
+        options: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": BUSY_MS / 1000}}
+        return Engines(
+            write=_prepare_sqlite(sa.create_engine(address, **options), "BEGIN IMMEDIATE"),
+            read=_prepare_sqlite(sa.create_engine(address, **options), "BEGIN"),
+            live=_prepare_sqlite(sa.create_engine(address, **options), None),
+        )
+    if address.get_backend_name() == "postgresql":
+        address = address.set(drivername="postgresql+psycopg")
+        settings = f"-c lock_timeout={BUSY_MS} -c idle_in_transaction_session_timeout=600000 -c timezone=UTC"
+        options = {"connect_args": {"options": settings, "connect_timeout": 5}, "pool_pre_ping": True}
+        engine = sa.create_engine(address, **options)
+        reader = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        live = {"isolation_level": "AUTOCOMMIT", "postgresql_readonly": True}
+        return Engines(
+            write=engine,
+            read=sa.create_engine(address, execution_options=reader, **options),
+            live=sa.create_engine(address, execution_options=live, **options),
+        )
+    msg = f"{address.get_backend_name()!r} is not a database Byleave runs on: use sqlite:///FILE or postgresql://HOST/NAME"
+    raise SettingsInvalid(msg)

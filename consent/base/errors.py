@@ -1,0 +1,243 @@
+"""The one tree of errors. An error carries a stable code and a title, and knows nothing of HTTP.
+
+ByleaveError
+├── Invalid                what came in is wrong; `places` says where and why
+│   ├── CatalogueInvalid
+│   ├── CampaignInvalid
+│   ├── ExpressionInvalid
+│   ├── ImportInvalid
+│   ├── RequestInvalid
+│   ├── SettingsInvalid
+│   └── StatementInvalid
+├── NotFound
+│   ├── CampaignUnknown
+│   ├── CustomerUnknown
+│   ├── DecisionUnknown
+│   ├── EntryUnknown
+│   └── RunUnknown
+├── Conflict               right in form, but not as things stand
+│   ├── HeadMoved
+│   ├── IdempotencyConflict
+│   ├── NothingToRenew
+│   └── StateConflict
+├── NotSignedIn            nobody known is asking
+├── NotAllowed             the one who asks may not
+├── Unavailable            try again later; nothing was recorded
+│   ├── ClockBehind
+│   └── DatabaseDown
+├── KeyLost                a key does not open what it should
+└── LedgerBroken           the only fatal one: stop, and verify
+
+A refusal of permission is not in the tree: it is an answer (`consent.permission.verdict.Denial`).
+No message may carry personal data: it is shown, logged and sent.
+"""
+
+from collections.abc import Iterable
+from typing import ClassVar, NamedTuple
+
+
+class Place(NamedTuple):
+    """Where something is wrong (a JSON pointer, "line 3, column email", "--at") and why."""
+
+    where: str
+    why: str
+
+
+class ByleaveError(Exception):
+    """The root. `detail` is one sentence for a person; `places` names each spot that is wrong."""
+
+    code: ClassVar[str] = "error"
+    title: ClassVar[str] = "Something went wrong"
+
+    def __init__(self, detail: str = "", *, places: Iterable[Place] = ()) -> None:
+        """Keep the sentence and the places."""
+        super().__init__(detail)
+        self.detail = detail
+        self.places = tuple(places)
+
+    def __str__(self) -> str:
+        """Return the title, the detail and every place, on one line."""
+        spots = "; ".join(f"{place.where}: {place.why}" for place in self.places)
+        return ": ".join(part for part in (self.title, self.detail, spots) if part)
+
+
+class Invalid(ByleaveError):
+    """What came in is wrong in itself."""
+
+    code = "invalid"
+    title = "That is not valid"
+
+
+class CatalogueInvalid(Invalid):
+    """A catalogue file breaks a rule."""
+
+    code = "catalogue_invalid"
+    title = "The catalogue is not valid"
+
+
+class CampaignInvalid(Invalid):
+    """A campaign file breaks a rule."""
+
+    code = "campaign_invalid"
+    title = "The campaign is not valid"
+
+
+class ExpressionInvalid(Invalid):
+    """A condition or score can't be read, or may not be asked."""
+
+    code = "expression_invalid"
+    title = "The expression is not valid"
+
+
+class ImportInvalid(Invalid):
+    """Rows of an import are wrong; nothing was brought in."""
+
+    code = "import_invalid"
+    title = "The import is not valid"
+
+
+class RequestInvalid(Invalid):
+    """A request's form is wrong."""
+
+    code = "request_invalid"
+    title = "The request is not valid"
+
+
+class SettingsInvalid(Invalid):
+    """One or more settings are wrong; all of them are named."""
+
+    code = "settings_invalid"
+    title = "The settings are not valid"
+
+
+class StatementInvalid(Invalid):
+    """A statement names something the catalogue doesn't know, or contradicts itself."""
+
+    code = "statement_invalid"
+    title = "The statement is not valid"
+
+
+class NotFound(ByleaveError):
+    """Nothing by that name."""
+
+    code = "not_found"
+    title = "Not found"
+
+
+class CampaignUnknown(NotFound):
+    """No campaign by that key."""
+
+    code = "campaign_unknown"
+    title = "No such campaign"
+
+
+class CustomerUnknown(NotFound):
+    """No customer by that id or reference."""
+
+    code = "customer_unknown"
+    title = "No such customer"
+
+
+class DecisionUnknown(NotFound):
+    """No decision by that id."""
+
+    code = "decision_unknown"
+    title = "No such decision"
+
+
+class EntryUnknown(NotFound):
+    """The ledger has no such entry, or is not that long."""
+
+    code = "entry_unknown"
+    title = "No such entry"
+
+
+class RunUnknown(NotFound):
+    """No run by that id."""
+
+    code = "run_unknown"
+    title = "No such run"
+
+
+class Conflict(ByleaveError):
+    """Right in form, but not as things stand."""
+
+    code = "conflict"
+    title = "That can't be done as things stand"
+
+
+class HeadMoved(Conflict):
+    """Somebody else appended first; nothing was written, try again."""
+
+    code = "head_moved"
+    title = "The ledger moved on meanwhile"
+
+
+class IdempotencyConflict(Conflict):
+    """The idempotency key was used before, with another body."""
+
+    code = "idempotency_conflict"
+    title = "That idempotency key was used for something else"
+
+
+class NothingToRenew(Conflict):
+    """A renewal needs a permission that was once given."""
+
+    code = "nothing_to_renew"
+    title = "There is no permission to renew"
+
+
+class StateConflict(Conflict):
+    """The thing is in a state that doesn't allow this."""
+
+    code = "state_conflict"
+    title = "Not in this state"
+
+
+class NotSignedIn(ByleaveError):
+    """Nobody known is asking."""
+
+    code = "not_signed_in"
+    title = "Please identify yourself"
+
+
+class NotAllowed(ByleaveError):
+    """The one who asks may not."""
+
+    code = "not_allowed"
+    title = "You may not do that"
+
+
+class Unavailable(ByleaveError):
+    """Try again later; nothing was recorded."""
+
+    code = "unavailable"
+    title = "Not recorded: please try again"
+
+
+class ClockBehind(Unavailable):
+    """The clock is more than five seconds behind the ledger's own time."""
+
+    code = "clock_behind"
+    title = "Not recorded: the clock runs behind the ledger"
+
+
+class DatabaseDown(Unavailable):
+    """The database can't be reached, or is locked or full."""
+
+    code = "database_down"
+    title = "Not recorded: the database does not answer"
+
+
+class KeyLost(ByleaveError):
+    """A key does not open what it should: the data stay sealed."""
+
+    code = "key_lost"
+    title = "A sealed record does not open"
+
+
+class LedgerBroken(ByleaveError):
+    """What is stored contradicts itself. Stop appending, and verify."""
+
+    code = "ledger_broken"
+    title = "The ledger is broken"

@@ -1,0 +1,136 @@
+"""The store: the only place where transactions begin and end.
+
+A face (or a chunk of a run) opens `Store.read()` or `Store.write()`, calls use cases inside, and leaves; leaving a
+write commits, an error rolls everything back. `Store.live()` has no transaction: each statement sees the newest
+commit, which is what a permission check needs to be true at once.
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from consent.base.database import Engines, Hot, arranged, open_engines
+from consent.base.errors import DatabaseDown
+
+_LOST = (sqlite3.OperationalError, psycopg.OperationalError)
+
+
+class Work:
+    """One open transaction (or one live reader): where statements run."""
+
+    __slots__ = ("connection", "dialect", "driver", "writing")
+
+    def __init__(self, connection: sa.Connection, *, writing: bool) -> None:
+        """Keep the connection, and the driver's own beneath it for hot statements."""
+        self.connection = connection
+        self.dialect: str = connection.dialect.name
+        self.writing = writing
+        self.driver: Any = connection.connection.driver_connection
+
+    def run(self, hot: Hot, *values: Any) -> Any:  # noqa: ANN401 -- a driver's cursor; both drivers' have fetchone, fetchall, rowcount
+        """Run a hot statement once and return the driver's cursor."""
+        compiled = hot.compiled(self.dialect)
+        return self.driver.execute(compiled.sql, arranged(compiled, values))
+
+    def run_many(self, hot: Hot, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Run a hot statement for each row of parameters, in one round trip where the driver can."""
+        if not rows:
+            return
+        compiled = hot.compiled(self.dialect)
+        if compiled.order is not None:
+            rows = [arranged(compiled, row) for row in rows]
+        cursor = self.driver.cursor()
+        try:
+            cursor.executemany(compiled.sql, rows)
+        finally:
+            cursor.close()
+
+    def listed(self, values: Iterable[str]) -> Any:  # noqa: ANN401 -- text on SQLite, a list on PostgreSQL
+        """Return a list as the one parameter that `database.among` binds."""
+        return list(values) if self.dialect == "postgresql" else json.dumps(list(values))
+
+
+class Store:
+    """One database. Everything durable goes through `write`, everything else through `read` or `live`."""
+
+    def __init__(self, url: str) -> None:
+        """Open the engines; nothing connects before the first use."""
+        self.url = url
+        self.engines: Engines = open_engines(url)
+        # SQLite lets one writer in at a time and makes the others poll: queueing them here is fair and faster.
+        self._turn = threading.Lock() if self.dialect == "sqlite" else nullcontext()
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.engines.write.dialect.name
+
+    @contextmanager
+    def write(self) -> Iterator[Work]:
+        """Open a transaction that commits when the block is left and rolls back when it raises.
+
+        Raises:
+            DatabaseDown: the database is away, locked for too long, or full; nothing was recorded.
+        """
+        with self._turn, _named_faults(), self.engines.write.begin() as connection:
+            yield Work(connection, writing=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Work]:
+        """Open one snapshot to read from.
+
+        Raises:
+            DatabaseDown: the database is away.
+        """
+        with _named_faults(), self.engines.read.begin() as connection:
+            yield Work(connection, writing=False)
+
+    @contextmanager
+    def live(self) -> Iterator[Work]:
+        """Open a reader on which each statement sees the newest commit of any process.
+
+        Raises:
+            DatabaseDown: the database is away.
+        """
+        with _named_faults(), self.engines.live.connect() as connection:
+            yield Work(connection, writing=False)
+
+    def close(self) -> None:
+        """Close all pooled connections."""
+        for engine in self.engines:
+            engine.dispose()
+
+
+@contextmanager
+def _named_faults() -> Iterator[None]:
+    """Turn the drivers' operational errors into ours, without their text: it can hold values of the statement."""
+    try:
+        yield
+    except _LOST as lost:
+        raise DatabaseDown(_plain(lost)) from lost
+    except DBAPIError as wrapped:
+        if isinstance(wrapped.orig, _LOST):
+            raise DatabaseDown(_plain(wrapped.orig)) from wrapped
+        raise
+
+
+def _plain(lost: BaseException) -> str:
+    text = str(lost).lower()
+    for sign, said in (
+        ("locked", "it stayed locked by another writer"),
+        ("lock timeout", "it stayed locked by another writer"),
+        ("no such table", "its tables are missing: run `byleave init`, or `byleave db upgrade`"),
+        ("full", "its disk is full"),
+        ("unable to open", "its file can't be opened"),
+        ("disk i/o", "its disk reports an error"),
+    ):
+        if sign in text:
+            return said
+    return "the connection failed"

@@ -1,0 +1,78 @@
+"""JSON as it comes in from outside, read strictly: nothing is silently dropped, rounded or replaced."""
+
+import json
+import math
+from typing import Any, Final
+
+from consent.base.errors import Invalid, Place
+
+DEEPEST: Final = 32
+LARGEST_INTEGER: Final = 2**53 - 1
+
+
+def parse(raw: bytes) -> Any:  # noqa: ANN401 -- JSON is of any shape until a form has read it
+    """Read a JSON text.
+
+    Refused, with the place: bytes that are not UTF-8, duplicate keys, NaN and infinities, integers beyond
+    ±(2^53−1), nesting deeper than 32, NUL characters, lone surrogates.
+
+    Raises:
+        Invalid: with the place, as a JSON pointer or as line and column.
+
+    >>> parse(b'{"a": [1, true]}')
+    {'a': [1, True]}
+    """
+    try:
+        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_pairs, parse_constant=_no_constant)
+    except UnicodeDecodeError as wrong:
+        raise _refused(f"byte {wrong.start}", "is not UTF-8") from wrong
+    except json.JSONDecodeError as wrong:
+        raise _refused(f"line {wrong.lineno}, column {wrong.colno}", wrong.msg) from wrong
+    except RecursionError as wrong:
+        raise _refused("", f"is nested deeper than {DEEPEST}") from wrong
+    except ValueError as wrong:  # an integer of more digits than Python converts
+        raise _refused("", "has a number with too many digits") from wrong
+    _check(value, "", 0)
+    return value
+
+
+def _refused(where: str, why: str) -> Invalid:
+    return Invalid("the JSON can't be read", places=[Place(where, why)])
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _refused(f"/{twice[:80]}", "stands twice in one object")
+    return table
+
+
+def _no_constant(word: str) -> float:
+    raise _refused("", f"{word} is not a number in JSON")
+
+
+def _check(value: Any, where: str, depth: int) -> None:  # noqa: ANN401 -- walks JSON of any shape
+    if depth > DEEPEST:
+        raise _refused(where[:200], f"is nested deeper than {DEEPEST}")
+    if isinstance(value, str):
+        _check_text(value, where)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_text(key, where)
+            _check(item, f"{where}/{key.replace('~', '~0').replace('/', '~1')}", depth + 1)
+    elif isinstance(value, list):
+        for spot, item in enumerate(value):
+            _check(item, f"{where}/{spot}", depth + 1)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise _refused(where, "is too large a number")
+    elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        raise _refused(where, "is beyond ±(2^53 − 1), where JSON readers start to round")
+
+
+def _check_text(text: str, where: str) -> None:
+    if "\x00" in text:
+        raise _refused(where, "has a NUL character")
+    if any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise _refused(where, "has half a surrogate pair")

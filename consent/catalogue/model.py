@@ -1,0 +1,173 @@
+"""The catalogue as values: what may be asked, on which legal basis, in which words."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from types import MappingProxyType
+from typing import Final, Literal
+
+from consent.base.ids import Scope
+from consent.catalogue.duration import Duration
+
+Operation = Literal["remember", "use", "contact", "share"]
+AttributeType = Literal["number", "integer", "boolean", "text", "time"]
+UNPUBLISHED: Final = 0
+NO_BIT: Final = -1
+
+
+class LegalBasis(StrEnum):
+    """Why a scope may stand (GDPR Art. 6 and, for special categories, Art. 9)."""
+
+    CONSENT = "consent"
+    EXPLICIT_CONSENT = "explicit_consent"
+    CONTRACT = "contract"
+    LEGAL_OBLIGATION = "legal_obligation"
+    LEGITIMATE_INTEREST = "legitimate_interest"
+
+
+ASKED: Final = frozenset({LegalBasis.CONSENT, LegalBasis.EXPLICIT_CONSENT})
+"""The bases on which nothing is permitted until the customer says yes."""
+
+SERVICE: Final = frozenset({LegalBasis.CONTRACT, LegalBasis.LEGAL_OBLIGATION})
+"""The bases that serve what the customer ordered, or the law."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute:
+    """A fact that may be remembered; it belongs to exactly one category."""
+
+    name: str
+    category: str
+    type: AttributeType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Category:
+    """A kind of data, by where it comes from."""
+
+    key: str
+    title: str
+    origin: Literal["provided", "observed", "derived", "inferred"]
+    special: bool
+    attributes: tuple[Attribute, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """What data are used for; `marketing` sets it apart from service."""
+
+    key: str
+    title: str
+    description: str
+    marketing: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """A way to reach a customer."""
+
+    key: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Somebody that data may be shared with."""
+
+    key: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """The wording shown when asking: one version, in each language."""
+
+    key: str
+    version: int
+    material: bool
+    wording: Mapping[str, str]
+
+    def digest(self, language: str) -> str:
+        """Return the SHA-256 of the wording's bytes, in hex."""
+        return hashlib.sha256(self.wording[language].encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeRule:
+    """The rule of one scope. `bit` is `NO_BIT` until the catalogue is published."""
+
+    scope: Scope
+    operation: Operation
+    target: str
+    purpose: str
+    legal_basis: LegalBasis
+    notice: str
+    benefit: str
+    validity: Duration | None
+    retention: Duration | None
+    double_opt_in: bool
+    minimum_age: int
+    gpc: bool
+    order: int
+    bit: int = NO_BIT
+    material_since: int = 0
+    """The lowest notice version whose consents still count."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """All purposes, categories, channels and scopes: one version of them."""
+
+    name: str
+    version: int
+    body: str
+    purposes: Mapping[str, Purpose]
+    categories: Mapping[str, Category]
+    channels: Mapping[str, Channel]
+    recipients: Mapping[str, Recipient]
+    notices: Mapping[tuple[str, int], Notice]
+    scopes: Mapping[str, ScopeRule]
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of the file's bytes."""
+        return hashlib.sha256(self.body.encode()).digest()
+
+    @cached_property
+    def attributes(self) -> Mapping[str, Attribute]:
+        """Every attribute by its name."""
+        found = {item.name: item for category in self.categories.values() for item in category.attributes}
+        return MappingProxyType(found)
+
+    @cached_property
+    def in_order(self) -> tuple[ScopeRule, ...]:
+        """The scopes in the order in which they are presented."""
+        return tuple(sorted(self.scopes.values(), key=lambda rule: (rule.order, rule.scope)))
+
+    def current_notice(self, key: str) -> Notice | None:
+        """Return the newest version of a notice."""
+        versions = [notice for notice in self.notices.values() if notice.key == key]
+        return max(versions, key=lambda notice: notice.version, default=None)
+
+
+def published(catalogue: Catalogue, version: int, bits: Mapping[str, int]) -> Catalogue:
+    """Return the catalogue as published: with its number, and a bit for every scope."""
+    scopes = {scope: replace(rule, bit=bits[scope]) for scope, rule in catalogue.scopes.items()}
+    return replace(catalogue, version=version, scopes=MappingProxyType(scopes))
+
+
+def difference(old: Catalogue | None, new: Catalogue) -> dict[str, list[str]]:
+    """Return which scopes a new catalogue adds, drops, and changes in a way that matters.
+
+    A scope `asks_again` when its notice has a newer material version than the consents that stand.
+    """
+    before = old.scopes if old else {}
+    kept = before.keys() & new.scopes.keys()
+    return {
+        "added": sorted(new.scopes.keys() - before.keys()),
+        "removed": sorted(before.keys() - new.scopes.keys()),
+        "changed": sorted(scope for scope in kept if replace(new.scopes[scope], bit=before[scope].bit) != before[scope]),
+        "asks_again": sorted(s for s in kept if new.scopes[s].material_since > before[s].material_since > 0),
+    }

@@ -1,0 +1,202 @@
+"""The log: append entries in the caller's transaction, and read them.
+
+The head row is the lock. Whoever appends takes it first, numbers his entries from its size, and moves it on in the
+same transaction; nothing is acknowledged before that transaction is committed, and nothing of it is left if it isn't.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from consent.base.clock import from_ms, rfc3339, to_ms
+from consent.base.database import Hot
+from consent.base.errors import ClockBehind, EntryUnknown, HeadMoved, LedgerBroken
+from consent.base.store import Work
+from consent.ledger import entry, merkle
+from consent.ledger.entry import Kind
+from consent.ledger.merkle import HASH_BYTES, Frontier, Position
+from consent.tables import LedgerEntryRow, LedgerHeadRow, LedgerLogRow, LedgerNodeRow, LedgerPayloadRow
+
+CLOCK_TOLERANCE_MS: Final = 5_000
+"""How far the clock may lie behind the ledger's own time before appends are refused."""
+
+_head = LedgerHeadRow.__table__
+
+
+def _newest_head(*, locked: bool) -> sa.Select[tuple[object, ...]]:
+    columns = (_head.c.log, _head.c.size, _head.c.frontier, _head.c.last_at, _head.c.catalogue_version)
+    query = sa.select(*columns, LedgerLogRow.origin).join(LedgerLogRow, LedgerLogRow.id == _head.c.log)
+    query = query.order_by(_head.c.log.desc()).limit(1)
+    return query.with_for_update(of=_head) if locked else query
+
+
+_HEAD: Final = Hot(_newest_head(locked=False))
+_LOCK: Final = Hot(_newest_head(locked=True))
+_MOVE: Final = Hot(
+    sa.update(_head)
+    .where(_head.c.log == sa.bindparam("b_log"), _head.c.size == sa.bindparam("b_old"))
+    .values(size=sa.bindparam("b_size"), frontier=sa.bindparam("b_frontier"), last_at=sa.bindparam("b_at"),
+            catalogue_version=sa.bindparam("b_version")),
+    "b_log", "b_old", "b_size", "b_frontier", "b_at", "b_version",
+)  # fmt: skip
+_ENTRY: Final = Hot(sa.insert(LedgerEntryRow.__table__), "log", "seq", "body", "leaf")
+_NODE: Final = Hot(sa.insert(LedgerNodeRow.__table__), "log", "level", "idx", "hash")
+_PAYLOAD: Final = Hot(sa.insert(LedgerPayloadRow.__table__), "log", "seq", "owner", "sealed")
+
+
+class Head(NamedTuple):
+    """The head of the newest log."""
+
+    log: int
+    size: int
+    frontier: Frontier
+    last_at: int
+    catalogue_version: int
+    origin: str
+
+    @property
+    def root(self) -> bytes:
+        """The Merkle root over all entries."""
+        return merkle.root_of(self.frontier)
+
+
+class Appended(NamedTuple):
+    """Where an entry came to stand, and its leaf hash."""
+
+    seq: int
+    leaf: bytes
+
+
+def open_log(work: Work, origin: str, at: datetime) -> None:
+    """Create the first (or next) log of the deployment, empty."""
+    number = (work.connection.execute(sa.select(sa.func.max(LedgerLogRow.id))).scalar() or 0) + 1
+    work.connection.execute(sa.insert(LedgerLogRow).values(id=number, origin=origin, opened_at=at))
+    work.connection.execute(
+        sa.insert(LedgerHeadRow).values(log=number, size=0, frontier=b"", last_at=to_ms(at), catalogue_version=0)
+    )
+
+
+def head(work: Work) -> Head:
+    """Return the head as this transaction sees it.
+
+    Raises:
+        LedgerBroken: there is no log, or its head contradicts itself.
+    """
+    return _read_head(work.run(_HEAD).fetchone())
+
+
+def _read_head(row: tuple[int, int, bytes, int, int, str] | None) -> Head:
+    if row is None:
+        msg = "there is no log: run `byleave init`"
+        raise LedgerBroken(msg)
+    log, size, edge, last_at, version, origin = row
+    edge = bytes(edge)
+    hashes = tuple(edge[spot : spot + HASH_BYTES] for spot in range(0, len(edge), HASH_BYTES))
+    return Head(log, size, Frontier(size=size, hashes=hashes), last_at, version, origin)
+
+
+class Appender:
+    """The open end of the log within one transaction: entries are numbered as they are added, written at `flush`."""
+
+    def __init__(self, work: Work, at: datetime) -> None:
+        """Lock the head.
+
+        Raises:
+            ClockBehind: `at` is more than five seconds before the newest entry.
+        """
+        self._work = work
+        self._head = _read_head(work.run(_LOCK).fetchone())
+        behind = self._head.last_at - to_ms(at)
+        if behind > CLOCK_TOLERANCE_MS:
+            msg = f"by {behind / 1000:.1f} s"
+            raise ClockBehind(msg)
+        self.at = from_ms(max(to_ms(at), self._head.last_at))
+        self.catalogue_version = self._head.catalogue_version
+        self._written_at = rfc3339(self.at)
+        self._entries: list[tuple[int, int, bytes, bytes]] = []
+        self._payloads: list[tuple[int, int, str, bytes]] = []
+
+    @property
+    def log(self) -> int:
+        """The number of the log appended to."""
+        return self._head.log
+
+    @property
+    def size(self) -> int:
+        """The size of the log with what was added so far: the sequence number of the next entry."""
+        return self._head.size + len(self._entries)
+
+    def add(self, kind: Kind, owner: str, *, sealed: bytes, commitment: bytes) -> Appended:
+        """Add one entry over a sealed payload."""
+        seq = self.size
+        body = entry.write(
+            at=self._written_at,
+            commitment=commitment,
+            catalogue_version=self.catalogue_version,
+            digest=entry.digest_of(sealed),
+            log=self._head.origin,
+            seq=seq,
+            kind=kind,
+        )
+        leaf = merkle.leaf_hash(body)
+        self._entries.append((self._head.log, seq, body, leaf))
+        self._payloads.append((self._head.log, seq, owner, sealed))
+        return Appended(seq, leaf)
+
+    def flush(self) -> Head:
+        """Write entries, nodes, payloads and the head.
+
+        Raises:
+            HeadMoved: somebody else moved the head (which the lock rules out); nothing is kept.
+        """
+        was = self._head
+        frontier, nodes = merkle.append_all(was.frontier, [leaf for _, _, _, leaf in self._entries])
+        work = self._work
+        work.run_many(_ENTRY, self._entries)
+        work.run_many(_NODE, [(was.log, *node) for node in nodes])
+        work.run_many(_PAYLOAD, self._payloads)
+        edge = b"".join(frontier.hashes)
+        at_ms = to_ms(self.at)
+        moved = work.run(_MOVE, was.log, was.size, frontier.size, edge, at_ms, self.catalogue_version)
+        if moved.rowcount != 1:
+            msg = f"the head is no longer at {was.size}"
+            raise HeadMoved(msg)
+        self._head = Head(was.log, frontier.size, frontier, at_ms, self.catalogue_version, was.origin)
+        self._entries = []
+        self._payloads = []
+        return self._head
+
+
+def body_of(work: Work, log: int, seq: int) -> bytes:
+    """Return the exact bytes of an entry.
+
+    Raises:
+        EntryUnknown: the log is not that long.
+    """
+    query = sa.select(LedgerEntryRow.body).where(LedgerEntryRow.log == log, LedgerEntryRow.seq == seq)
+    row = work.connection.execute(query).first()
+    if row is None:
+        msg = f"the ledger has no entry {seq}"
+        raise EntryUnknown(msg)
+    return bytes(row.body)
+
+
+def nodes_at(work: Work, log: int, positions: Sequence[Position]) -> dict[Position, bytes]:
+    """Return the hashes of perfect subtrees; level 0 are the leaves. One query a level."""
+    found: dict[Position, bytes] = {}
+    by_level: dict[int, list[int]] = {}
+    for level, index in positions:
+        by_level.setdefault(level, []).append(index)
+    for level, indexes in by_level.items():
+        if level == 0:
+            leaf, node = LedgerEntryRow, LedgerEntryRow.seq
+            query = sa.select(node, leaf.leaf).where(leaf.log == log, node.in_(indexes))
+        else:
+            table = LedgerNodeRow
+            query = sa.select(table.idx, table.hash).where(
+                table.log == log, table.level == level, table.idx.in_(indexes)
+            )
+        found.update({(level, int(index)): bytes(hashed) for index, hashed in work.connection.execute(query)})
+    return found

@@ -1,0 +1,226 @@
+"""What stands for a customer: the fold of his statements.
+
+Per scope the statements are folded by the time said, ties by ledger position. The fold is the truth; the stored row
+(`mask`, `next_expiry`, and 16 bytes a scope) is its projection, and an audit holds the two against each other.
+"""
+
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from consent.base.clock import to_ms
+from consent.base.ids import Scope
+from consent.permission.statement import Act, Statement
+
+FOREVER: Final = 2**63 - 1
+"""An expiry in milliseconds that never comes."""
+
+_RECORD: Final = struct.Struct("<BBHIQ")
+RECORD_BYTES: Final = _RECORD.size
+"""Bytes a scope takes in a stored row: status, flags, notice version, expiry (s), ledger position."""
+
+_NEVER_S: Final = 2**32 - 1
+PENDING: Final = 1
+"""Flag of a record: given, but not yet confirmed (double opt-in)."""
+
+ERASED: Final = 1
+SUPPRESSED: Final = 2
+RESTRICTED: Final = 4
+
+
+class Status(IntEnum):
+    """The status of one scope. The numbers are stored: they never change."""
+
+    UNKNOWN = 0
+    REQUESTED = 1
+    REFUSED = 2
+    GIVEN = 3
+    RENEWED = 4
+    WITHDRAWN = 5
+    EXPIRED = 6
+    OBJECTED = 7
+    INVALIDATED = 8
+
+
+VALID: Final = frozenset({Status.GIVEN, Status.RENEWED})
+
+
+class ScopeStanding(NamedTuple):
+    """What stands for one scope, and the ledger position that made it so. `expires` is in whole seconds."""
+
+    status: Status
+    flags: int
+    notice: int
+    expires: int
+    position: int
+
+
+NOTHING: Final = ScopeStanding(Status.UNKNOWN, 0, 0, _NEVER_S, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands for one customer: by scope bit, and for the customer as a whole."""
+
+    scopes: Mapping[int, ScopeStanding] = field(default_factory=dict)
+    states: int = 0
+    paused_until: int = 0
+    last_said: int = 0
+    counter: int = 0
+
+    def of(self, bit: int) -> ScopeStanding:
+        """Return what stands for one scope's bit."""
+        return self.scopes.get(bit, NOTHING)
+
+
+EMPTY: Final = Standing()
+
+
+def follows(standing: Standing, statement: Statement) -> bool:
+    """Say whether `statement` can be applied to `standing` as it is, or the history must be folded anew.
+
+    A statement said before one that is folded already (a paper form typed in late) has to take its place in order.
+    """
+    return to_ms(statement.said_at) >= standing.last_said
+
+
+def applied(standing: Standing, statement: Statement, position: int, bits: Mapping[str, int]) -> Standing:
+    """Return what stands once `statement`, recorded at ledger `position`, is the newest word.
+
+    Args:
+        standing: what stood before.
+        statement: said no earlier than anything folded so far.
+        position: the ledger position (sequence number) of its entry.
+        bits: the bit number of each scope.
+    """
+    scopes = dict(standing.scopes)
+    for scope in statement.scopes:
+        bit = bits[scope]
+        scopes[bit] = _moved(scopes.get(bit, NOTHING), statement, scope, position)
+    said = max(standing.last_said, to_ms(statement.said_at))
+    return replace(
+        standing,
+        scopes=scopes,
+        states=_states(standing.states, statement.act),
+        paused_until=_pause(standing.paused_until, statement),
+        last_said=said,
+        counter=standing.counter + 1,
+    )
+
+
+def fold(history: Iterable[tuple[int, Statement]], bits: Mapping[str, int]) -> Standing:
+    """Fold statements with their ledger positions into what stands: by time said, ties by position.
+
+    >>> fold([], {}) == EMPTY
+    True
+    """
+    standing = EMPTY
+    for position, statement in sorted(history, key=lambda said: (said[1].said_at, said[0])):
+        standing = applied(standing, statement, position, bits)
+    return standing
+
+
+def _expiry(statement: Statement, scope: Scope) -> int:
+    ends = (statement.valid_until or {}).get(scope)
+    # Cut to the second before: a permission may end up to a second early, never late.
+    return _NEVER_S if ends is None else min(to_ms(ends) // 1000, _NEVER_S)
+
+
+def _moved(was: ScopeStanding, statement: Statement, scope: Scope, position: int) -> ScopeStanding:
+    notice = (statement.notices or {}).get(scope, 0)
+    match statement.act:
+        case Act.GRANT:
+            flags = PENDING if scope in statement.awaiting else 0
+            return ScopeStanding(Status.GIVEN, flags, notice, _expiry(statement, scope), position)
+        case Act.RENEW if was.status in VALID:
+            return ScopeStanding(Status.RENEWED, was.flags, notice or was.notice, _expiry(statement, scope), position)
+        case Act.OBJECT:
+            return ScopeStanding(Status.OBJECTED, 0, notice, _NEVER_S, position)
+        case Act.REFUSE if was.status is not Status.OBJECTED:
+            return ScopeStanding(Status.REFUSED, 0, notice, _NEVER_S, position)
+        case Act.WITHDRAW if was.status is not Status.OBJECTED:
+            return ScopeStanding(Status.WITHDRAWN, 0, notice, _NEVER_S, position)
+        case Act.INVALIDATE if was.status in VALID:
+            return ScopeStanding(Status.INVALIDATED, 0, was.notice, _NEVER_S, position)
+        case Act.REQUEST if was.status is Status.UNKNOWN:
+            return ScopeStanding(Status.REQUESTED, 0, notice, _NEVER_S, position)
+        case _:
+            # An objection outlives a refusal or withdrawal; a request never undoes an answer.
+            return was
+
+
+def _states(states: int, act: Act) -> int:
+    if act is Act.RESTRICT:
+        return states | RESTRICTED
+    if act is Act.LIFT:
+        return states & ~RESTRICTED
+    return states
+
+
+def _pause(paused_until: int, statement: Statement) -> int:
+    if statement.act is Act.PAUSE:
+        return FOREVER if statement.until is None else to_ms(statement.until)
+    if statement.act is Act.RESUME:
+        return 0
+    return paused_until
+
+
+class StoredStanding(NamedTuple):
+    """The columns of a standing row that hold what stands, as plain values."""
+
+    mask: bytes
+    next_expiry: int
+    states: int
+    paused_until: int
+    last_said: int
+    counter: int
+    scopes: bytes
+
+
+def stored(standing: Standing) -> StoredStanding:
+    """Return the row of a standing.
+
+    `mask` has one bit a scope, least significant first, in whole 8-byte words: set where a consent is valid but for
+    its expiry. `next_expiry` is the first instant (ms) at which a set bit ends.
+    """
+    top = max(standing.scopes, default=-1) + 1
+    words = (top + 63) // 64
+    mask = 0
+    ends = FOREVER
+    scopes = bytearray(_RECORD.pack(*NOTHING) * top)
+    for bit, stands in standing.scopes.items():
+        _RECORD.pack_into(scopes, bit * RECORD_BYTES, *stands)
+        if stands.status in VALID and not stands.flags:
+            mask |= 1 << bit
+            if stands.expires != _NEVER_S:
+                ends = min(ends, stands.expires * 1000)
+    return StoredStanding(
+        mask.to_bytes(words * 8, "little"),
+        ends,
+        standing.states,
+        standing.paused_until,
+        standing.last_said,
+        standing.counter,
+        bytes(scopes),
+    )
+
+
+def from_stored(row: StoredStanding) -> Standing:
+    """Return the standing that a row holds."""
+    scopes = {
+        bit: ScopeStanding(Status(record[0]), *record[1:])
+        for bit, record in enumerate(_RECORD.iter_unpack(row.scopes))
+        if record[0]
+    }
+    return Standing(scopes, row.states, row.paused_until, row.last_said, row.counter)
+
+
+def scope_at(scopes: bytes, bit: int) -> ScopeStanding:
+    """Return what stands for one bit, straight from a row's bytes."""
+    spot = bit * RECORD_BYTES
+    if spot >= len(scopes):
+        return NOTHING
+    record = _RECORD.unpack_from(scopes, spot)
+    return ScopeStanding(Status(record[0]), *record[1:])

@@ -1,0 +1,111 @@
+"""What a customer said: one act, for one or more scopes, at one time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from consent.base.clock import parse_time, rfc3339
+from consent.base.ids import CustomerId, Scope
+
+
+class Act(StrEnum):
+    """What the customer (or, for `request`, the company) did."""
+
+    REQUEST = "request"
+    GRANT = "grant"
+    REFUSE = "refuse"
+    WITHDRAW = "withdraw"
+    OBJECT = "object"
+    RENEW = "renew"
+    INVALIDATE = "invalidate"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RESTRICT = "restrict"
+    LIFT = "lift"
+
+
+class Method(StrEnum):
+    """How the statement was made."""
+
+    WEB_FORM = "web_form"
+    PHONE = "phone"
+    PAPER = "paper"
+    IMPORT = "import"
+    SIGNAL = "signal"
+    ONE_CLICK = "one_click"
+    CONFIRMATION = "confirmation"
+    SYNTHETIC = "synthetic"
+    """Made up by a seeded rule, for data that came without permissions. Never a customer's own word."""
+
+
+WHOLE_CUSTOMER: Final = frozenset({Act.PAUSE, Act.RESUME, Act.RESTRICT, Act.LIFT})
+"""Acts that concern everything a customer allowed, and so name no scope."""
+
+GIVING: Final = frozenset({Act.GRANT, Act.RENEW})
+"""Acts that permit more; every other act permits less, or nothing new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One act of one customer.
+
+    `notices` (the notice version shown for each scope), `valid_until` (when each granted scope ends) and `awaiting`
+    (the scopes that still await a confirmation) follow from the catalogue in force and are fixed when the statement
+    is recorded, so that folding it needs no catalogue.
+    """
+
+    customer: CustomerId
+    act: Act
+    scopes: tuple[Scope, ...]
+    said_at: datetime
+    method: Method
+    notice_version: int = 0
+    language: str = ""
+    evidence: str = ""
+    notices: Mapping[Scope, int] | None = None
+    valid_until: Mapping[Scope, datetime] | None = None
+    awaiting: frozenset[Scope] = frozenset()
+    until: datetime | None = None
+
+    def record(self) -> dict[str, Any]:
+        """Return the statement as it goes into the sealed payload; what is empty is left out."""
+        said: dict[str, Any] = {"act": str(self.act), "method": str(self.method), "said_at": rfc3339(self.said_at)}
+        if self.scopes:
+            said["scopes"] = list(self.scopes)
+        if self.notice_version:
+            said["notice_version"] = self.notice_version
+        if self.language:
+            said["language"] = self.language
+        if self.evidence:
+            said["evidence"] = self.evidence
+        if self.notices:
+            said["notices"] = [self.notices.get(scope, 0) for scope in self.scopes]
+        if self.valid_until:
+            said["valid_until"] = [rfc3339(self.valid_until[s]) if s in self.valid_until else "" for s in self.scopes]
+        if self.awaiting:
+            said["awaiting"] = sorted(self.awaiting)
+        if self.until:
+            said["until"] = rfc3339(self.until)
+        return said
+
+
+def from_record(customer: CustomerId, said: Mapping[str, Any]) -> Statement:
+    """Return the statement that `Statement.record` wrote."""
+    scopes = tuple(Scope(scope) for scope in said.get("scopes", ()))
+    ends = said.get("valid_until")
+    return Statement(
+        customer=customer,
+        act=Act(said["act"]),
+        scopes=scopes,
+        said_at=parse_time(said["said_at"]),
+        method=Method(said["method"]),
+        notice_version=said.get("notice_version", 0),
+        language=said.get("language", ""),
+        evidence=said.get("evidence", ""),
+        notices=dict(zip(scopes, said["notices"], strict=True)) if "notices" in said else None,
+        valid_until={s: parse_time(end) for s, end in zip(scopes, ends, strict=True) if end} if ends else None,
+        awaiting=frozenset(Scope(scope) for scope in said.get("awaiting", ())),
+        until=parse_time(said["until"]) if "until" in said else None,
+    )

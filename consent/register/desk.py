@@ -1,0 +1,34 @@
+"""The desk: what every use case of the register needs at hand."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from consent.base.errors import KeyLost
+from consent.base.store import Work
+from consent.catalogues import Catalogues
+from consent.register.payloads import LOG_OWNER
+from consent.tables import DataKeyRow
+from consent.vault.keyring import Keys, Wrapped
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The keys and the parsed catalogues of one deployment."""
+
+    keys: Keys
+    catalogues: Catalogues
+
+    def data_key(self, work: Work, owner: str) -> bytes:
+        """Return an owner's data key (`LOG_OWNER` for the deployment's own).
+
+        Raises:
+            KeyLost: it is gone (the customer was erased), or doesn't unwrap.
+        """
+        query = sa.select(DataKeyRow.kek, DataKeyRow.wrapped).where(DataKeyRow.owner == owner)
+        row = work.connection.execute(query).first()
+        if row is None:
+            whose = "the log" if owner == LOG_OWNER else "this customer"
+            msg = f"there is no data key of {whose}"
+            raise KeyLost(msg)
+        return self.keys.unwrap(owner, Wrapped(row.kek, bytes(row.wrapped)))

@@ -1,0 +1,148 @@
+"""Read the ledger's payloads back: a customer's statements, and what stood at a time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from consent import catalogues
+from consent.base.canonical import b64u_bytes
+from consent.base.clock import parse_time
+from consent.base.database import Hot, among
+from consent.base.errors import CustomerUnknown, EntryUnknown, KeyLost, LedgerBroken
+from consent.base.ids import CustomerId
+from consent.base.store import Work
+from consent.ledger import entry, log
+from consent.permission.standing import Standing, fold
+from consent.permission.statement import Statement, from_record
+from consent.register.desk import Desk
+from consent.register.payloads import opened_payload
+from consent.tables import CustomerRow, DataKeyRow, LedgerEntryRow, LedgerPayloadRow
+from consent.vault.keyring import Wrapped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One statement of a customer's history, as its payload holds it."""
+
+    seq: int
+    at: datetime
+    actor: str
+    statement: Statement
+    counter: int
+    previous: bytes
+    leaf: bytes
+
+
+_payload = LedgerPayloadRow.__table__
+_entry = LedgerEntryRow.__table__
+
+
+def _query(where: Any) -> sa.Select[Any]:  # noqa: ANN401 -- a Core condition
+    return (
+        sa.select(
+            _payload.c.owner, _payload.c.seq, _payload.c.sealed, _entry.c.body, _entry.c.leaf,
+            DataKeyRow.kek, DataKeyRow.wrapped,
+        )
+        .join(_entry, sa.and_(_entry.c.log == _payload.c.log, _entry.c.seq == _payload.c.seq))
+        .join(DataKeyRow, DataKeyRow.owner == _payload.c.owner)
+        .where(where)
+        .order_by(_payload.c.owner, _payload.c.log, _payload.c.seq)
+    )  # fmt: skip
+
+
+_OF_ONE: Final = Hot(_query(_payload.c.owner == sa.bindparam("customer")), "customer")
+_OF_MANY: Final = Hot(lambda dialect: _query(among(_payload.c.owner, "customers")(dialect)), "customers")
+
+
+def of_customer(desk: Desk, work: Work, customer: CustomerId, *, as_of: datetime | None = None) -> list[Said]:
+    """Return what a customer said, in the order of the ledger; with `as_of`, what was recorded by then.
+
+    Raises:
+        LedgerBroken: a payload doesn't open, or is not the one its entry commits to.
+    """
+    found = [_said(desk, row) for row in work.run(_OF_ONE, customer).fetchall()]
+    return [said for said in found if as_of is None or said.at <= as_of]
+
+
+def of_customers(desk: Desk, work: Work, customers: Sequence[CustomerId]) -> Iterator[Said]:
+    """Walk the statements of many customers, customer by customer, each in the order of the ledger.
+
+    Raises:
+        LedgerBroken: a payload doesn't open, or is not the one its entry commits to.
+    """
+    for row in work.run(_OF_MANY, work.listed(customers)).fetchall():
+        yield _said(desk, row)
+
+
+def one(desk: Desk, work: Work, log_number: int, seq: int) -> Said:
+    """Return the statement of one entry.
+
+    Raises:
+        EntryUnknown: there is no such entry, or its payload was erased.
+    """
+    row = work.connection.execute(_query(sa.and_(_payload.c.log == log_number, _payload.c.seq == seq))).first()
+    if row is None:
+        msg = f"entry {seq} has no payload (any more)"
+        raise EntryUnknown(msg)
+    return _said(desk, row)
+
+
+def standing_at(desk: Desk, work: Work, customer: CustomerId, as_of: datetime) -> Standing:
+    """Return what stood at a time: the fold of the entries recorded by then, and of nothing that came later.
+
+    Raises:
+        CustomerUnknown: nobody of that id is enrolled.
+    """
+    if work.connection.execute(sa.select(CustomerRow.id).where(CustomerRow.id == customer)).first() is None:
+        raise CustomerUnknown
+    said = of_customer(desk, work, customer, as_of=as_of)
+    return fold(((one.seq, one.statement) for one in said), catalogues.bits(work))
+
+
+def ledger_at(work: Work, as_of: datetime) -> tuple[int, int]:
+    """Return how long the newest log was at a time, and which catalogue version was in force.
+
+    Entry times never go back, so the place is found by halving.
+    """
+    newest = log.head(work)
+    low, high, version = 0, newest.size, 0
+    while low < high:
+        middle = (low + high) // 2
+        read = entry.read(log.body_of(work, newest.log, middle))
+        if read is None:
+            msg = f"entry {middle} is not of the form"
+            raise LedgerBroken(msg)
+        if parse_time(read.at) <= as_of:
+            low, version = middle + 1, read.catalogue_version
+        else:
+            high = middle
+    return low, version
+
+
+def _said(desk: Desk, row: Any) -> Said:  # noqa: ANN401 -- a driver's or Core's row of seven columns
+    owner, seq, sealed, body, leaf, kek, wrapped = row
+    read = entry.read(bytes(body))
+    if read is None:
+        msg = f"entry {seq} is not of the form"
+        raise LedgerBroken(msg)
+    try:
+        data_key = desk.keys.unwrap(owner, Wrapped(kek, bytes(wrapped)))
+        payload, plain = opened_payload(data_key, owner, bytes(sealed))
+    except KeyLost as lost:
+        msg = f"the payload of entry {seq} does not open"
+        raise LedgerBroken(msg) from lost
+    if not entry.opens(plain, read.commitment):
+        msg = f"the payload of entry {seq} is not the one that the entry commits to"
+        raise LedgerBroken(msg)
+    return Said(
+        seq=seq,
+        at=parse_time(read.at),
+        actor=payload["actor"],
+        statement=from_record(CustomerId(payload["customer"]), payload["statement"]),
+        counter=payload["n"],
+        previous=b64u_bytes(payload["prev"]) if payload["prev"] else b"",
+        leaf=bytes(leaf),
+    )

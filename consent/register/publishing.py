@@ -1,0 +1,86 @@
+"""Publish catalogues, and note in the ledger what the deployment itself did."""
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from consent import catalogues
+from consent.base.canonical import b64u
+from consent.base.errors import StateConflict
+from consent.base.store import Work
+from consent.catalogue.model import Catalogue
+from consent.ledger import log
+from consent.ledger.entry import ORIGIN, Kind
+from consent.ledger.log import Appended, Appender
+from consent.register.desk import Desk
+from consent.register.payloads import LOG_OWNER, sealed_payload
+from consent.tables import CatalogueVersionRow, DataKeyRow, LedgerLogRow, ScopeBitRow
+from consent.vault import seal
+
+
+def found(desk: Desk, work: Work, name: str, *, at: datetime) -> str:
+    """Found the deployment: its first log, and the data key of its own payloads. Returns the log's origin.
+
+    Raises:
+        StateConflict: it was founded before, or the name can't be part of an origin.
+    """
+    origin = f"{name}/consent/{at.year}h{1 if at.month <= 6 else 2}"
+    if not ORIGIN.fullmatch(origin):
+        msg = f"{name!r} can't name a log: use a host name, like shop.example"
+        raise StateConflict(msg)
+    if work.connection.execute(sa.select(LedgerLogRow.id)).first():
+        msg = "this database has a ledger already"
+        raise StateConflict(msg)
+    log.open_log(work, origin, at)
+    wrapped = desk.keys.wrap(LOG_OWNER, os.urandom(seal.DATA_KEY_BYTES))
+    row = {"owner": LOG_OWNER, "kek": wrapped.kek, "wrapped": wrapped.key}
+    work.connection.execute(sa.insert(DataKeyRow).values(**row))
+    return origin
+
+
+def note(desk: Desk, work: Work, kind: Kind, payload: Mapping[str, Any], *, at: datetime) -> Appended:
+    """Append an entry about what the deployment did (an audit, a chunk of decisions, an import)."""
+    appender = Appender(work, at)
+    sealed, commitment = sealed_payload(desk.data_key(work, LOG_OWNER), LOG_OWNER, payload)
+    appended = appender.add(kind, LOG_OWNER, sealed=sealed, commitment=commitment)
+    appender.flush()
+    return appended
+
+
+def publish(desk: Desk, work: Work, catalogue: Catalogue, *, actor: str, at: datetime) -> int:
+    """Publish a catalogue: give it a number, its new scopes their bits, and an entry in the ledger.
+
+    The entry itself carries the new number: from the next entry on the new catalogue is in force.
+
+    Raises:
+        StateConflict: the version in force has exactly the same bytes.
+    """
+    appender = Appender(work, at)
+    number = appender.catalogue_version + 1
+    if number > 1 and desk.catalogues.version(work, number - 1).digest == catalogue.digest:
+        msg = f"version {number - 1} is exactly this file"
+        raise StateConflict(msg)
+    _give_bits(work, catalogue)
+    payload = {"actor": actor, "digest": b64u(catalogue.digest), "name": catalogue.name, "version": number}
+    sealed, commitment = sealed_payload(desk.data_key(work, LOG_OWNER), LOG_OWNER, payload)
+    appender.catalogue_version = number
+    appended = appender.add(Kind.CATALOGUE_PUBLISHED, LOG_OWNER, sealed=sealed, commitment=commitment)
+    row = {
+        "version": number, "hash": catalogue.digest, "body": catalogue.body,
+        "published_at": appender.at, "log": appender.log, "seq": appended.seq,
+    }  # fmt: skip
+    work.connection.execute(sa.insert(CatalogueVersionRow).values(**row))
+    appender.flush()
+    return number
+
+
+def _give_bits(work: Work, catalogue: Catalogue) -> None:
+    given = catalogues.bits(work)
+    new = [rule.scope for rule in catalogue.in_order if rule.scope not in given]
+    first = max(given.values(), default=-1) + 1
+    rows = [{"scope": scope, "bit": first + spot} for spot, scope in enumerate(new)]
+    if rows:
+        work.connection.execute(sa.insert(ScopeBitRow), rows)

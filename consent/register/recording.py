@@ -1,0 +1,167 @@
+"""Record what customers say: one statement, or many, in one transaction that is the caller's."""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from consent import catalogues, standings
+from consent.base import canonical
+from consent.base.errors import IdempotencyConflict, NothingToRenew, Place
+from consent.base.ids import CustomerId
+from consent.base.store import Work
+from consent.ledger.entry import Kind
+from consent.ledger.log import Appender
+from consent.permission.standing import VALID, Standing, applied, fold, follows
+from consent.permission.statement import Act, Statement
+from consent.register import history, rules
+from consent.register.desk import Desk
+from consent.register.payloads import sealed_payload
+from consent.tables import IdempotencyRow
+from consent.vault.keyring import Wrapped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A statement, once it stands in the ledger."""
+
+    customer: CustomerId
+    seq: int
+    at: datetime
+    statement: Statement
+    repeated: bool
+    """The idempotency key had been used for the same request: nothing new was written."""
+
+
+def record(
+    desk: Desk, work: Work, statements: Sequence[Statement], *, actor: str, at: datetime, idempotency_key: str = ""
+) -> list[Recorded]:
+    """Record statements: all of them, durable and in order once the caller's transaction commits, or none.
+
+    Raises:
+        StatementInvalid: with every place that is wrong.
+        CustomerUnknown: one of the customers is not enrolled.
+        NothingToRenew: a renewal where no permission was given.
+        IdempotencyConflict: the key stood for another request.
+        ClockBehind: the clock lies behind the ledger.
+    """
+    if not statements:
+        return []
+    customers = [CustomerId(c) for c in sorted({statement.customer for statement in statements})]
+    held = standings.locked(work, customers)
+    appender = Appender(work, at)
+    key = _Key.of(desk, statements, actor, idempotency_key) if idempotency_key else None
+    repeated = key.repeated(desk, work, statements) if key else None
+    if repeated is not None:
+        return repeated
+    catalogue = desk.catalogues.version(work, appender.catalogue_version)
+    many = len(statements) > 1
+    complete = [
+        rules.completed(said, catalogue, appender.at, where=f"/statements/{spot}" if many else "")
+        for spot, said in enumerate(statements)
+    ]
+    batch = _Batch(desk, work, held, appender, actor)
+    recorded = [batch.add(statement) for statement in complete]
+    appender.flush()
+    batch.save()
+    if key:
+        key.keep(work, appender.log, recorded)
+    return recorded
+
+
+class _Batch:
+    """Statements on their way into the ledger, and what stands after each."""
+
+    def __init__(self, desk: Desk, work: Work, held: dict[str, standings.Held], appender: Appender, actor: str) -> None:
+        self._desk = desk
+        self._work = work
+        self._appender = appender
+        self._actor = actor
+        self._keys = {owner: desk.keys.unwrap(owner, Wrapped(one.kek, one.wrapped)) for owner, one in held.items()}
+        self._standing = {owner: one.standing for owner, one in held.items()}
+        self._leaf = {owner: one.last_leaf for owner, one in held.items()}
+        self._bits = catalogues.bits(work)
+        self._late: dict[str, list[tuple[int, Statement]]] = {}
+
+    def add(self, statement: Statement) -> Recorded:
+        customer = statement.customer
+        standing = self._standing[customer]
+        if statement.act is Act.RENEW:
+            self._require_given(standing, statement)
+        payload: dict[str, Any] = {
+            "actor": self._actor,
+            "customer": customer,
+            "n": standing.counter + 1,
+            "prev": canonical.b64u(self._leaf[customer]),
+            "statement": statement.record(),
+        }
+        sealed, commitment = sealed_payload(self._keys[customer], customer, payload)
+        appended = self._appender.add(Kind.STATEMENT, customer, sealed=sealed, commitment=commitment)
+        if follows(standing, statement) and customer not in self._late:
+            self._standing[customer] = applied(standing, statement, appended.seq, self._bits)
+        else:
+            self._standing[customer] = self._refolded(statement, appended.seq)
+        self._leaf[customer] = appended.leaf
+        return Recorded(
+            customer=customer, seq=appended.seq, at=self._appender.at, statement=statement, repeated=False
+        )
+
+    def _refolded(self, statement: Statement, seq: int) -> Standing:
+        """Fold the whole history with a statement that was said before others: it has to take its place in order.
+
+        Only what was committed before is in the history; what this batch added comes on top of it.
+        """
+        customer = statement.customer
+        if customer not in self._late:
+            self._late[customer] = [
+                (said.seq, said.statement) for said in history.of_customer(self._desk, self._work, customer)
+            ]
+        self._late[customer].append((seq, statement))
+        return fold(self._late[customer], self._bits)
+
+    def _require_given(self, standing: Standing, statement: Statement) -> None:
+        missing = [s for s in statement.scopes if standing.of(self._bits[s]).status not in VALID]
+        if missing:
+            raise NothingToRenew(places=[Place(scope, "no permission stands that could be renewed") for scope in missing])
+
+    def save(self) -> None:
+        standings.save(self._work, ((c, standing, self._leaf[c]) for c, standing in self._standing.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """An idempotency key and its request, as keyed hashes: neither may be readable in a table."""
+
+    key: bytes
+    request: bytes
+
+    @classmethod
+    def of(cls, desk: Desk, statements: Sequence[Statement], actor: str, key: str) -> "_Key":
+        request = canonical.encode([{**said.record(), "customer": said.customer} for said in statements])
+        index = desk.keys.index_key
+        return cls(
+            hmac.digest(index, f"byleave/idempotency/v1\x00{actor}\x00{key}".encode(), "sha256"),
+            hmac.digest(index, b"byleave/request/v1\x00" + request, "sha256"),
+        )
+
+    def repeated(self, desk: Desk, work: Work, statements: Sequence[Statement]) -> list[Recorded] | None:
+        """Return what the key made the first time; None where it is new."""
+        row = work.connection.execute(sa.select(IdempotencyRow.__table__).where(IdempotencyRow.key == self.key)).first()
+        if row is None:
+            return None
+        if not hmac.compare_digest(bytes(row.request), self.request):
+            raise IdempotencyConflict
+        seqs = [int(seq) for seq in row.seqs.split(",")]
+        found = [history.one(desk, work, row.log, seq) for seq in seqs]
+        return [
+            Recorded(customer=asked.customer, seq=said.seq, at=said.at, statement=said.statement, repeated=True)
+            for asked, said in zip(statements, found, strict=True)
+        ]
+
+    def keep(self, work: Work, log_number: int, recorded: Sequence[Recorded]) -> None:
+        seqs = ",".join(str(item.seq) for item in recorded)
+        row = {"key": self.key, "request": self.request, "log": log_number, "seqs": seqs, "owner": recorded[0].customer}
+        work.connection.execute(sa.insert(IdempotencyRow).values(**row))

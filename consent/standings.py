@@ -1,0 +1,99 @@
+"""Standing rows: what stands, read and written as projections."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from consent.base.database import Hot, among
+from consent.base.errors import CustomerUnknown
+from consent.base.ids import CustomerId
+from consent.base.store import Work
+from consent.permission.standing import EMPTY, Standing, StoredStanding, from_stored, stored
+from consent.tables import CustomerRow, DataKeyRow, StandingRow
+
+_row = StandingRow.__table__
+_COLUMNS: Final = ("mask", "next_expiry", "states", "paused_until", "last_said", "counter", "scopes")
+_SELECTED: Final = tuple(_row.c[name] for name in _COLUMNS)
+NOBODY: Final = stored(EMPTY)
+"""The row of somebody who isn't enrolled: nothing stands."""
+
+NO_LEAF: Final = b""
+"""The previous leaf of a customer who has said nothing yet."""
+
+
+class Held(NamedTuple):
+    """A customer as the register needs him: his wrapped data key, what stands, and his last leaf."""
+
+    kek: int
+    wrapped: bytes
+    standing: Standing
+    last_leaf: bytes
+
+
+def _locked(where: Any) -> sa.Select[Any]:  # noqa: ANN401 -- a Core condition
+    return (
+        sa.select(CustomerRow.id, DataKeyRow.kek, DataKeyRow.wrapped, _row.c.last_leaf, *_SELECTED)
+        .join(DataKeyRow, DataKeyRow.owner == CustomerRow.id)
+        .join(_row, _row.c.customer == CustomerRow.id)
+        .where(where)
+        .order_by(CustomerRow.id)
+        .with_for_update(of=CustomerRow.__table__)
+    )
+
+
+def _upsert(dialect: str) -> Any:  # noqa: ANN401 -- two dialects' inserts
+    insert: Any = (postgresql if dialect == "postgresql" else sqlite).insert(_row)
+    names = ("last_leaf", *_COLUMNS)
+    return insert.on_conflict_do_update(index_elements=["customer"], set_={name: insert.excluded[name] for name in names})
+
+
+_ONE: Final = Hot(_locked(CustomerRow.id == sa.bindparam("customer")), "customer")
+_MANY: Final = Hot(lambda dialect: _locked(among(CustomerRow.id, "customers")(dialect)), "customers")
+_SAVE: Final = Hot(_upsert, "customer", "last_leaf", *_COLUMNS)
+_READ: Final = Hot(
+    lambda dialect: sa.select(_row.c.customer, *_SELECTED).where(among(_row.c.customer, "customers")(dialect)),
+    "customers",
+)
+
+
+def locked(work: Work, customers: Sequence[CustomerId]) -> dict[str, Held]:
+    """Lock customers in the order of their ids (then nobody waits in a ring) and return what the register needs.
+
+    Raises:
+        CustomerUnknown: one of them is not enrolled.
+    """
+    if len(customers) == 1:
+        rows = work.run(_ONE, customers[0]).fetchall()
+    else:
+        rows = work.run(_MANY, work.listed(customers)).fetchall()
+    if len(rows) != len(customers):
+        known = {row[0] for row in rows}
+        away = next(customer for customer in customers if customer not in known)
+        msg = f"{away} is not enrolled"
+        raise CustomerUnknown(msg)
+    return {
+        row[0]: Held(row[1], bytes(row[2]), from_stored(_stored(row[4:])), bytes(row[3]))
+        for row in rows
+    }
+
+
+def _stored(values: Sequence[Any]) -> StoredStanding:
+    mask, next_expiry, states, paused_until, last_said, counter, scopes = values
+    return StoredStanding(bytes(mask), next_expiry, states, paused_until, last_said, counter, bytes(scopes))
+
+
+def save(work: Work, rows: Iterable[tuple[str, Standing, bytes]]) -> None:
+    """Write (customer, standing, last leaf) rows over what was there."""
+    work.run_many(_SAVE, [(customer, leaf, *stored(standing)) for customer, standing, leaf in rows])
+
+
+def save_empty(work: Work, customers: Iterable[str]) -> None:
+    """Write the row of customers who have said nothing: then a check finds a row for everybody enrolled."""
+    save(work, ((customer, EMPTY, NO_LEAF) for customer in customers))
+
+
+def read(work: Work, customers: Sequence[CustomerId]) -> dict[str, StoredStanding]:
+    """Return the stored rows of these customers; who isn't enrolled is left out."""
+    return {row[0]: _stored(row[1:]) for row in work.run(_READ, work.listed(customers)).fetchall()}

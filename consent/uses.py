@@ -1,0 +1,41 @@
+"""The record of uses: every time data were read under a permit, by whom and what for."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from consent.base.errors import Invalid
+from consent.base.ids import new_id
+from consent.base.store import Work
+from consent.tables import DataUseRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """Why data are read: a decision (or the run that decides), or a reason in words. One of the two must be given."""
+
+    actor: str
+    purpose: str
+    decision: str = ""
+    reason: str = ""
+    customer: str = ""
+    """Set where it concerns one customer; a chunk's customers stand in its decision log."""
+
+    def __post_init__(self) -> None:
+        """Refuse a use without a cause."""
+        if not (self.decision or self.reason):
+            msg = "data are read for a decision, or for a reason that is written down"
+            raise Invalid(msg)
+
+
+def record(work: Work, use: Use, *, categories: tuple[str, ...], customers: int, position: int, at: datetime) -> str:
+    """Write one use and return its id."""
+    number = new_id("use", at)
+    row = {
+        "id": number, "at": at, "actor": use.actor, "purpose": use.purpose, "categories": ",".join(categories),
+        "customers": customers, "customer": use.customer, "position": position, "decision": use.decision,
+        "reason": use.reason,
+    }  # fmt: skip
+    work.connection.execute(sa.insert(DataUseRow).values(**row))
+    return number

@@ -1,0 +1,123 @@
+"""Memory: what is remembered of a customer, one sealed blob a category, so that a permission's border is a ciphertext's."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from consent.base.database import Hot, among
+from consent.base.errors import KeyLost
+from consent.base.ids import CustomerId
+from consent.base.store import Work
+from consent.tables import DataKeyRow, MemoryRow
+from consent.vault import seal
+from consent.vault.keyring import Keys, Wrapped
+
+_memory = MemoryRow.__table__
+
+Value = str | int | float | bool
+
+
+class Remembered(NamedTuple):
+    """One category of one customer, opened."""
+
+    customer: CustomerId
+    category: str
+    attributes: dict[str, Value]
+
+
+def _put(dialect: str) -> Any:  # noqa: ANN401 -- two dialects' inserts
+    insert: Any = (postgresql if dialect == "postgresql" else sqlite).insert(_memory)
+    changed = {name: insert.excluded[name] for name in ("sealed", "remembered_at")}
+    return insert.on_conflict_do_update(index_elements=["customer", "category"], set_=changed)
+
+
+_PUT: Final = Hot(_put, "customer", "category", "sealed", "remembered_at")
+_DATA_KEYS: Final = Hot(
+    lambda dialect: sa.select(DataKeyRow.owner, DataKeyRow.kek, DataKeyRow.wrapped).where(
+        among(DataKeyRow.owner, "customers")(dialect)
+    ),
+    "customers",
+)
+_GET: Final = Hot(
+    lambda dialect: sa.select(_memory.c.customer, _memory.c.sealed).where(
+        _memory.c.category == sa.bindparam("category"), among(_memory.c.customer, "customers")(dialect)
+    ),
+    "category",
+    "customers",
+)
+_FORGET: Final = Hot(
+    lambda dialect: sa.delete(_memory).where(
+        _memory.c.category == sa.bindparam("category"), among(_memory.c.customer, "customers")(dialect)
+    ),
+    "category",
+    "customers",
+)
+
+
+def data_keys(keys: Keys, work: Work, customers: Sequence[CustomerId]) -> dict[str, bytes]:
+    """Return the data keys of these customers; who has none any more is left out.
+
+    Raises:
+        KeyLost: one doesn't unwrap for its owner.
+    """
+    rows = work.run(_DATA_KEYS, work.listed(customers)).fetchall()
+    return {owner: keys.unwrap(owner, Wrapped(kek, bytes(wrapped))) for owner, kek, wrapped in rows}
+
+
+def put(
+    work: Work, data_keys: Mapping[str, bytes], rows: Iterable[tuple[CustomerId, str, Mapping[str, Value]]], at_ms: int
+) -> int:
+    """Seal and store categories of customers over what was there; return how many."""
+    sealed = [
+        (
+            customer,
+            category,
+            seal.seal(data_keys[customer], _use(category), orjson.dumps(attributes), bound=_bound(customer, category)),
+            at_ms,
+        )
+        for customer, category, attributes in rows
+    ]
+    work.run_many(_PUT, sealed)
+    return len(sealed)
+
+
+def get(
+    work: Work, data_keys: Mapping[str, bytes], category: str, customers: Sequence[CustomerId]
+) -> Iterator[tuple[str, dict[str, Value]]]:
+    """Open one category of these customers; who has nothing in it is left out.
+
+    Raises:
+        KeyLost: a blob doesn't open: it was changed, or stands where it wasn't sealed for.
+    """
+    use = _use(category)
+    for customer, sealed in work.run(_GET, category, work.listed(customers)).fetchall():
+        data_key = data_keys.get(customer)
+        if data_key is None:
+            msg = f"memory of {category} stands without a data key"
+            raise KeyLost(msg)
+        yield customer, orjson.loads(seal.unseal(data_key, use, bytes(sealed), bound=_bound(customer, category)))
+
+
+def forget(work: Work, category: str, customers: Sequence[CustomerId]) -> int:
+    """Delete one category of these customers; return how many blobs went."""
+    return int(work.run(_FORGET, category, work.listed(customers)).rowcount)
+
+
+def kept(work: Work, category: str, customers: Sequence[CustomerId]) -> list[CustomerId]:
+    """Return which of these customers something is kept of in a category; nothing is opened."""
+    query = sa.select(_memory.c.customer).where(
+        _memory.c.category == category, _memory.c.customer.between(min(customers), max(customers))
+    )
+    asked = set(customers)
+    return [CustomerId(row[0]) for row in work.connection.execute(query) if row[0] in asked]
+
+
+def _use(category: str) -> str:
+    return f"memory/v1/{category}"
+
+
+def _bound(customer: str, category: str) -> str:
+    return f"byleave/memory/v1\x00{customer}\x00{category}"

@@ -1,0 +1,1 @@
+"""The history of the tables: numbered, linear, and importing nothing from the product."""

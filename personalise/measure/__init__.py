@@ -1,0 +1,1 @@
+"""What messages did: rates, effects against a control, and whether they may be shown at all."""

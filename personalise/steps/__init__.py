@@ -1,0 +1,1 @@
+"""The three steps of a decision, by the names the product gives them: interact, invent, personalise."""
