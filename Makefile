@@ -13,8 +13,9 @@ UV ?= .venv/bin/uv
 BIN := .venv/bin
 # Set-up speaks on stderr: stdout belongs to the command that was asked for.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input install
-# Not compiled: Python compiles the part that is used when it is used, which is sooner done.
 LOCKED := $(PIP) --no-deps --require-hashes --only-binary=:all: --no-compile
+# All at once, on all cores; pip would do it file by file. Some packages carry files that are no Python of today.
+COMPILED := $(BIN)/python -m compileall -qq -j 0 .venv/lib >&2 || true
 CODE := api consent migrations personalise
 SCRIPTS := $(wildcard tests benchmarks examples)
 
@@ -83,14 +84,17 @@ clean:  ## remove what make made: the environment, caches, builds; never your da
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv >&2
 	@$(LOCKED) -r requirements/build.txt -r requirements/run.txt >&2
 	@$(PIP) --no-deps --no-build-isolation --editable . >&2
+	@$(COMPILED)
 	@touch $@
 
 .venv/dev.stamp: requirements/dev.txt .venv/run.stamp
 	@echo 'Adding what tests need ...' >&2
 	@$(LOCKED) -r requirements/dev.txt >&2
+	@$(COMPILED)
 	@touch $@
 
 .venv/bench.stamp: requirements/bench.txt .venv/run.stamp
 	@echo 'Adding what benchmarks need ...' >&2
 	@$(LOCKED) -r requirements/bench.txt >&2
+	@$(COMPILED)
 	@touch $@

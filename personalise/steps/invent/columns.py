@@ -7,16 +7,11 @@ Every operation is elementwise on float64, int64 or text, with nothing summed ac
 customer alone gets the same bits as in a batch. Bytes under a null are read and never matter. Numeric columns are
 looked at where Arrow keeps them; only integers are converted, once a chunk. A `Frame` works out each distinct
 sub-expression once, however many candidates ask it.
-
-Source:
-    S. C. Kleene, "On notation for ordinal numbers", Journal of Symbolic Logic 3 (1938): strong three-valued logic.
-    ISO/IEC 9075-2 (SQL), 8.12 and 6.39: predicates and boolean values with unknown.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +19,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from consent.base.clock import to_ms
+from personalise.steps.invent.cells import (
+    NEVER,
+    SURE,
+    Bits,
+    Floats,
+    Integers,
+    Mask,
+    Times,
+    Values,
+    bits,
+    both,
+    numbers,
+    texts,
+    times,
+)
+from personalise.steps.invent.kleene import Truth, conjunction, negated, same, settled
 from personalise.steps.invent.terms import (
-    EXACT,
     And,
     Between,
     Call,
@@ -48,46 +58,12 @@ from personalise.steps.invent.terms import (
 
 Column: TypeAlias = pa.Array | pa.ChunkedArray
 Table: TypeAlias = pa.Table | pa.RecordBatch | Mapping[str, Column]
-Mask: TypeAlias = npt.NDArray[np.bool_]
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 DAY_MS: Final = 86_400_000
-_SURE: Final[Mask] = np.ones(1, dtype=np.bool_)
-_NONE: Final[Mask] = np.zeros(1, dtype=np.bool_)
-_UNIT_MS: Final = {"s": (1_000, 1), "ms": (1, 1), "us": (1, 1_000), "ns": (1, 1_000_000)}
-"""A timestamp's unit as a factor and a divisor to milliseconds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Truth:
-    """A condition's answer for each customer: two arrays, (n_customers,), never both set; neither is UNKNOWN."""
-
-    true: Mask
-    false: Mask
-
-    @property
-    def unknown(self) -> Mask:
-        """Where the answer is neither."""
-        return ~(self.true | self.false)
-
-
-class Values(NamedTuple):
-    """A number for each customer, both arrays (n_customers,); NaN where not `known`."""
-
-    values: Floats
-    known: Mask
-
-
-class _Times(NamedTuple):
-    """Milliseconds since the epoch, and where they are known."""
-
-    values: npt.NDArray[np.int64]
-    known: Mask
-
-
-_UNKNOWN_TRUTH: Final = Truth(true=_NONE, false=_NONE)
-_UNKNOWN_NUMBER: Final = Values(np.zeros(1), _NONE)
-_UNKNOWN_TIME: Final = _Times(np.zeros(1, dtype=np.int64), _NONE)
+_NOWHERE: Final = pa.nulls(1)
+"""Stands for a column that isn't there."""
 
 
 def holds(condition: Condition, table: Table, *, at: datetime) -> Truth:
@@ -140,7 +116,7 @@ class Frame:
         self.rows: int = _rows(table)
         self._truths: dict[Node, Truth] = {}
         self._numbers: dict[Node, Values] = {}
-        self._times: dict[Node, _Times] = {}
+        self._times: dict[Node, Times] = {}
         self._texts: dict[Node, Any] = {}
 
     def holds(self, condition: Condition) -> Truth:
@@ -159,15 +135,17 @@ class Frame:
         """Return the array with one value a customer, read-only: a constant has only one so far."""
         return np.broadcast_to(array, (self.rows,))
 
-    def _column(self, node: Fact) -> pa.Array | None:
-        """Return the column in one piece; None if it isn't there or knows nothing."""
+    def _column(self, node: Fact) -> pa.Array:
+        """Return the column in one piece; a null where it isn't there."""
         names = self._table if isinstance(self._table, Mapping) else self._table.schema.names
         if node.name not in names:
-            return None
+            return _NOWHERE
         column = self._table[node.name]
+        if len(column) != self.rows:
+            raise ValueError(f"{node.name} has {len(column)} cells, the first column {self.rows}")
         if isinstance(column, pa.ChunkedArray):
-            column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-        return None if column.null_count == len(column) else column
+            return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+        return column
 
     # ------------------------------------------------------------------------------------------------- true or false
 
@@ -180,16 +158,15 @@ class Frame:
     def _connective(self, node: Node) -> Truth:
         match node:
             case And():
-                return _all([self._truth(part) for part in node.parts])
+                return conjunction([self._truth(part) for part in node.parts])
             case Or():
-                return _not(_all([_not(self._truth(part)) for part in node.parts]))
+                return negated(conjunction([negated(self._truth(part)) for part in node.parts]))
             case Not():
-                return _not(self._truth(node.of))
+                return negated(self._truth(node.of))
             case Constant():
-                return Truth(true=_SURE, false=_NONE) if node.value else Truth(true=_NONE, false=_SURE)
+                return Truth(true=SURE, false=NEVER) if node.value else Truth(true=NEVER, false=SURE)
             case Fact():
-                column = self._column(node)
-                return _UNKNOWN_TRUTH if column is None else _booleans(column, node)
+                return settled(bits(self._column(node), node))
             case _:
                 return self._predicate(node)
 
@@ -198,17 +175,17 @@ class Frame:
             case Comparison():
                 return self._comparison(node.left, node.sign, node.right)
             case Between():
-                return _all(
+                return conjunction(
                     [self._comparison(node.value, ">=", node.low), self._comparison(node.value, "<=", node.high)]
                 )
             case OneOf() if node.value.kind == "text":
                 text = self._text(node.value)
                 options = pa.array([option.value for option in node.options], type=text.type)
                 known = _answer(pc.is_valid(text)).true
-                return _known(_answer(pc.is_in(text, value_set=options)).true, known)
+                return settled(Bits(_answer(pc.is_in(text, value_set=options)).true, known))
             case OneOf():
                 values, known = self._number(node.value)
-                return _known(np.isin(values, [option.value for option in node.options]), known)
+                return settled(Bits(np.isin(values, [option.value for option in node.options]), known))
             case Like():
                 return _answer(pc.match_like(self._text(node.value), node.pattern.value))
             case _:
@@ -217,16 +194,16 @@ class Frame:
     def _comparison(self, left: Node, sign: Sign, right: Node) -> Truth:
         match left.kind:
             case "boolean":
-                same = _same(self._truth(left), self._truth(right))
-                return same if sign == "=" else _not(same)
+                alike = same(self._truth(left), self._truth(right))
+                return alike if sign == "=" else negated(alike)
             case "text":
                 return _answer(_TEXT_COMPARED[sign](self._text(left), self._text(right)))
             case "time":
                 before, after = self._time(left), self._time(right)
-                return _known(_COMPARED[sign](before.values, after.values), _both(before.known, after.known))
+                return settled(Bits(_COMPARED[sign](before.values, after.values), both(before.known, after.known)))
             case "number":
                 less, more = self._number(left), self._number(right)
-                return _known(_COMPARED[sign](less.values, more.values), _both(less.known, more.known))
+                return settled(Bits(_COMPARED[sign](less.values, more.values), both(less.known, more.known)))
 
     # ------------------------------------------------------------------------------------------------------- numbers
 
@@ -239,10 +216,9 @@ class Frame:
     def _calculated(self, node: Node) -> Values:
         match node:
             case Constant():
-                return Values(np.full(1, node.value, dtype=np.float64), _SURE)
+                return Values(np.full(1, node.value, dtype=np.float64), SURE)
             case Fact():
-                column = self._column(node)
-                return _UNKNOWN_NUMBER if column is None else _numbers(column, node)
+                return numbers(self._column(node), node)
             case Sum() | Product():
                 return self._chain(node)
             case Negative():
@@ -261,25 +237,25 @@ class Frame:
         for sign, operand in node.rest:
             other = self._number(operand)
             values = _CALCULATED[sign](values, other.values)
-            known = _both(known, other.known)
-        return Values(values, _both(np.isfinite(values), known))
+            known = both(known, other.known)
+        return Values(values, both(np.isfinite(values), known))
 
     def _choice(self, node: Choice) -> Values:
-        values, known, still = np.zeros(1), _NONE, _SURE
+        values, known, still = np.zeros(1), NEVER, SURE
         for test, number in node.branches:
             truth, then = self._truth(test), self._number(number)
-            taken = _both(truth.true, still)
+            taken = both(truth.true, still)
             values = np.where(taken, then.values, values)
-            known = known | _both(taken, then.known)
-            still = _both(truth.false, still)
+            known = known | both(taken, then.known)
+            still = both(truth.false, still)
         otherwise = self._number(node.otherwise)
-        return Values(np.where(still, otherwise.values, values), known | _both(still, otherwise.known))
+        return Values(np.where(still, otherwise.values, values), known | both(still, otherwise.known))
 
     def _call(self, node: Call) -> Values:
         if node.function in {"DAYS_SINCE", "MONTHS_SINCE"}:
-            times = self._time(node.arguments[0])
+            moments = self._time(node.arguments[0])
             since = _days_since if node.function == "DAYS_SINCE" else _months_since
-            return Values(since(times.values, self._at_ms).astype(np.float64), times.known)
+            return Values(since(moments.values, self._at_ms).astype(np.float64), moments.known)
         values, known = self._number(node.arguments[0])
         if node.function in {"ABS", "ROUND"}:
             return Values(np.abs(values) if node.function == "ABS" else _rounded(values), known)
@@ -288,31 +264,92 @@ class Frame:
             first = values <= other.values if node.function == "LEAST" else values >= other.values
             # not np.minimum: of 0.0 and -0.0 it takes one or the other, depending on the row's place in the batch
             values = np.where(first, values, other.values)
-            known = _both(known, other.known)
+            known = both(known, other.known)
         return Values(values, known)
 
     # ------------------------------------------------------------------------------------------------ times and texts
 
-    def _time(self, node: Node) -> _Times:
+    def _time(self, node: Node) -> Times:
         found = self._times.get(node)
         if found is None:
-            column = self._column(node) if isinstance(node, Fact) else None
-            found = _UNKNOWN_TIME if column is None else _times(column, node)
-            self._times[node] = found
+            if not isinstance(node, Fact):
+                raise TypeError(f"{type(node).__name__} is no time")
+            found = self._times[node] = times(self._column(node), node)
         return found
 
     def _text(self, node: Node) -> Any:  # noqa: ANN401 -- an Arrow string array or scalar; pyarrow has no types
         found = self._texts.get(node)
         if found is None:
-            match node:
-                case Call():
-                    found = pc.utf8_lower(self._text(node.arguments[0]))
-                case Fact():
-                    column = self._column(node)
-                    found = pa.scalar(None, pa.string()) if column is None else _texts(column, node)
-                case Constant():
-                    found = pa.scalar(node.value, pa.string())
-                case _:
-                    raise TypeError(f"{type(node).__name__} is no text")
-            self._texts[node] = found
+            found = self._texts[node] = self._written(node)
         return found
+
+    def _written(self, node: Node) -> Any:  # noqa: ANN401 -- as above
+        match node:
+            case Call():
+                return pc.utf8_lower(self._text(node.arguments[0]))
+            case Fact():
+                column = self._column(node)
+                return pa.scalar(None, pa.string()) if column is _NOWHERE else texts(column, node)
+            case Constant():
+                return pa.scalar(node.value, pa.string())
+            case _:
+                raise TypeError(f"{type(node).__name__} is no text")
+
+
+# ------------------------------------------------------------------------------------------------ what is done to them
+
+_COMPARED: Final[Mapping[Sign, Callable[[Any, Any], Any]]] = {
+    "=": np.equal,
+    "<>": np.not_equal,
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+}
+_TEXT_COMPARED: Final[Mapping[Sign, Callable[[Any, Any], Any]]] = {
+    "=": pc.equal,
+    "<>": pc.not_equal,
+    "<": pc.less,
+    "<=": pc.less_equal,
+    ">": pc.greater,
+    ">=": pc.greater_equal,
+}
+_CALCULATED: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+}
+
+
+def _rows(table: Table) -> int:
+    if isinstance(table, Mapping):
+        return len(next(iter(table.values()), ()))
+    return int(table.num_rows)
+
+
+def _answer(result: Any) -> Truth:  # noqa: ANN401 -- an Arrow boolean array or scalar; pyarrow has no types
+    return settled(bits(pa.array([result.as_py()], pa.bool_()) if isinstance(result, pa.Scalar) else result))
+
+
+def _rounded(values: Floats) -> Floats:
+    """Return the nearest whole number, halves away from zero; `x - trunc(x)` is exact, `trunc(x + 0.5)` is not."""
+    whole = np.trunc(values)
+    return np.where(np.abs(values - whole) >= 0.5, whole + np.copysign(1.0, values), whole)  # noqa: PLR2004 -- a half
+
+
+def _days_since(moments: Integers, at_ms: int) -> Integers:
+    """Return whole days of 24 hours gone by, rounded down; negative for a time to come."""
+    return (at_ms - moments) // DAY_MS
+
+
+def _months_since(moments: Integers, at_ms: int) -> Integers:
+    """Return whole calendar months (UTC) gone by: one is complete when day and time of day are reached again.
+
+    From January 31 to February 28 none is, to March 1 one is; negative, rounded down, for a time to come.
+    """
+    then, now = (each.astype("datetime64[ms]").astype("datetime64[M]") for each in (moments, np.array([at_ms])))
+    into_then = moments - then.astype("datetime64[ms]").astype(np.int64)
+    into_now = at_ms - now.astype("datetime64[ms]").astype(np.int64)
+    months: Integers = now.astype(np.int64) - then.astype(np.int64) - (into_then > into_now)
+    return months

@@ -1,7 +1,7 @@
-"""The words of an expression, where each stands, and what to write instead of those the language doesn't have.
+r"""The words of an expression, where each stands, and what to write instead of those the language doesn't have.
 
 sqlglot's own tokenizer is not used: it accepts, without a word, much that would change what an expression says
-(`E'\\n'`, `$$x$$`, `U&'x'`, `==`, `{# #}`). Here a character that isn't expected is an error with its position.
+(`E'\n'`, `$$x$$`, `U&'x'`, `==`, `{# #}`). Here a character that isn't expected is an error with its position.
 """
 
 import math
@@ -82,8 +82,8 @@ _WRONG: Final = {
     ";": "one expression only: remove `;` and what follows",
     "!": "write `NOT` instead of `!`",
     "`": "write the name plainly, or in double quotes",
-    "‘": "write text in straight quotes, 'like this'",
-    "’": "write text in straight quotes, 'like this'",
+    "\u2018": "write text in straight quotes, 'like this'",
+    "\u2019": "write text in straight quotes, 'like this'",
     "%": "there is no remainder, and `%` stands in LIKE patterns only: write the condition without it",
     "^": "there are no powers: write `x * x`",
     "~": "there are no regular expressions: write `LIKE 'abc%'`",
@@ -130,7 +130,10 @@ _FORBIDDEN: Final = {
         ("SYMMETRIC ASYMMETRIC", "write the lower bound first, `x BETWEEN low AND high`, without this word"),
         ("ESCAPE", "nothing can be escaped in a pattern: leave ESCAPE out; `_` fits any one character"),
         ("XOR", "write `(a AND NOT b) OR (b AND NOT a)`"),
-        ("MOD DIV POWER POW SQRT EXP LN LOG", "only + - * / and ABS, ROUND, LEAST, GREATEST count; write it with these"),
+        (
+            "MOD DIV POWER POW SQRT EXP LN LOG",
+            "only + - * / and ABS, ROUND, LEAST, GREATEST count; write it with these",
+        ),
         ("RANDOM RAND", "an expression gives the same answer each time: remove it"),
         ("CEIL CEILING FLOOR TRUNC", "write ROUND(x), which gives the nearest whole number"),
         ("DISTINCT AS", "remove this word"),
@@ -180,9 +183,9 @@ _DIRECTION: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", 
 
 
 def lexemes(text: str) -> tuple[list[Lexeme], list[Fault]]:
-    """Return the words of `text`, comments and blanks left out, and what can't be one.
+    r"""Return the words of `text`, comments and blanks left out, and what can't be one.
 
-    >>> [word.source for word in lexemes("mens=1 -- bought\\nAND x <> 'it''s'")[0]]
+    >>> [word.source for word in lexemes("mens=1 -- bought\nAND x <> 'it''s'")[0]]
     ['mens', '=', '1', 'AND', 'x', '<>', "'it''s'"]
     >>> lexemes("a == 1")[1]
     [Fault(offset=2, why='write `=` instead of `==`')]

@@ -4,7 +4,7 @@ A node of a class that is not named here, or with an argument that is not named 
 that reads a text in another way makes an error, never another meaning.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Final, Literal, TypeAlias, cast
 
 from sqlglot import exp
@@ -65,9 +65,9 @@ _CHAINED: Final[Mapping[type[exp.Expr], str]] = {
     exp.Mul: "*",
     exp.Div: "/",
 }
-_ARGUMENTS: Final[Mapping[type[exp.Expr], set[str]]] = {
-    **dict.fromkeys((*_SIGNS, *_CHAINED), {"this", "expression"}),
-    **dict.fromkeys((exp.Not, exp.Neg, exp.Paren, exp.Column), {"this"}),
+_ARGUMENTS: Final[Mapping[type[exp.Expr], Set[str]]] = {
+    **dict.fromkeys((*_SIGNS, *_CHAINED), frozenset({"this", "expression"})),
+    **dict.fromkeys((exp.Not, exp.Neg, exp.Paren, exp.Column), frozenset({"this"})),
     exp.Div: {"this", "expression", "typed", "safe"},  # how PostgreSQL divides; Byleave divides as `Product` says
     exp.Between: {"this", "low", "high"},
     exp.In: {"this", "expressions"},
@@ -120,20 +120,24 @@ class _Reader:
         node = self.any(source)
         if node is None or node.kind == kind:
             return node
-        return self._wrong(source, _mistyped(node, kind))
+        self._wrong(source, _mistyped(node, kind))
+        return None
 
     def any(self, source: exp.Expr) -> Read:
         """Return the node, of whatever kind."""
         source = source.unnest()
         self.count += 1
         if self.count > MOST_NODES:
-            return self._too_many(source)
+            self._too_many(source)
+            return None
         how = _HOW.get(type(source))
         given = {name for name, value in source.args.items() if value}
         if isinstance(source, exp.Tuple):
-            return self._wrong(source, "a list stands after IN only: write `x IN (1, 2)`")
+            self._wrong(source, "a list stands after IN only: write `x IN (1, 2)`")
+            return None
         if how is None or not given <= _ARGUMENTS[type(source)]:
-            return self._wrong(source, "this is not in the language: write conditions on attributes instead")
+            self._wrong(source, "this is not in the language: write conditions on attributes instead")
+            return None
         return how(self, source)
 
     def _too_many(self, source: exp.Expr) -> None:
@@ -158,7 +162,8 @@ class _Reader:
         """Read an attribute or a literal; unknown names were noted when the words were read."""
         number = leaf(source)
         if number is None:
-            return self._wrong(source, "this can't be read: write the attribute's name alone")
+            self._wrong(source, "this can't be read: write the attribute's name alone")
+            return None
         word = self.words[number]
         if word.kind == "number":
             return Constant(value=float(word.source), yields="number")
@@ -216,7 +221,8 @@ class _Reader:
         why = _incomparable(node)
         if why is None:
             return node
-        return self._wrong(source.this if isinstance(left, Constant) else source.args["expression"], why)
+        self._wrong(source.this if isinstance(left, Constant) else source.args["expression"], why)
+        return None
 
     def between(self, source: exp.Expr) -> Read:
         """Read BETWEEN: both ends are of the value's kind."""
@@ -224,7 +230,8 @@ class _Reader:
         if value is None:
             return None
         if value.kind == "boolean":
-            return self._wrong(source, "BETWEEN compares numbers, texts or times: write the value before it")
+            self._wrong(source, "BETWEEN compares numbers, texts or times: write the value before it")
+            return None
         low, high = (self.read(source.args[end], value.kind) for end in ("low", "high"))
         return None if low is None or high is None else Between(value=value, low=low, high=high)
 
@@ -234,7 +241,8 @@ class _Reader:
         if value is None:
             return None
         if value.kind not in {"number", "text"}:
-            return self._wrong(source, f"IN compares numbers or texts, `{value}` is {_NAMES[value.kind]}: use `=`")
+            self._wrong(source, f"IN compares numbers or texts, `{value}` is {_NAMES[value.kind]}: use `=`")
+            return None
         options = []
         for listed in source.args["expressions"]:
             option = self.read(listed, value.kind)
@@ -253,7 +261,8 @@ class _Reader:
             return None
         why = _unfit(pattern)
         if why is not None:
-            return self._wrong(source.args["expression"], why)
+            self._wrong(source.args["expression"], why)
+            return None
         if value is None or not isinstance(pattern, Constant):
             return None
         node = Like(value=value, pattern=pattern)
@@ -264,12 +273,14 @@ class _Reader:
         number = leaf(source)
         name = self.words[number].source.upper() if number is not None else ""
         if name not in FUNCTIONS:
-            return self._wrong(source, f"there is no such function: write one of {', '.join(FUNCTIONS)}")
+            self._wrong(source, f"there is no such function: write one of {', '.join(FUNCTIONS)}")
+            return None
         function, kind, least, most = FUNCTIONS[name]
         arguments = [self.read(argument, kind) for argument in source.expressions]
         if not least <= len(arguments) <= most:
             takes = f"{least} or more arguments" if most > least else "one argument"
-            return self._wrong(source, f"{name} takes {takes}, each {_NAMES[kind]}: write it with {takes}")
+            self._wrong(source, f"{name} takes {takes}, each {_NAMES[kind]}: write it with {takes}")
+            return None
         complete = tuple(node for node in arguments if node is not None)
         return Call(function=function, arguments=complete) if len(complete) == len(arguments) else None
 
@@ -281,7 +292,8 @@ class _Reader:
             if test is not None and number is not None:
                 branches.append((test, number))
         if source.args.get("default") is None:
-            return self._wrong(source, "this CASE has no ELSE: write `ELSE 0` before END, or another number")
+            self._wrong(source, "this CASE has no ELSE: write `ELSE 0` before END, or another number")
+            return None
         otherwise = self.read(source.args["default"], "number")
         complete = otherwise is not None and len(branches) == len(source.args["ifs"])
         return Choice(branches=tuple(branches), otherwise=otherwise) if otherwise and complete else None

@@ -9,10 +9,9 @@ the one before and that nothing nests too deeply, which gives an error its exact
 from collections.abc import Sequence
 from typing import Final
 
-from sqlglot import exp
+from sqlglot import Token, TokenType, exp
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import ParseError
-from sqlglot.tokens import Token, TokenType
 
 from personalise.steps.invent.lexemes import Fault, Lexeme
 
