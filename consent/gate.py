@@ -63,6 +63,7 @@ class Permits:
     customers: tuple[CustomerId, ...]
     scopes: tuple[Scope, ...]
     reasons: NDArray[np.uint8]
+    enrolled: NDArray[np.bool_]
     masks: tuple[bytes, ...]
     position: int
     catalogue: Catalogue
@@ -159,6 +160,7 @@ def permits(
         customers=tuple(customers),
         scopes=asked,
         reasons=reasons,
+        enrolled=np.array([customer in rows for customer in customers], dtype=np.bool_),
         masks=tuple(row.mask for row in found),
         position=newest.size,
         catalogue=catalogue,
@@ -247,15 +249,22 @@ def remember(
     *,
     at: datetime,
 ) -> Kept:
-    """Store facts of customers, category by category, wherever `remember:<category>` stands; drop the rest.
+    """Store facts of customers, category by category, wherever they may be remembered and used; drop the rest.
 
+    A category is remembered where `remember:<category>` stands and at least one use of it does: what nothing may use
+    isn't kept.
     A fact of an attribute that no category declares is dropped too. A category is stored whole: facts already
     remembered in it and not among the new ones are kept.
     """
     customers = list(dict.fromkeys(customer for customer, _ in facts))
     catalogue = desk.catalogues.current(work)
-    found = permits(desk, work, customers, (f"remember:{key}" for key in catalogue.categories), at=at)
-    allowed = {key: set(_who(found, f"remember:{key}")) for key in catalogue.categories}
+    used = [rule for rule in catalogue.scopes.values() if rule.operation == "use"]
+    asked = [*(f"remember:{key}" for key in catalogue.categories), *(rule.scope for rule in used)]
+    found = permits(desk, work, customers, asked, at=at)
+    # A use of remembered data is judged together with `remember`, so any use that stands is enough.
+    allowed: dict[str, set[CustomerId]] = {key: set() for key in catalogue.categories}
+    for rule in used:
+        allowed[rule.target].update(_who(found, rule.scope))
     data_keys = memory.data_keys(desk.keys, work, customers)
     sorted_out: dict[tuple[CustomerId, str], dict[str, memory.Value]] = {}
     refused = 0

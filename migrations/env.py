@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import context
 
+import api.tables  # noqa: F401 -- registers its tables
 import consent.tables  # noqa: F401 -- registers its tables
 import personalise.tables  # noqa: F401 -- registers its tables
 from consent.base.database import Ident, Row, UtcDateTime

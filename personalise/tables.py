@@ -56,6 +56,7 @@ class RunRow(Row):
     campaign: Mapped[str] = mapped_column(index=True)
     version: Mapped[int]
     model: Mapped[int]
+    catalogue: Mapped[int]
     policy: Mapped[bytes]
     at: Mapped[datetime]
     state: Mapped[str]

@@ -100,7 +100,7 @@ class Hot:
         )
         statement: Any = self._build(dialect) if callable(self._build) else self._build
         keys = [name for name in self._names if name in statement.table.c] if statement.is_insert else None
-        compiled: Any = statement.compile(dialect=target, column_keys=keys, compile_kwargs={"render_postcompile": True})
+        compiled: Any = statement.compile(dialect=target, column_keys=keys)
         places: list[str] = list(compiled.positiontup or ())
         fixed = tuple((spot, compiled.params[name]) for spot, name in enumerate(places) if name not in self._names)
         wanted = tuple(self._names.index(name) for name in places if name in self._names)

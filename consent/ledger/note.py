@@ -27,7 +27,6 @@ LONGEST: Final = 1 << 18
 _ID_BYTES = 4
 _DASH = "\N{EM DASH} "
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\ud800-\udfff]")
-_KEY_ID = re.compile("[0-9a-f]{8}")
 
 
 class NoteRefused(Invalid):
@@ -131,7 +130,7 @@ def verifier_of(line: str) -> Verifier:
     name, _, rest = line.partition("+")
     key_id, _, encoded = rest.partition("+")
     key = _base64(encoded)
-    if not _KEY_ID.fullmatch(key_id) or key[:1] != ED25519:
+    if key[:1] != ED25519:
         raise NoteRefused("not an Ed25519 verifier key: name+id+base64")
     verifier = Verifier(name=name, public_key=key[1:])
     if verifier.key_id.hex() != key_id:
@@ -147,7 +146,7 @@ def sign(text: str, signers: Iterable[Signer]) -> str:
         signers: 1 to 16.
 
     Raises:
-        NoteRefused: the text can't stand in a note, or there are too few or too many signers.
+        NoteRefused: the text can't stand in a note, there are too few or too many signers, or the note is too long.
 
     >>> key = Ed25519PrivateKey.from_private_bytes(bytes(32))
     >>> sign("hello\n", [Signer(name="example.com/log", key=key)]).splitlines()[2][:25]
@@ -161,7 +160,9 @@ def sign(text: str, signers: Iterable[Signer]) -> str:
         lines.append(f"{_DASH}{signer.name} {b64(signature)}\n")
     if not 1 <= len(lines) <= MOST_SIGNATURES:
         raise NoteRefused(f"a note has 1 to {MOST_SIGNATURES} signatures")
-    return f"{text}\n{''.join(lines)}"
+    note_text = f"{text}\n{''.join(lines)}"
+    _require_length(note_text)
+    return note_text
 
 
 def open_note(note_text: str, verifiers: Iterable[Verifier]) -> Note:
@@ -201,8 +202,7 @@ def open_note(note_text: str, verifiers: Iterable[Verifier]) -> Note:
 
 def _split(note_text: str) -> tuple[str, list[_Signature]]:
     """Return the text, with its last newline, and the signature lines after the last empty line."""
-    if len(note_text) > LONGEST:
-        raise NoteRefused("the note is too long")
+    _require_length(note_text)
     _utf8(note_text)
     body, separator, tail = note_text.rpartition("\n\n")
     if not separator or not tail.endswith("\n"):
@@ -228,6 +228,11 @@ def _require_name(name: str) -> None:
     _utf8(name)
     if not name or "+" in name or any(letter.isspace() for letter in name):
         raise NoteRefused("a key's name is not empty and has neither spaces nor +")
+
+
+def _require_length(note_text: str) -> None:
+    if len(note_text) > LONGEST:
+        raise NoteRefused(f"a note has at most {LONGEST} letters")
 
 
 def _utf8(text: str) -> bytes:

@@ -94,8 +94,6 @@ def read(text: str) -> TlogProof:
     index = lines.pop(0).removeprefix("index ") if lines and lines[0].startswith("index ") else ""
     if first != FIRST_LINE or not _INDEX.fullmatch(index):
         raise ProofRefused(f"a proof begins with {FIRST_LINE} and an index")
-    if len(lines) > _MOST_HASHES:
-        raise ProofRefused(f"a path is at most {_MOST_HASHES} hashes of 32 bytes")
     path = tuple(_base64(line) for line in lines)
     return TlogProof(index=int(index), path=path, checkpoint_note=checkpoint_note, extra=extra)
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from consent import standings
 from consent.base.clock import to_ms
-from consent.base.database import Hot
+from consent.base.database import Hot, among
 from consent.base.errors import CustomerUnknown
 from consent.base.ids import CustomerId, is_id, new_id
 from consent.base.store import Work
@@ -37,6 +37,15 @@ _AFTER: Final = Hot(
     .limit(sa.bindparam("most")),
     "after",
     "most",
+)
+_LOCK: Final = Hot(
+    lambda dialect: (
+        sa.select(CustomerRow.id)
+        .where(among(CustomerRow.id, "customers")(dialect))
+        .order_by(CustomerRow.id)
+        .with_for_update()
+    ),
+    "customers",
 )
 
 
@@ -105,3 +114,8 @@ def after(work: Work, customer: str, most: int) -> list[CustomerId]:
 def count(work: Work) -> int:
     """Return how many customers are enrolled."""
     return work.connection.execute(sa.select(sa.func.count()).select_from(CustomerRow)).scalar_one()
+
+
+def lock(work: Work, customers: Sequence[CustomerId]) -> None:
+    """Lock customers in the order of their ids: whoever reserves contacts with them now does so alone."""
+    work.run(_LOCK, work.listed(customers)).fetchall()

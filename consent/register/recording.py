@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -21,7 +21,11 @@ from consent.register import history, rules
 from consent.register.desk import Desk
 from consent.register.payloads import sealed_payload
 from consent.tables import IdempotencyRow
+from consent.vault import memory
 from consent.vault.keyring import Wrapped
+
+_REMEMBER: Final = "remember:"
+_ENDING: Final = frozenset({Act.WITHDRAW, Act.REFUSE, Act.OBJECT, Act.INVALIDATE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +41,27 @@ class Recorded:
 
 
 def record(
-    desk: Desk, work: Work, statements: Sequence[Statement], *, actor: str, at: datetime, idempotency_key: str = ""
+    desk: Desk,
+    work: Work,
+    statements: Sequence[Statement],
+    *,
+    actor: str,
+    at: datetime,
+    idempotency_key: str = "",
+    request: bytes = b"",
+    listed: bool = False,
 ) -> list[Recorded]:
     """Record statements: all of them, durable and in order once the caller's transaction commits, or none.
+
+    Args:
+        desk: keys and catalogues.
+        work: a transaction that writes.
+        statements: what was said, oldest first.
+        actor: who hands it in.
+        at: the instant of the use case.
+        idempotency_key: of the request, as its caller chose it.
+        request: what the key stands for, where that isn't the statements as they are: a time left out is filled in.
+        listed: they stand in a list, so that places number even a single one.
 
     Raises:
         StatementInvalid: with every place that is wrong.
@@ -53,12 +75,12 @@ def record(
     customers = [CustomerId(c) for c in sorted({statement.customer for statement in statements})]
     held = standings.locked(work, customers)
     appender = Appender(work, at)
-    key = _Key.of(desk, statements, actor, idempotency_key) if idempotency_key else None
+    key = _Key.of(desk, statements, actor, idempotency_key, request=request) if idempotency_key else None
     repeated = key.repeated(desk, work, statements) if key else None
     if repeated is not None:
         return repeated
     catalogue = desk.catalogues.version(work, appender.catalogue_version)
-    many = len(statements) > 1
+    many = listed or len(statements) > 1
     complete = [
         rules.completed(said, catalogue, appender.at, where=f"/statements/{spot}" if many else "")
         for spot, said in enumerate(statements)
@@ -85,6 +107,7 @@ class _Batch:
         self._leaf = {owner: one.last_leaf for owner, one in held.items()}
         self._bits = catalogues.bits(work)
         self._late: dict[str, list[tuple[int, Statement]]] = {}
+        self._to_forget: dict[str, set[CustomerId]] = {}
 
     def add(self, statement: Statement) -> Recorded:
         customer = statement.customer
@@ -105,6 +128,7 @@ class _Batch:
         else:
             self._standing[customer] = self._refolded(statement, appended.seq)
         self._leaf[customer] = appended.leaf
+        self._note_forgetting(statement)
         return Recorded(
             customer=customer, seq=appended.seq, at=self._appender.at, statement=statement, repeated=False
         )
@@ -129,6 +153,14 @@ class _Batch:
 
     def save(self) -> None:
         standings.save(self._work, ((c, standing, self._leaf[c]) for c, standing in self._standing.items()))
+        for category, whose in self._to_forget.items():
+            memory.forget(self._work, category, sorted(whose))
+
+    def _note_forgetting(self, statement: Statement) -> None:
+        """Note whose memory of a category goes with this statement: a "no" to remembering is a "forget"."""
+        for scope in statement.scopes if statement.act in _ENDING else ():
+            if scope.startswith(_REMEMBER) and self._standing[statement.customer].of(self._bits[scope]).status not in VALID:
+                self._to_forget.setdefault(scope.removeprefix(_REMEMBER), set()).add(statement.customer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +171,12 @@ class _Key:
     request: bytes
 
     @classmethod
-    def of(cls, desk: Desk, statements: Sequence[Statement], actor: str, key: str) -> "_Key":
-        request = canonical.encode([{**said.record(), "customer": said.customer} for said in statements])
+    def of(cls, desk: Desk, statements: Sequence[Statement], actor: str, key: str, *, request: bytes) -> "_Key":
+        asked = request or canonical.encode([{**said.record(), "customer": said.customer} for said in statements])
         index = desk.keys.index_key
         return cls(
             hmac.digest(index, f"byleave/idempotency/v1\x00{actor}\x00{key}".encode(), "sha256"),
-            hmac.digest(index, b"byleave/request/v1\x00" + request, "sha256"),
+            hmac.digest(index, b"byleave/request/v1\x00" + asked, "sha256"),
         )
 
     def repeated(self, desk: Desk, work: Work, statements: Sequence[Statement]) -> list[Recorded] | None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from consent.base.clock import rfc3339
+from consent.base.clock import EPOCH, rfc3339
 from consent.base.errors import Place, StatementInvalid
 from consent.base.ids import Scope
 from consent.catalogue.model import ASKED, Catalogue, ScopeRule
@@ -47,6 +47,8 @@ def completed(statement: Statement, catalogue: Catalogue, at: datetime, *, where
 def _wrong(statement: Statement, catalogue: Catalogue, at: datetime) -> Iterator[Place]:
     if statement.said_at > at:
         yield Place("said_at", f"{rfc3339(statement.said_at)} is later than the ledger's own time, {rfc3339(at)}")
+    if statement.said_at < EPOCH:
+        yield Place("said_at", "is before 1970")
     if statement.act in WHOLE_CUSTOMER and statement.scopes:
         yield Place("scopes", f"{statement.act} concerns the whole customer: leave the scopes out")
     if statement.act not in WHOLE_CUSTOMER and not statement.scopes:

@@ -99,6 +99,7 @@ def upgrade() -> None:
         sa.Column("campaign", IDENT, nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("model", sa.BigInteger(), nullable=False),
+        sa.Column("catalogue", sa.BigInteger(), nullable=False),
         sa.Column("policy", sa.LargeBinary(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("state", IDENT, nullable=False),

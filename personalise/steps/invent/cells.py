@@ -34,6 +34,13 @@ class Values(NamedTuple):
     known: Mask
 
 
+class Whole(NamedTuple):
+    """An integer for each customer, of whatever width, and where it is known; both (n_customers,)."""
+
+    values: npt.NDArray[np.integer[Any]]
+    known: Mask
+
+
 class Times(NamedTuple):
     """Milliseconds since the epoch for each customer, and where they are known; both (n_customers,)."""
 
@@ -92,9 +99,18 @@ def numbers(column: pa.Array, fact: Fact | None = None) -> Values:
         return Values(floats, both(np.isfinite(floats), _valid(column)))
     if not pa.types.is_integer(column.type):
         raise _unlike(column, fact)
+    integers = whole(column)
+    return Values(integers.values.astype(np.float64), integers.known)
+
+
+def whole(column: pa.Array) -> Whole:
+    """Return a column of integers where they are, not converted; what float64 can't tell apart is not known.
+
+    >>> whole(pa.array([7, None], type=pa.int8())).known.tolist()
+    [True, False]
+    """
     integers = _fixed(column)
-    known = _valid(column) if column.type.bit_width <= 32 else both(_exact(integers), _valid(column))  # noqa: PLR2004 -- a word that every float64 can hold
-    return Values(integers.astype(np.float64), known)
+    return Whole(integers, both(_exact(integers), _valid(column)))
 
 
 def times(column: pa.Array, fact: Fact | None = None) -> Times:
@@ -152,10 +168,10 @@ def _fixed(column: pa.Array) -> npt.NDArray[Any]:
 
 
 def _exact(integers: npt.NDArray[Any], limit: int = EXACT) -> Mask:
-    """Return where integers are within ± `limit`."""
-    least = -limit if integers.dtype.kind == "i" else 0
-    most = min(limit, np.iinfo(integers.dtype).max)
-    return (integers >= max(least, np.iinfo(integers.dtype).min)) & (integers <= most)
+    """Return where integers are within ± `limit`; one look at the extremes settles it for nearly every column."""
+    if not integers.size or (integers.min() >= -limit and integers.max() <= limit):
+        return SURE
+    return (integers >= -limit) & (integers <= limit)
 
 
 def _valid(column: pa.Array) -> Mask:

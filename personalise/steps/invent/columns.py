@@ -5,8 +5,8 @@ in gives UNKNOWN out wherever the rest doesn't settle the answer (`FALSE AND x` 
 
 Every operation is elementwise on float64, int64 or text, with nothing summed across rows and no BLAS, so that a
 customer alone gets the same bits as in a batch. Bytes under a null are read and never matter. Numeric columns are
-looked at where Arrow keeps them; only integers are converted, once a chunk. A `Frame` works out each distinct
-sub-expression once, however many candidates ask it.
+looked at where Arrow keeps them; integers are converted when they are calculated with, once a chunk. A `Frame` works
+out each distinct sub-expression once, however many candidates ask it.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,14 +25,15 @@ from personalise.steps.invent.cells import (
     Bits,
     Floats,
     Integers,
-    Mask,
     Times,
     Values,
+    Whole,
     bits,
     both,
     numbers,
     texts,
     times,
+    whole,
 )
 from personalise.steps.invent.kleene import Truth, conjunction, negated, same, settled
 from personalise.steps.invent.terms import (
@@ -108,12 +109,14 @@ class Frame:
     The arrays it returns are shared between those who ask the same, and read-only.
     """
 
-    __slots__ = ("_at_ms", "_numbers", "_table", "_texts", "_times", "_truths", "rows")
+    __slots__ = ("_at_ms", "_columns", "_integers", "_numbers", "_table", "_texts", "_times", "_truths", "rows")
 
     def __init__(self, table: Table, *, at: datetime) -> None:
         self._table = table
         self._at_ms = to_ms(at)
         self.rows: int = _rows(table)
+        self._columns: dict[str, pa.Array] = {}
+        self._integers: dict[Node, Whole] = {}
         self._truths: dict[Node, Truth] = {}
         self._numbers: dict[Node, Values] = {}
         self._times: dict[Node, Times] = {}
@@ -129,7 +132,9 @@ class Frame:
         """Return the number for each customer, and for whom it is known."""
         with np.errstate(all="ignore"):
             values, known = self._number(number.tree)
-        return Values(self._spread(np.where(known, values, np.nan)), self._spread(known))
+        unsigned = values + 0.0  # zero has no sign: -0.0 would be equal to 0.0 with other bits
+        shown = unsigned if known is SURE else np.where(known, unsigned, np.nan)
+        return Values(self._spread(shown), self._spread(known))
 
     def _spread(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the array with one value a customer, read-only: a constant has only one so far."""
@@ -137,15 +142,16 @@ class Frame:
 
     def _column(self, node: Fact) -> pa.Array:
         """Return the column in one piece; a null where it isn't there."""
-        names = self._table if isinstance(self._table, Mapping) else self._table.schema.names
-        if node.name not in names:
-            return _NOWHERE
-        column = self._table[node.name]
-        if len(column) != self.rows:
-            raise ValueError(f"{node.name} has {len(column)} cells, the first column {self.rows}")
-        if isinstance(column, pa.ChunkedArray):
-            return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-        return column
+        found = self._columns.get(node.name)
+        if found is None:
+            names = self._table if isinstance(self._table, Mapping) else self._table.schema.names
+            found = self._table[node.name] if node.name in names else _NOWHERE
+            if isinstance(found, pa.ChunkedArray):
+                found = found.chunk(0) if found.num_chunks == 1 else found.combine_chunks()
+            if found is not _NOWHERE and len(found) != self.rows:
+                raise ValueError(f"{node.name} has {len(found)} cells, the first column {self.rows}")
+            self._columns[node.name] = found
+        return found
 
     # ------------------------------------------------------------------------------------------------- true or false
 
@@ -202,8 +208,23 @@ class Frame:
                 before, after = self._time(left), self._time(right)
                 return settled(Bits(_COMPARED[sign](before.values, after.values), both(before.known, after.known)))
             case "number":
+                direct = self._whole(left, sign, right)
+                if direct is not None:
+                    return direct
                 less, more = self._number(left), self._number(right)
                 return settled(Bits(_COMPARED[sign](less.values, more.values), both(less.known, more.known)))
+
+    def _whole(self, left: Node, sign: Sign, right: Node) -> Truth | None:
+        """Compare stored integers with an integer literal as they are: the same answer as in float64, sooner."""
+        if not isinstance(left, Fact) or not isinstance(right, Constant):
+            return None
+        column, literal = self._column(left), float(right.value)
+        if not pa.types.is_integer(column.type) or not literal.is_integer():
+            return None
+        if left not in self._integers:
+            self._integers[left] = whole(column)
+        integers, known = self._integers[left]
+        return settled(Bits(_COMPARED[sign](integers, int(literal)), known))
 
     # ------------------------------------------------------------------------------------------------------- numbers
 
@@ -262,7 +283,6 @@ class Frame:
         for operand in node.arguments[1:]:
             other = self._number(operand)
             first = values <= other.values if node.function == "LEAST" else values >= other.values
-            # not np.minimum: of 0.0 and -0.0 it takes one or the other, depending on the row's place in the batch
             values = np.where(first, values, other.values)
             known = both(known, other.known)
         return Values(values, known)

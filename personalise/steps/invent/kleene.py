@@ -8,8 +8,6 @@ Source:
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from personalise.steps.invent.cells import Bits, Mask, both
 
 
@@ -39,6 +37,7 @@ def negated(of: Truth) -> Truth:
 def conjunction(parts: Sequence[Truth]) -> Truth:
     """Return AND: false where one part is false, whatever the others are.
 
+    >>> import numpy as np
     >>> yes, unknown = (Truth(true=np.array([it]), false=np.array([False])) for it in (True, False))
     >>> [conjunction(pair).false.tolist() for pair in ([unknown, negated(yes)], [unknown, yes])]
     [[True], [False]]

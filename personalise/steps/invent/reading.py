@@ -4,7 +4,7 @@ A node of a class that is not named here, or with an argument that is not named 
 that reads a text in another way makes an error, never another meaning.
 """
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias, cast
 
 from sqlglot import exp
@@ -65,17 +65,19 @@ _CHAINED: Final[Mapping[type[exp.Expr], str]] = {
     exp.Mul: "*",
     exp.Div: "/",
 }
-_ARGUMENTS: Final[Mapping[type[exp.Expr], Set[str]]] = {
+_ARGUMENTS: Final[Mapping[type[exp.Expr], frozenset[str]]] = {
     **dict.fromkeys((*_SIGNS, *_CHAINED), frozenset({"this", "expression"})),
     **dict.fromkeys((exp.Not, exp.Neg, exp.Paren, exp.Column), frozenset({"this"})),
-    exp.Div: {"this", "expression", "typed", "safe"},  # how PostgreSQL divides; Byleave divides as `Product` says
-    exp.Between: {"this", "low", "high"},
-    exp.In: {"this", "expressions"},
-    exp.Like: {"this", "expression", "negate"},
-    exp.Case: {"ifs", "default"},
-    exp.If: {"this", "true"},
-    exp.Anonymous: {"this", "expressions"},
-    exp.Literal: {"this", "is_string"},
+    exp.Div: frozenset(
+        {"this", "expression", "typed", "safe"}
+    ),  # how PostgreSQL divides; Byleave divides as `Product` says
+    exp.Between: frozenset({"this", "low", "high"}),
+    exp.In: frozenset({"this", "expressions"}),
+    exp.Like: frozenset({"this", "expression", "negate"}),
+    exp.Case: frozenset({"ifs", "default"}),
+    exp.If: frozenset({"this", "true"}),
+    exp.Anonymous: frozenset({"this", "expressions"}),
+    exp.Literal: frozenset({"this", "is_string"}),
 }
 _NAMES: Final[Mapping[Kind, str]] = {
     "boolean": "true or false",
@@ -193,12 +195,12 @@ class _Reader:
     def sum(self, source: exp.Expr) -> Read:
         """Read + and -, from left to right."""
         chain = self._numbers(source, (exp.Add, exp.Sub))
-        return Sum(first=chain[0][1], rest=cast(_Terms, tuple(chain[1:]))) if chain else None
+        return Sum(first=chain[0][1], rest=cast("_Terms", tuple(chain[1:]))) if chain else None
 
     def product(self, source: exp.Expr) -> Read:
         """Read * and /, from left to right."""
         chain = self._numbers(source, (exp.Mul, exp.Div))
-        return Product(first=chain[0][1], rest=cast(_Factors, tuple(chain[1:]))) if chain else None
+        return Product(first=chain[0][1], rest=cast("_Factors", tuple(chain[1:]))) if chain else None
 
     def _numbers(self, source: exp.Expr, classes: tuple[type[exp.Expr], ...]) -> list[tuple[str, Node]] | None:
         chain = [(sign, self.read(operand, "number")) for sign, operand in self._spine(source, classes)]

@@ -230,6 +230,13 @@ def test_one_size_needs_one_root_and_no_proof(proof, old_root, new_root):
         verify_consistency(7, 7, proof=proof, old_root=old_root, new_root=new_root)
 
 
+def test_no_tree_is_larger_than_a_signed_64_bit_number_can_count():
+    verify_consistency(GREATEST_SIZE, GREATEST_SIZE, proof=[], old_root=ROOT, new_root=ROOT)
+
+    with pytest.raises(ProofRefused):
+        verify_consistency(GREATEST_SIZE + 1, GREATEST_SIZE + 1, proof=[], old_root=ROOT, new_root=ROOT)
+
+
 def _verify_inclusion(case):
     verify_inclusion(case["leaf"], index=case["index"], size=case["size"], proof=case["proof"], root=case["root"])
 

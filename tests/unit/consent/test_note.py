@@ -124,7 +124,7 @@ def test_the_text_ends_at_the_last_empty_line():
         SIGNED.replace("permission", "permission\x00"),
         SIGNED.replace("permission", "permission\x1f"),
         SIGNED.replace("permission", "permission\ud800"),
-        "a" * LONGEST + SIGNED,
+        SIGNED + "— witness.example AAAAAAAAA",
     ],
 )
 def test_a_malformed_note_is_refused(note):
@@ -132,6 +132,14 @@ def test_a_malformed_note_is_refused(note):
 
     with pytest.raises(NoteRefused):
         open_note(note, [LOG.verifier])
+
+
+@pytest.mark.parametrize("text", ["tab\t\n", "return\r\n", "nothing\x00\n", "unit\x1f\n", "a" * LONGEST + "\n"])
+def test_a_text_that_can_not_stand_in_a_note_is_refused_even_when_signed(text):
+    signature = _line(LOG.name, LOG.verifier.key_id + LOG.key.sign(text.encode()))
+
+    with pytest.raises(NoteRefused):
+        open_note(f"{text}\n{signature}", [LOG.verifier])
 
 
 def test_a_note_with_any_one_letter_changed_is_refused():
@@ -157,7 +165,9 @@ def test_the_unused_bits_of_base64_can_not_be_varied():
     assert refused.value.detail == "not standard base64 in its one form"
 
 
-@pytest.mark.parametrize("text", ["", "no newline", "a\nb", "tab\t\n", "return\r\n", "half\ud800\n"])
+@pytest.mark.parametrize(
+    "text", ["", "no newline", "a\nb", "tab\t\n", "return\r\n", "half\ud800\n", "a" * LONGEST + "\n"]
+)
 def test_a_text_that_can_not_stand_in_a_note_is_not_signed(text):
     with pytest.raises(NoteRefused):
         sign(text, [LOG])

@@ -1,0 +1,1 @@
+"""The faces: HTTP, pages, command line, jobs. They call use cases and query nothing themselves."""

@@ -1,0 +1,213 @@
+"""Settings: read once at the start, from `BYLEAVE_*` variables over one TOML file, into one frozen object.
+
+The file is named by `BYLEAVE_CONFIG`, or is `byleave.toml` where the process was started. A setting is called the same
+in both: `BYLEAVE_BASE_URL` and `base_url`. A variable wins over the file. All bad settings are named at once, and so
+are the ones that don't exist: a misspelt setting is not a setting left out.
+
+No secret is a setting: keys lie in the keyring, a file that only its owner can read. What can be secret all the same
+(a password in the database's address) is not shown by `repr`.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import SplitResult, urlsplit
+
+import sqlalchemy as sa
+from typing_extensions import override
+
+from consent.base.errors import Place, SettingsInvalid
+from consent.base.form import read_table
+from consent.ledger.entry import ORIGIN
+
+PREFIX: Final = "BYLEAVE_"
+FILE: Final = "byleave.toml"
+DEFAULT_NAME: Final = "byleave.localhost"
+_HOST: Final = re.compile(r"\.?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]+\]", re.ASCII)
+_DIGITS: Final = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
+_LOOPBACK: Final = ("127.0.0.1", "localhost")
+
+Environment = Literal["development", "production"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that differs between one deployment and another."""
+
+    home: Path = Path("byleave-home")
+    """The folder of what is kept in files."""
+    database_url: str = ""
+    """`sqlite:///FILE` or `postgresql://…`; the file `byleave.db` at home where nothing is given."""
+    keyring: Path = Path()
+    """The keyring file; `keyring.json` at home where nothing is given."""
+    name: str = DEFAULT_NAME
+    """The host name that the ledger is called by, for ever."""
+    base_url: str = "http://127.0.0.1:8000"
+    """Where people reach the pages. Links are built from it and from nothing else."""
+    trusted_hosts: tuple[str, ...] = ()
+    """The hosts that a request may name; the host of `base_url` where nothing is given."""
+    environment: Environment = "development"
+    audit_every_hours: int = 24
+    checkpoint_every_seconds: int = 60
+    session_idle_minutes: int = 30
+    session_absolute_minutes: int = 720
+    max_body_bytes: int = 1_048_576
+
+    def __post_init__(self) -> None:
+        """Fill in what follows from other settings."""
+        if not self.database_url:
+            object.__setattr__(self, "database_url", f"sqlite:///{self.home / 'byleave.db'}")
+        if self.keyring == Path():
+            object.__setattr__(self, "keyring", self.home / "keyring.json")
+        if not self.trusted_hosts:
+            here = (str(urlsplit(self.base_url).hostname or ""),)
+            hosts = here if self.environment == "production" else (*here, *_LOOPBACK)
+            object.__setattr__(self, "trusted_hosts", tuple(dict.fromkeys(hosts)))
+
+    @property
+    def https(self) -> bool:
+        """Whether people reach the pages over TLS."""
+        return self.base_url.startswith("https://")
+
+    @override
+    def __repr__(self) -> str:
+        """Show everything but the database's password."""
+        shown = {each.name: getattr(self, each.name) for each in fields(self)}
+        shown["database_url"] = sa.make_url(self.database_url).render_as_string(hide_password=True)
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+def _text(given: object) -> str:
+    if not isinstance(given, str) or not given.strip():
+        raise ValueError("must be text, and not empty")
+    return given.strip()
+
+
+def _folder(given: object) -> Path:
+    return Path(_text(given)).expanduser()
+
+
+def _whole(low: int, high: int) -> Callable[[object], int]:
+    def read(given: object) -> int:
+        number = int(given) if isinstance(given, str) and _DIGITS.fullmatch(given) else given
+        if type(number) is not int or not low <= number <= high:
+            raise ValueError(f"must be a whole number from {low:,} to {high:,}")
+        return number
+
+    return read
+
+
+def _database(given: object) -> str:
+    try:
+        address = sa.make_url(_text(given))
+    except sa.exc.ArgumentError:
+        raise ValueError("is not a database's address: sqlite:///FILE or postgresql://HOST/NAME") from None
+    if address.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ValueError("must be sqlite:///FILE or postgresql://HOST/NAME")
+    if address.get_backend_name() == "sqlite" and not address.database:
+        raise ValueError("must name a file: a ledger in memory proves nothing")
+    return _text(given)
+
+
+def _name(given: object) -> str:
+    name = _text(given)
+    if not _HOST.fullmatch(name) or not ORIGIN.fullmatch(f"{name}/consent/2026h2"):
+        raise ValueError("must be a host name in small letters, like shop.example")
+    return name
+
+
+def _base_url(given: object) -> str:
+    url = _text(given).rstrip("/")
+    try:
+        parts = urlsplit(url)
+        wrong = parts != SplitResult(parts.scheme, parts.netloc, "", "", "") or parts.port == 0
+    except ValueError:
+        wrong = True
+    if wrong or parts.scheme not in ("http", "https") or "@" in url or not _HOST.fullmatch(parts.hostname or ""):
+        raise ValueError("must be an address without a path, like https://shop.example")
+    return url
+
+
+def _hosts(given: object) -> tuple[str, ...]:
+    listed = [host.strip() for host in given.split(",")] if isinstance(given, str) else given
+    if not isinstance(listed, list) or not listed or not all(isinstance(h, str) and _HOST.fullmatch(h) for h in listed):
+        raise ValueError("must be host names in small letters, without ports: shop.example, www.shop.example")
+    return tuple(listed)
+
+
+def _environment(given: object) -> Environment:
+    match given:
+        case "development" | "production":
+            return given
+        case _:
+            raise ValueError("must be development or production")
+
+
+_READ: Final[Mapping[str, Callable[[object], Any]]] = {
+    "home": _folder,
+    "database_url": _database,
+    "keyring": _folder,
+    "name": _name,
+    "base_url": _base_url,
+    "trusted_hosts": _hosts,
+    "environment": _environment,
+    "audit_every_hours": _whole(1, 8_760),
+    "checkpoint_every_seconds": _whole(1, 3_600),
+    "session_idle_minutes": _whole(1, 1_440),
+    "session_absolute_minutes": _whole(1, 10_080),
+    "max_body_bytes": _whole(1_024, 67_108_864),
+}
+
+
+def read_settings(environ: Mapping[str, str] | None = None, *, folder: Path = Path()) -> Settings:
+    """Read the settings.
+
+    Args:
+        environ: the variables; the process's own where left out.
+        folder: where `byleave.toml` is looked for, and what `BYLEAVE_CONFIG` is relative to.
+
+    Raises:
+        SettingsInvalid: with every setting that is wrong, by the name under which it was given.
+    """
+    environ = os.environ if environ is None else environ
+    places: list[Place] = []
+    given = _given(environ, folder)
+    read: dict[str, Any] = {}
+    for setting, (called, value) in given.items():
+        if setting not in _READ:
+            places.append(Place(called, "is not a setting"))
+            continue
+        try:
+            read[setting] = _READ[setting](value)
+        except ValueError as wrong:
+            places.append(Place(called, str(wrong)))
+    places += _unfit_for_production(read, {setting: called for setting, (called, _) in given.items()})
+    if places:
+        raise SettingsInvalid(places=places)
+    return Settings(**read)
+
+
+def _given(environ: Mapping[str, str], folder: Path) -> dict[str, tuple[str, object]]:
+    """Return each setting that was given: how it was called, and its value."""
+    named = environ.get(PREFIX + "CONFIG", "")
+    path = folder / (named or FILE)
+    table = read_table(path, SettingsInvalid)[0] if named or path.exists() else {}
+    given: dict[str, tuple[str, object]] = {key: (f"{path.name}: {key}", value) for key, value in table.items()}
+    for variable, value in environ.items():
+        if variable.startswith(PREFIX) and variable != PREFIX + "CONFIG":
+            given[variable.removeprefix(PREFIX).lower()] = (variable, value)
+    return given
+
+
+def _unfit_for_production(read: Mapping[str, Any], called: Mapping[str, str]) -> list[Place]:
+    if read.get("environment") != "production":
+        return []
+    places = []
+    if read.get("name", DEFAULT_NAME) == DEFAULT_NAME:
+        places.append(Place(called.get("name", PREFIX + "NAME"), "must be given in production: the ledger bears it"))
+    if not str(read.get("base_url", "http:")).startswith("https://"):
+        places.append(Place(called.get("base_url", PREFIX + "BASE_URL"), "must be https in production"))
+    return places

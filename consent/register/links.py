@@ -1,0 +1,110 @@
+"""Links that withdraw without a sign-in, as they stand in every message.
+
+A link names its customer and what to withdraw, and is signed with the keyring's link key. It can make a permission
+smaller and nothing else: `withdraw` is the only thing in the house that takes one. It never ends, for a wish to be
+left alone doesn't either; who is erased has nothing left to withdraw.
+"""
+
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from consent import standings
+from consent.base.canonical import NotCanonical, b64u, b64u_bytes, encode, parse
+from consent.base.clock import from_ms, to_ms
+from consent.base.errors import CustomerUnknown, NotFound
+from consent.base.ids import CustomerId, Scope, is_id
+from consent.base.store import Work
+from consent.permission.standing import Status, from_stored
+from consent.permission.statement import Act, Method, Statement
+from consent.register import recording
+from consent.register.desk import Desk
+from consent.register.recording import Recorded
+
+_DOMAIN: Final = b"byleave/link/v1\x00withdraw\x00"
+_LONGEST: Final = 4_096
+_NO: Final = frozenset({Status.WITHDRAWN, Status.REFUSED, Status.OBJECTED})
+
+
+class LinkUnknown(NotFound):
+    """The link was not made here, or was changed on its way."""
+
+    code = "link_unknown"
+    title = "This link doesn't hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawLink:
+    """What a link says."""
+
+    customer: CustomerId
+    scopes: tuple[Scope, ...]
+    issued_at: datetime
+
+
+def derived_key(desk: Desk, use: str) -> bytes:
+    """Return the key for one use, such as the tokens in forms, that comes from the keyring's link key; 32 bytes.
+
+    Source:
+        RFC 5869 section 2.3, with L = 32 and N = 1.
+    """
+    return hmac.digest(desk.keys.link_key, f"byleave/{use}".encode() + b"\x01", "sha256")
+
+
+def sign(desk: Desk, customer: CustomerId, scopes: Iterable[Scope], *, at: datetime) -> str:
+    """Return the token of a link that withdraws `scopes`; it fits into a path and into a mail header."""
+    said = encode({"customer": customer, "issued": to_ms(at), "scopes": sorted(set(scopes))}, limit=_LONGEST)
+    return f"{b64u(said)}.{b64u(_mac(desk, said))}"
+
+
+def read(desk: Desk, token: str) -> WithdrawLink:
+    """Return what a link says, once it is known to be ours.
+
+    Raises:
+        LinkUnknown: it isn't, or was changed.
+    """
+    said, _, signed = token.partition(".")
+    try:
+        plain, mac = b64u_bytes(said[: 2 * _LONGEST]), b64u_bytes(signed[:64])
+    except NotCanonical:
+        raise LinkUnknown from None
+    if not hmac.compare_digest(_mac(desk, plain), mac):
+        raise LinkUnknown
+    match parse(plain):
+        case {"customer": str(customer), "issued": int(issued), "scopes": [*scopes]} if is_id(customer, "cus"):
+            named = tuple(Scope(str(scope)) for scope in scopes)
+            return WithdrawLink(customer=CustomerId(customer), scopes=named, issued_at=from_ms(issued))
+        case _:
+            raise LinkUnknown
+
+
+def withdraw(desk: Desk, work: Work, token: str, *, at: datetime) -> list[Recorded]:
+    """Withdraw what the link names, as the customer's own word.
+
+    Passed over are scopes that he has said no to already, so that pressing twice says it once, and scopes that have
+    left the catalogue: they permit nothing any more.
+
+    Returns:
+        What was recorded: one statement, or none.
+
+    Raises:
+        LinkUnknown: the link is not ours, or was changed.
+        CustomerUnknown: the customer is not enrolled (any more).
+    """
+    link = read(desk, token)
+    row = standings.read(work, [link.customer]).get(link.customer)
+    if row is None:
+        raise CustomerUnknown
+    stands = from_stored(row)
+    rules = [rule for scope in link.scopes if (rule := desk.catalogues.current(work).scopes.get(scope))]
+    scopes = tuple(rule.scope for rule in rules if stands.of(rule.bit).status not in _NO)
+    if not scopes:
+        return []
+    said = Statement(customer=link.customer, act=Act.WITHDRAW, scopes=scopes, said_at=at, method=Method.ONE_CLICK)
+    return recording.record(desk, work, [said], actor="link", at=at)
+
+
+def _mac(desk: Desk, said: bytes) -> bytes:
+    return hmac.digest(derived_key(desk, "link/v1"), _DOMAIN + said, "sha256")

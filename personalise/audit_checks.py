@@ -1,0 +1,76 @@
+"""Checks over decisions: that each used only what stood at its position, and that its log is the one committed to."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consent import catalogues
+from consent.base.clock import to_ms
+from consent.base.ids import CustomerId
+from consent.base.store import Work
+from consent.catalogue.model import Catalogue, ScopeRule
+from consent.permission.standing import Standing, fold
+from consent.permission.verdict import Reason, judged
+from consent.register import history
+from consent.register.desk import Desk
+from personalise.runs import log
+from personalise.runs.log import Chunk
+
+
+def wrong_root(chunk: Chunk) -> str | None:
+    """Return what is wrong where a chunk's decisions are not the ones whose root was stored; None where they are."""
+    salt = bytes.fromhex(chunk.about["salt"])
+    if log.root_of(chunk.table, salt) != chunk.root:
+        return "the decisions are not the ones whose root was committed to the ledger"
+    return None
+
+
+def unpermitted(desk: Desk, work: Work, chunk: Chunk) -> Iterator[tuple[str, str]]:
+    """Walk a chunk's decisions that used what did not stand: (decision, why).
+
+    What stood is folded anew from the statements recorded before the decision's ledger position, out of their sealed
+    payloads; the standing rows that the gate had read are not asked.
+    """
+    catalogue = desk.catalogues.version(work, chunk.about["catalogue"])
+    bits = catalogues.bits(work)
+    names = chunk.table["customer"].to_pylist()
+    stood = _stood(desk, work, [CustomerId(name) for name in names], chunk.position, bits)
+    chosen = np.asarray(chunk.table["chosen"]).tolist()
+    used = np.asarray(chunk.table["used"]).tolist()
+    for spot, customer in enumerate(names):
+        standing = stood.get(customer, Standing())
+        for scope in _needed(chunk, chosen[spot], used[spot]):
+            reason = _judge(standing, scope, catalogue, chunk.at)
+            if reason is not Reason.PERMIT:
+                yield f"{chunk.id}.{spot}", f"used {scope}, which stood as {reason.name} at ledger position {chunk.position}"
+
+
+def _stood(
+    desk: Desk, work: Work, customers: Sequence[CustomerId], position: int, bits: Mapping[str, int]
+) -> dict[str, Standing]:
+    said: dict[str, list[tuple[int, Any]]] = {}
+    for one in history.of_customers(desk, work, customers):
+        if one.seq < position:
+            said.setdefault(one.statement.customer, []).append((one.seq, one.statement))
+    return {customer: fold(statements, bits) for customer, statements in said.items()}
+
+
+def _needed(chunk: Chunk, chosen: int, used: int) -> Iterator[str]:
+    purpose = chunk.about["purpose"]
+    for bit, category in enumerate(chunk.about["categories"]):
+        if used >> bit & 1:
+            yield f"use:{category}:{purpose}"
+    if chosen >= 0:
+        yield chunk.about["contacts"][chosen]
+
+
+def _judge(standing: Standing, scope: str, catalogue: Catalogue, at: datetime) -> Reason:
+    rule = catalogue.scopes.get(scope)
+    remember: ScopeRule | None = None
+    if rule and rule.operation == "use":
+        remember = catalogue.scopes.get(f"remember:{rule.target}")
+    reason, _ = judged(standing, rule, remember, at)
+    return reason

@@ -1,0 +1,1 @@
+"""Objectives, campaigns, offers and treatments: what a marketer writes, read from a file and checked."""

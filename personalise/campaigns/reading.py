@@ -1,0 +1,208 @@
+"""From a TOML or JSON file to a campaign, checked against the catalogue; every wrong spot is named."""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeVar, cast
+
+from consent.base.errors import CampaignInvalid, ExpressionInvalid, Place
+from consent.base.form import Form, read_table, read_text
+from consent.catalogue.model import Catalogue
+from personalise.campaigns.model import Campaign, Cap, Holdout, Objective, Offer, Scorer, Treatment
+from personalise.steps.invent.expressions import condition, number
+from personalise.steps.invent.terms import Condition, Number
+
+_MOST_TREATMENTS: Final = 200
+_NUMERIC: Final = frozenset({"number", "integer", "boolean"})
+_ONE_IN: Final = 10_000
+_T = TypeVar("_T", Offer, Cap)
+
+
+def read_campaign(path: Path, catalogue: Catalogue) -> Campaign:
+    """Read a campaign file.
+
+    Raises:
+        CampaignInvalid: with every place that is wrong.
+    """
+    table, text = read_table(path, CampaignInvalid)
+    return _campaign(table, text, catalogue, "json" if path.suffix == ".json" else "toml")
+
+
+def parse_campaign(text: str, form: Literal["toml", "json"], catalogue: Catalogue) -> Campaign:
+    """Read a campaign from text, as it was published.
+
+    Raises:
+        CampaignInvalid: with every place that is wrong under this catalogue.
+    """
+    table, _ = read_text(text.encode(), "the campaign", CampaignInvalid, as_json=form == "json")
+    return _campaign(table, text, catalogue, form)
+
+
+def _campaign(table: dict[str, Any], text: str, catalogue: Catalogue, form: Literal["toml", "json"]) -> Campaign:
+    places: list[Place] = []
+    top = Form(table, "", places)
+    head = top.form("campaign")
+    offers = _keyed(top, "offer", lambda one: _offer(one, catalogue))
+    treatments = _treatments(top, offers, catalogue)
+    audience = _condition(head, "audience", catalogue, required=True)
+    expressions = [audience, *(offer.eligibility for offer in offers.values()), *(each.score for each in treatments)]
+    campaign = Campaign(
+        key=head.key("key"),
+        name=head.text("name", longest=200),
+        purpose=_purpose(head, catalogue, "purpose"),
+        benefit=head.text("benefit"),
+        person_to_reach=head.text("person_to_reach"),
+        way_out=head.text("way_out"),
+        audience=audience or condition("TRUE", catalogue.attributes),
+        scorer=cast("Scorer", head.choice("scorer", ("rule", "response"), default="rule")),
+        features=_features(head, expressions, catalogue),
+        received=_outcome(head, "received", catalogue, default="got"),
+        measurement=_purpose(head, catalogue, "measurement", default="measurement"),
+        goodwill_budget=head.number("goodwill_budget", default=0, low=0, high=1e12),
+        holdout=_holdout(head.form("holdout")),
+        objective=_objective(top.form("objective"), catalogue),
+        caps=tuple(_keyed(top, "cap", lambda one: _cap(one, catalogue)).values()),
+        offers=MappingProxyType(offers),
+        treatments=treatments,
+        body=text,
+        format=form,
+    )
+    head.unknown()
+    top.unknown()
+    if places:
+        raise CampaignInvalid(f"{len(places)} places", places=places)
+    return campaign
+
+
+def _keyed(top: Form, kind: str, read: Any) -> dict[str, Any]:  # noqa: ANN401 -- one reader a kind
+    found: dict[str, Any] = {}
+    for form in top.forms(kind, least=1 if kind == "offer" else 0):
+        item = read(form)
+        form.unknown()
+        if item.key in found:
+            form.wrong("key", f"{kind} {item.key} is declared twice")
+        found[item.key] = item
+    return found
+
+
+def _objective(form: Form, catalogue: Catalogue) -> Objective:
+    objective = Objective(
+        key=form.key("key"),
+        title=form.text("title", longest=200),
+        challenge=form.text("challenge"),
+        measure=_outcome(form, "measure", catalogue),
+        target=form.number("target", low=-1e9, high=1e9),
+        by=form.day("by") or date.max,
+        owner=form.text("owner", longest=200),
+    )
+    form.unknown()
+    return objective
+
+
+def _outcome(form: Form, key: str, catalogue: Catalogue, **default: str) -> str:
+    name = form.text(key, **default)
+    if name and name not in catalogue.attributes:
+        form.wrong(key, f"{name!r} is no attribute of the catalogue")
+    return name
+
+
+def _purpose(form: Form, catalogue: Catalogue, key: str, **default: str) -> str:
+    purpose = form.key(key, **default)
+    if purpose and purpose not in catalogue.purposes:
+        form.wrong(key, f"{purpose!r} is no purpose of the catalogue: choose from {', '.join(catalogue.purposes)}")
+    return purpose
+
+
+def _holdout(form: Form) -> Holdout:
+    share = form.number("share", low=0, high=0.9)
+    if round(share * _ONE_IN) != share * _ONE_IN and abs(round(share * _ONE_IN) - share * _ONE_IN) > 1e-6:  # noqa: PLR2004 -- a float's own noise
+        form.wrong("share", "must be a multiple of 0.0001")
+    holdout = Holdout(share=round(share * _ONE_IN), salt=form.text("salt", longest=200))
+    form.unknown()
+    return holdout
+
+
+def _cap(form: Form, catalogue: Catalogue) -> Cap:
+    channels = form.texts("channels")
+    if not channels:
+        form.wrong("channels", "name at least one channel")
+    for channel in channels:
+        if channel not in catalogue.channels:
+            form.wrong("channels", f"{channel!r} is no channel of the catalogue")
+    return Cap(
+        key=form.key("key"),
+        channels=channels,
+        limit=form.integer("limit", low=0, high=1_000),
+        days=form.integer("days", low=1, high=3_650),
+    )
+
+
+def _offer(form: Form, catalogue: Catalogue) -> Offer:
+    return Offer(
+        key=form.key("key"),
+        family=form.key("family"),
+        terms=MappingProxyType(form.table("terms", required=True)),
+        eligibility=_condition(form, "eligibility", catalogue, required=False),
+        value=form.number("value", low=0, high=1e9),
+        benefit=form.number("benefit", default=0, low=-1e9, high=1e9),
+        cost=form.number("cost", default=0, low=0, high=1e9),
+    )
+
+
+def _treatments(top: Form, offers: Mapping[str, Offer], catalogue: Catalogue) -> tuple[Treatment, ...]:
+    found: dict[str, Treatment] = {}
+    for form in top.forms("treatment", least=1):
+        item = Treatment(
+            key=form.key("key"),
+            offer=form.key("offer"),
+            channel=form.key("channel"),
+            content=form.text("content", longest=20_000),
+            score=_score(form, catalogue),
+        )
+        form.unknown()
+        if item.offer and item.offer not in offers:
+            form.wrong("offer", f"{item.offer!r} is no offer of this campaign")
+        if item.channel and item.channel not in catalogue.channels:
+            form.wrong("channel", f"{item.channel!r} is no channel of the catalogue")
+        if item.key in found:
+            form.wrong("key", f"treatment {item.key} is declared twice")
+        found[item.key] = item
+    if len(found) > _MOST_TREATMENTS:
+        top.wrong("treatment", f"a campaign has at most {_MOST_TREATMENTS} treatments")
+    return tuple(found.values())
+
+
+def _condition(form: Form, key: str, catalogue: Catalogue, *, required: bool) -> Condition | None:
+    text = form.text(key, longest=4_000) if required else form.text(key, default="", longest=4_000)
+    if not text:
+        return None
+    try:
+        return condition(text, catalogue.attributes)
+    except ExpressionInvalid as wrong:
+        form.places.extend(Place(f"{form.at(key)}, {place.where}", place.why) for place in wrong.places)
+        return None
+
+
+def _score(form: Form, catalogue: Catalogue) -> Number:
+    text = form.text("score", longest=4_000)
+    try:
+        return number(text or "0", catalogue.attributes)
+    except ExpressionInvalid as wrong:
+        form.places.extend(Place(f"{form.at('score')}, {place.where}", place.why) for place in wrong.places)
+        return number("0", catalogue.attributes)
+
+
+def _features(form: Form, expressions: list[Condition | Number | None], catalogue: Catalogue) -> tuple[str, ...]:
+    """Return the model's features: those named, or else every number and flag that the campaign's expressions read."""
+    named = form.texts("features", default=())
+    known = catalogue.attributes
+    for name in named:
+        if name not in known:
+            form.wrong("features", f"{name!r} is no attribute of the catalogue")
+        elif known[name].type not in _NUMERIC:
+            form.wrong("features", f"{name} is {known[name].type}: a model's feature is a number or a flag")
+    if named:
+        return named
+    read = {name for each in expressions if each for name in each.attributes}
+    return tuple(sorted(name for name in read if known[name].type in _NUMERIC))

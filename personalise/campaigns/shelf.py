@@ -1,0 +1,89 @@
+"""Published campaigns and fitted models: immutable versions, each with a hash."""
+
+import hashlib
+from datetime import datetime
+from typing import Literal, cast
+
+import sqlalchemy as sa
+
+from consent.base.errors import CampaignUnknown, StateConflict
+from consent.base.store import Work
+from consent.catalogue.model import Catalogue
+from personalise.campaigns.model import Campaign
+from personalise.campaigns.reading import parse_campaign
+from personalise.steps.invent.response import Response, from_body
+from personalise.tables import CampaignVersionRow, ModelVersionRow
+
+
+def publish(work: Work, campaign: Campaign, *, actor: str, at: datetime) -> int:
+    """Publish a campaign: its next version, which never changes again.
+
+    Raises:
+        StateConflict: the newest version has exactly the same bytes.
+    """
+    table = CampaignVersionRow
+    query = sa.select(table.version, table.hash).where(table.key == campaign.key).order_by(table.version.desc())
+    newest = work.connection.execute(query.limit(1)).first()
+    digest = hashlib.sha256(campaign.body.encode()).digest()
+    if newest and bytes(newest.hash) == digest:
+        msg = f"version {newest.version} of {campaign.key} is exactly this file"
+        raise StateConflict(msg)
+    number = (newest.version if newest else 0) + 1
+    row = {
+        "key": campaign.key, "version": number, "hash": digest, "body": campaign.body, "format": campaign.format,
+        "published_at": at, "published_by": actor,
+    }  # fmt: skip
+    work.connection.execute(sa.insert(table).values(**row))
+    return number
+
+
+def keys(work: Work) -> list[tuple[str, int, datetime]]:
+    """Return every campaign's key, newest version and when that was published, by key."""
+    table = CampaignVersionRow
+    newest = sa.select(table.key, sa.func.max(table.version).label("version")).group_by(table.key).subquery()
+    query = (
+        sa.select(table.key, table.version, table.published_at)
+        .join(newest, sa.and_(newest.c.key == table.key, newest.c.version == table.version))
+        .order_by(table.key)
+    )
+    return [(row.key, row.version, row.published_at) for row in work.connection.execute(query)]
+
+
+def load(work: Work, key: str, catalogue: Catalogue, *, version: int = 0) -> tuple[Campaign, int]:
+    """Return a campaign (its newest version, or the one asked for), read under `catalogue`.
+
+    Raises:
+        CampaignUnknown: no campaign by that key, or no such version.
+        CampaignInvalid: the catalogue has changed, so that it no longer holds; every place is named.
+    """
+    table = CampaignVersionRow
+    query = sa.select(table.version, table.body, table.format).where(table.key == key)
+    query = query.where(table.version == version) if version else query.order_by(table.version.desc()).limit(1)
+    row = work.connection.execute(query).first()
+    if row is None:
+        msg = f"{key[:80]!r}: publish it first with `byleave campaign publish FILE`"
+        raise CampaignUnknown(msg)
+    return parse_campaign(row.body, cast("Literal['toml', 'json']", row.format), catalogue), row.version
+
+
+def save_model(work: Work, campaign: str, model: Response, *, rows: int, at: datetime) -> int:
+    """Keep a fitted model as the campaign's next version."""
+    table = ModelVersionRow
+    newest = work.connection.execute(sa.select(sa.func.max(table.version)).where(table.campaign == campaign)).scalar()
+    number = (newest or 0) + 1
+    row = {
+        "campaign": campaign, "version": number, "hash": model.digest, "body": model.body(),
+        "fitted_at": at, "rows": rows,
+    }  # fmt: skip
+    work.connection.execute(sa.insert(table).values(**row))
+    return number
+
+
+def load_model(work: Work, campaign: str, *, version: int | None = None) -> tuple[Response | None, int]:
+    """Return the campaign's newest model (or one version of it; 0 is "none"), with its number."""
+    table = ModelVersionRow
+    query = sa.select(table.version, table.body).where(table.campaign == campaign)
+    if version is not None:
+        query = query.where(table.version == version)
+    row = work.connection.execute(query.order_by(table.version.desc()).limit(1)).first()
+    return (from_body(row.body), row.version) if row else (None, 0)

@@ -1,0 +1,47 @@
+"""Interact: the moment, everything that a decision may read, gathered into the columns of one chunk."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pyarrow as pa
+
+from consent import gate
+from consent.base.ids import CustomerId
+from consent.base.store import Work
+from consent.gate import Permits
+from consent.register.desk import Desk
+from consent.uses import Use
+from personalise import contacts
+from personalise.policy import Policy
+from personalise.steps.personalise.holdout import buckets
+
+
+def permits(desk: Desk, work: Work, customers: Sequence[CustomerId], policy: Policy, *, at: datetime) -> Permits:
+    """Ask the gate what these customers permit of all that the policy needs."""
+    return gate.permits(desk, work, customers, policy.scopes, at=at)
+
+
+def gather(desk: Desk, work: Work, permitted: Permits, policy: Policy, *, use: Use, at: datetime) -> pa.Table:
+    """Gather the chunk that `decide` takes: permitted facts, reasons, buckets, contact counts.
+
+    Args:
+        desk: keys and catalogues.
+        work: a transaction that can record the use.
+        permitted: what the customers permit, of `policy.scopes`.
+        policy: what will decide.
+        use: why the data are read.
+        at: the instant that caps are counted at.
+    """
+    facts = gate.recall(desk, work, permitted, attributes=policy.attributes, use=use)
+    customers = permitted.customers
+    columns = {name: facts[name] for name in facts.column_names}
+    for name in policy.attributes:
+        if name not in columns:  # an attribute that the catalogue in force no longer has
+            columns[name] = pa.nulls(len(customers), gate.ARROW[policy.catalogue.attributes[name].type])
+    for spot, scope in enumerate(permitted.scopes):
+        columns[f"permit:{scope}"] = pa.array(permitted.reasons[:, spot])
+    campaign = policy.campaign
+    columns["enrolled"] = pa.array(permitted.enrolled)
+    columns["bucket"] = pa.array(buckets(customers, salt=campaign.holdout.salt, scope=campaign.key))
+    columns.update(contacts.counted(work, customers, campaign.caps, at))
+    return pa.table(columns)

@@ -1,0 +1,108 @@
+"""PURE: a policy, everything that a decision follows from, immutable and with a hash."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from consent.base.ids import Scope
+from consent.catalogue.model import Catalogue
+from personalise.campaigns.model import Campaign, Cap, Offer, Treatment
+from personalise.steps.invent.response import Response
+
+NEUTRAL: Final = 0.0
+"""The score of a candidate of whom nothing is known: not better than leaving alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A treatment as the funnel sees it: what it needs permission for, and what it is worth."""
+
+    treatment: Treatment
+    offer: Offer
+    contact: Scope
+    categories: tuple[str, ...]
+    """Every category that the audience, the offer's rules, the score or the model reads."""
+    uses: tuple[Scope, ...]
+    caps: tuple[Cap, ...]
+
+    @property
+    def key(self) -> str:
+        """The treatment's key."""
+        return self.treatment.key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """A campaign's version under a catalogue's version, with the model that scores it (None: its rules score)."""
+
+    campaign: Campaign
+    version: int
+    catalogue: Catalogue
+    candidates: tuple[Candidate, ...]
+    model: Response | None
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 over campaign, version, catalogue and model: two policies with one digest decide alike."""
+        parts = [self.campaign.body.encode(), str(self.version).encode(), self.catalogue.digest]
+        parts.append(self.model.digest if self.model else b"rules")
+        parts.append(" ".join(one.key for one in self.candidates).encode())
+        return hashlib.sha256(b"\x00".join(hashlib.sha256(part).digest() for part in parts)).digest()
+
+    @cached_property
+    def scopes(self) -> tuple[Scope, ...]:
+        """Every scope that some candidate needs."""
+        needed = (scope for one in self.candidates for scope in (one.contact, *one.uses))
+        return tuple(dict.fromkeys(needed))
+
+    @cached_property
+    def categories(self) -> tuple[str, ...]:
+        """Every category read, in order; a decision's `used` bits count in this order."""
+        return tuple(sorted({category for one in self.candidates for category in one.categories}))
+
+    @cached_property
+    def attributes(self) -> tuple[str, ...]:
+        """Every attribute read."""
+        campaign = self.campaign
+        names = set(campaign.audience.attributes)
+        for one in self.candidates:
+            names |= one.treatment.score.attributes
+            names |= one.offer.eligibility.attributes if one.offer.eligibility else frozenset()
+        return tuple(sorted(names | set(self.model.features if self.model else ())))
+
+    @cached_property
+    def rules(self) -> tuple[str, ...]:
+        """The names of all rules, in the order of their numbers in decisions. Number 0 is "no rule": chosen."""
+        caps = (f"cap:{cap.key}" for cap in self.campaign.caps)
+        return (
+            "", "audience", "eligibility", "unknown", "holdout", "worth_nothing", "outranked", "not_enrolled",
+            *(f"permission:{scope}" for scope in self.scopes), *caps,
+        )  # fmt: skip
+
+
+def policy(campaign: Campaign, version: int, catalogue: Catalogue, model: Response | None = None) -> Policy:
+    """Compile a campaign into the policy that decides.
+
+    A model scores only where the campaign asks for one, and has an arm for every treatment; otherwise its rules do.
+    """
+    wanted = {treatment.key for treatment in campaign.treatments}
+    scoring = model if model and campaign.scorer == "response" and wanted <= model.arms.keys() else None
+    modelled = {catalogue.attributes[name].category for name in scoring.features} if scoring else set()
+    candidates = []
+    for treatment in campaign.treatments:
+        offer = campaign.offers[treatment.offer]
+        read = campaign.audience.categories | treatment.score.categories | modelled
+        read |= offer.eligibility.categories if offer.eligibility else frozenset()
+        categories = tuple(sorted(read))
+        candidates.append(
+            Candidate(
+                treatment=treatment,
+                offer=offer,
+                contact=Scope(f"contact:{treatment.channel}:{campaign.purpose}"),
+                categories=categories,
+                uses=tuple(Scope(f"use:{category}:{campaign.purpose}") for category in categories),
+                caps=tuple(cap for cap in campaign.caps if treatment.channel in cap.channels),
+            )
+        )
+    return Policy(campaign=campaign, version=version, catalogue=catalogue, candidates=tuple(candidates), model=scoring)

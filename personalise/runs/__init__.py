@@ -1,0 +1,1 @@
+"""USE CASES: decide for many, in chunks: dry runs, runs, and the log of what was decided."""

@@ -1,0 +1,168 @@
+"""The response model: how likely the outcome is with each treatment, and how much of that would have come anyway.
+
+One logistic regression a treatment and one for customers who got nothing, fitted with scikit-learn on rows whose use
+the customers permit. What decides is not scikit-learn but a few fixed numbers: weights in double precision, summed
+feature by feature in a fixed order, and the logistic function from a table. So a row alone and a row in a batch give
+the same bits, on every machine.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+NOTHING: Final = "none"
+"""The arm of customers who received no treatment."""
+
+FEWEST_ROWS: Final = 200
+"""An arm with fewer rows, or fewer than `FEWEST_OF_EACH` of either outcome, is not fitted."""
+
+FEWEST_OF_EACH: Final = 20
+_STEPS: Final = 1024
+_LIMIT: Final = 16
+_LOGISTIC: Final = np.array(
+    [1.0 / (1.0 + math.exp(-step / _STEPS)) for step in range(-_LIMIT * _STEPS, _LIMIT * _STEPS + 1)]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """The weights of one treatment (or of nothing): an intercept, and one weight a feature, on raw feature values."""
+
+    intercept: float
+    weights: tuple[float, ...]
+    rows: int
+    rate: float
+    """The share of this arm's rows with the outcome."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """A fitted model: its features in order, and its arms by treatment key (`NOTHING` for no treatment)."""
+
+    features: tuple[str, ...]
+    outcome: str
+    arms: Mapping[str, Arm]
+
+    def body(self) -> str:
+        """Return the model as JSON; its floats read back to the same bits."""
+        arms = {
+            key: {"intercept": arm.intercept, "weights": list(arm.weights), "rows": arm.rows, "rate": arm.rate}
+            for key, arm in sorted(self.arms.items())
+        }
+        return json.dumps({"features": list(self.features), "outcome": self.outcome, "arms": arms}, sort_keys=True)
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of `body`."""
+        return hashlib.sha256(self.body().encode()).digest()
+
+
+def from_body(text: str) -> Response:
+    """Return the model that `Response.body` wrote."""
+    table = json.loads(text)
+    arms = {
+        key: Arm(intercept=arm["intercept"], weights=tuple(arm["weights"]), rows=arm["rows"], rate=arm["rate"])
+        for key, arm in table["arms"].items()
+    }
+    return Response(features=tuple(table["features"]), outcome=table["outcome"], arms=arms)
+
+
+@dataclass(frozen=True, slots=True)
+class TooFew:
+    """Not enough rows to fit on: which arm, and how many there are."""
+
+    arm: str
+    rows: int
+
+
+def fit(
+    features: Mapping[str, NDArray[np.float64]],
+    received: NDArray[np.str_],
+    outcome: NDArray[np.bool_],
+    *,
+    named: str,
+    treatments: Sequence[str],
+) -> Response | TooFew:
+    """Fit one arm a treatment, and one for nothing.
+
+    Args:
+        features: name → values, shape (n_rows,), without gaps.
+        received: the treatment each row's customer received, or `NOTHING`; shape (n_rows,).
+        outcome: whether the outcome came, shape (n_rows,).
+        named: the outcome's attribute.
+        treatments: the keys to fit arms for.
+    """
+    names = tuple(features)
+    matrix = np.column_stack([features[name] for name in names]) if names else np.zeros((len(outcome), 0))
+    arms = {}
+    for key in (*treatments, NOTHING):
+        rows = received == key
+        hits = int(outcome[rows].sum())
+        if rows.sum() < FEWEST_ROWS or min(hits, rows.sum() - hits) < FEWEST_OF_EACH:
+            return TooFew(key, int(rows.sum()))
+        arms[key] = _arm(matrix[rows], outcome[rows])
+    return Response(features=names, outcome=named, arms=arms)
+
+
+def _arm(matrix: NDArray[np.float64], outcome: NDArray[np.bool_]) -> Arm:
+    rate = float(outcome.mean())
+    if not matrix.shape[1]:
+        return Arm(intercept=math.log(rate / (1 - rate)), weights=(), rows=len(outcome), rate=rate)
+    middle, spread = matrix.mean(axis=0), matrix.std(axis=0)
+    spread[spread == 0] = 1.0
+    model = LogisticRegression(C=1.0, max_iter=500).fit((matrix - middle) / spread, outcome)
+    weights = model.coef_[0] / spread
+    intercept = float(model.intercept_[0] - (weights * middle).sum())
+    return Arm(intercept=intercept, weights=tuple(map(float, weights)), rows=len(outcome), rate=rate)
+
+
+def extra(
+    model: Response, treatment: str, columns: Mapping[str, tuple[NDArray[Any], NDArray[np.bool_]]]
+) -> NDArray[Any]:
+    """Return by how much a treatment raises the probability of the outcome, for each customer.
+
+    Args:
+        model: fitted.
+        treatment: one of its arms.
+        columns: feature → (values, known), each of shape (n_customers,).
+
+    Returns:
+        Differences of probabilities in [-1, 1], shape (n_customers,). Where a feature is unknown the arms' plain
+        rates stand in: a prior that knows nothing of the customer.
+    """
+    with_it, without = model.arms[treatment], model.arms[NOTHING]
+    known = np.ones(_length(columns), dtype=np.bool_)
+    for name in model.features:
+        known &= columns[name][1]
+    difference = _probability(model, with_it, columns) - _probability(model, without, columns)
+    return np.where(known, difference, with_it.rate - without.rate)
+
+
+def _length(columns: Mapping[str, tuple[NDArray[Any], NDArray[np.bool_]]]) -> int:
+    return next((len(known) for _, known in columns.values()), 1)
+
+
+def _probability(
+    model: Response, arm: Arm, columns: Mapping[str, tuple[NDArray[Any], NDArray[np.bool_]]]
+) -> NDArray[Any]:
+    total: NDArray[Any] = np.full(_length(columns), arm.intercept)
+    for name, weight in zip(model.features, arm.weights, strict=True):
+        values, known = columns[name]
+        total = total + weight * np.where(known, values, 0.0)
+    step = np.rint(np.clip(total, -_LIMIT, _LIMIT) * _STEPS).astype(np.int64) + _LIMIT * _STEPS
+    return _LOGISTIC[step]
+
+
+def numeric(column: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return a number, integer or flag column as (values, known); unknown values are 0."""
+    known = np.asarray(column.is_valid())
+    values = np.asarray(column.cast(pa.float64()).fill_null(0.0), dtype=np.float64)
+    return values, known

@@ -1,0 +1,104 @@
+"""What every test may ask for: a clock that stands still, and a world on either database.
+
+`world` runs a test twice, on SQLite and on PostgreSQL; `sqlite_world` once. `blank` is as `world`, but with empty
+tables: nothing founded, nobody enrolled.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.builders import START
+from tests.databases import Databases, PostgresqlDatabases, SqliteDatabases, postgresql_server
+from tests.world import SettableClock, Template, World, founded, migrated, opened
+
+POSTGRESQL_ADDRESS = "TEST_POSTGRESQL"
+"""The address of a server to use instead of starting one; its user must be allowed to make databases."""
+
+BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "postgresql: needs a PostgreSQL server, which is started from a wheel")
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    """Return a clock that stands at 2026-11-21 10:00 UTC until it is moved."""
+    return SettableClock(START)
+
+
+@pytest.fixture(scope="session")
+def _sqlite(tmp_path_factory: pytest.TempPathFactory) -> Databases:
+    return SqliteDatabases(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def _postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    with ExitStack() as stack:
+        url = os.environ.get(POSTGRESQL_ADDRESS) or stack.enter_context(
+            postgresql_server(tmp_path_factory.mktemp("postgresql"))
+        )
+        made = PostgresqlDatabases(url)
+        stack.callback(made.close)
+        yield made
+
+
+@pytest.fixture(scope="session")
+def databases(request: pytest.FixtureRequest) -> Callable[[str], Databases]:
+    """Return a function from "sqlite" or "postgresql" to a maker of databases; a server starts when first asked for."""
+    return lambda dialect: request.getfixturevalue(f"_{dialect}")
+
+
+@pytest.fixture(scope="session")
+def _templates(
+    databases: Callable[[str], Databases], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, bool], Template]:
+    made: dict[tuple[str, bool], Template] = {}
+
+    def template(dialect: str, full: bool) -> Template:  # noqa: FBT001 -- the two halves of a key
+        if (dialect, full) not in made:
+            if full:
+                made[dialect, full] = founded(template(dialect, False))  # noqa: FBT003 -- as above
+            else:
+                made[dialect, full] = migrated(databases(dialect), tmp_path_factory.mktemp(dialect))
+        return made[dialect, full]
+
+    return template
+
+
+@pytest.fixture
+def _open(
+    _templates: Callable[[str, bool], Template], clock: SettableClock, tmp_path: Path
+) -> Iterator[Callable[[str, bool], World]]:
+    with ExitStack() as stack:
+
+        def open_world(dialect: str, full: bool) -> World:  # noqa: FBT001 -- the two halves of a key
+            template = _templates(dialect, full)
+            made = opened(template, clock, tmp_path)
+            stack.callback(template.databases.dropped, made.url)
+            stack.callback(made.store.close)
+            return made
+
+        yield open_world
+
+
+@pytest.fixture(params=BOTH)
+def world(request: pytest.FixtureRequest, _open: Callable[[str, bool], World]) -> World:
+    """Return a founded deployment with Ann and Bo, on SQLite and on PostgreSQL."""
+    return _open(request.param, True)
+
+
+@pytest.fixture
+def sqlite_world(_open: Callable[[str, bool], World]) -> World:
+    """Return a founded deployment with Ann and Bo, on SQLite."""
+    return _open("sqlite", True)
+
+
+@pytest.fixture(params=BOTH)
+def blank(request: pytest.FixtureRequest, _open: Callable[[str, bool], World]) -> World:
+    """Return a deployment that nobody has founded yet, its tables empty, on SQLite and on PostgreSQL."""
+    return _open(request.param, False)
