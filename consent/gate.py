@@ -24,8 +24,7 @@ from consent.base.store import Work
 from consent.catalogue.model import ASKED, Attribute, Catalogue, ScopeRule
 from consent.ledger import log
 from consent.permission import many
-from consent.permission.standing import Standing, scope_at
-from consent.permission.verdict import Denial, Permit, Reason, Verdict, customer_reason, judged, scope_reason
+from consent.permission.verdict import Denial, Permit, Reason, Verdict, customer_reason, judged, stored_reason
 from consent.register import history
 from consent.register.desk import Desk
 from consent.tables import LedgerHeadRow, StandingRow
@@ -43,11 +42,11 @@ ARROW: Final[Mapping[str, pa.DataType]] = {
 
 _row = StandingRow.__table__
 _head = LedgerHeadRow.__table__
+# `ledger_head` has one row, the open log's: joining it costs a lookup, and makes position and catalogue current.
 _CHECK: Final = Hot(
     sa.select(_row.c.states, _row.c.paused_until, _row.c.scopes, _head.c.size, _head.c.catalogue_version)
-    .where(_row.c.customer == sa.bindparam("customer"))
-    .order_by(_head.c.log.desc())
-    .limit(1),
+    .select_from(_row.join(_head, sa.true()))
+    .where(_row.c.customer == sa.bindparam("customer")),
     "customer",
 )
 
@@ -98,21 +97,14 @@ def check(desk: Desk, work: Work, customer: CustomerId, scope: str, *, at: datet
     rules = desk.catalogues.version(work, version).scopes
     rule = rules.get(scope)
     at_ms = to_ms(at)
-    kept = rules.get(f"remember:{rule.target}") if remembered and rule and rule.operation == "use" else None
     reason = customer_reason(rule, states, paused_until, at_ms=at_ms) if states or paused_until else Reason.PERMIT
     positions: tuple[int, ...] = ()
     if reason is Reason.PERMIT:
         if rule is None:
             reason = Reason.UNKNOWN_SCOPE
         else:
-            stands = scope_at(scopes, rule.bit)
-            reason = scope_reason(rule, stands, at_ms=at_ms)
-            positions = (stands.position,) if stands.status else ()
-            if kept and reason is Reason.PERMIT:
-                holds = scope_at(scopes, kept.bit)
-                positions += (holds.position,) if holds.status else ()
-                if scope_reason(kept, holds, at_ms=at_ms) is not Reason.PERMIT:
-                    reason = Reason.REMEMBER_MISSING
+            kept = rules.get(f"remember:{rule.target}") if remembered and rule.operation == "use" else None
+            reason, positions = stored_reason(scopes, rule, kept, at_ms=at_ms)
     return _verdict(reason, customer, Scope(scope), at, size, positions)
 
 

@@ -37,7 +37,7 @@ class Work:
     def run(self, hot: Hot, *values: Any) -> Any:  # noqa: ANN401 -- a driver's cursor; both drivers' have fetchone, fetchall, rowcount
         """Run a hot statement once and return the driver's cursor."""
         compiled = hot.compiled(self.dialect)
-        return self.driver.execute(compiled.sql, arranged(compiled, values))
+        return self.driver.execute(compiled.sql, values if compiled.order is None else arranged(compiled, values))
 
     def run_many(self, hot: Hot, rows: Sequence[tuple[Any, ...]]) -> None:
         """Run a hot statement for each row of parameters, in one round trip where the driver can."""

@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import BufferedReader
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn, Protocol
@@ -33,11 +34,12 @@ _BLOCK: Final = 1 << 18
 _BOM: Final = b"\xef\xbb\xbf"
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _CELL: Final = re.compile(r'(?:"([^"]*+(?:""[^"]*+)*+)"|([^",\r]*+))(,|\Z)')
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 Row = Sequence[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Chunk:
     """Up to `CHUNK_ROWS` rows: their cells, by row and by column, and the line on which each begins."""
 
@@ -45,7 +47,7 @@ class Chunk:
     header: tuple[str, ...]
     rows: Sequence[Row]
 
-    @property
+    @cached_property
     def columns(self) -> dict[str, Sequence[str]]:
         """The cells by column, each `(n_rows,)`."""
         return dict(zip(self.header, zip(*self.rows, strict=True), strict=True))
@@ -183,7 +185,7 @@ class CsvSheet:
                 if _state(file) != self._state:
                     raise ImportInvalid(f"{self.name} was changed while it was read; run the import again")
                 yield _fitting(batch, self.header, faults)
-        if not any_row and not faults.found:
+        if not any_row and not (faults.found or faults.count):
             faults.fatal(1, "names the columns, but no row follows")
 
 
@@ -210,15 +212,23 @@ class RowSheet:
             lines: list[int] = []
             rows: list[Row] = []
             for number, row in enumerate(self._rows[start : start + CHUNK_ROWS], start + 1):
-                if row.keys() != set(self.header) or not all(isinstance(cell, str) for cell in row.values()):
-                    faults.row(number, "must have the columns of the first row, and text in each")
-                elif any("\x00" in cell for cell in row.values()):
-                    faults.row(number, "has a NUL character")
+                why = self._why_not(row)
+                if why:
+                    faults.row(number, why)
                 else:
                     lines.append(number)
                     rows.append([_composed(row[name]) for name in self.header])
-            batch = _Batch(lines, rows, longest=LONGEST_CELL + 1)
-            yield Chunk(lines=lines, header=self.header, rows=_fitting(batch, self.header, faults).rows)
+            if rows:
+                batch = _fitting(_Batch(lines, rows, longest=LONGEST_CELL + 1), self.header, faults)
+                yield Chunk(lines=lines, header=self.header, rows=batch.rows)
+
+    def _why_not(self, row: Mapping[str, str]) -> str:
+        if row.keys() != set(self.header) or not all(isinstance(cell, str) for cell in row.values()):
+            return "must have the columns of the first row, and text in each"
+        cells = "".join(row.values())
+        if "\x00" in cells:
+            return "has a NUL character"
+        return "has half a surrogate pair" if _SURROGATE.search(cells) else ""
 
 
 class _Batch(NamedTuple):

@@ -7,13 +7,13 @@ published, which is rare), the same chunk is walked row by row, to say which ent
 import re
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from consent.ledger.entry import FORM, ORIGIN, Kind
 from consent.ledger.merkle import HASH_BYTES
 
-Row: TypeAlias = tuple[int, bytes, bytes]
-"""`seq`, `body`, `leaf`, as stored."""
+Row: TypeAlias = tuple[int, Any, Any]
+"""`seq`, `body`, `leaf`, as stored: what should be bytes need not be."""
 
 Form: TypeAlias = Callable[[bytes], re.Match[bytes] | None]
 
@@ -81,6 +81,8 @@ def _as_columns(rows: Sequence[Row], first: int, last: int, form: Form, edge: Ed
     if len(rows) != last - first or not rows:
         return None
     _, bodies, stored = zip(*rows, strict=True)
+    if {*map(type, bodies)} != {bytes}:
+        return None
     found = [form(body) for body in bodies]
     if None in found:
         return None
@@ -111,7 +113,8 @@ class _Walk:
         self._erased = -1
 
     def over(self, rows: Sequence[Row], first: int, last: int) -> Leaves:
-        there = {seq: (body, leaf) for seq, body, leaf in rows}
+        # SQLite's columns take values of any type: what is no bytes is no entry.
+        there = {seq: (body if isinstance(body, bytes) else b"", leaf) for seq, body, leaf in rows}
         hashes, digests, wrong = [], [], {}
         for seq in range(first, last):
             body, leaf = there.get(seq, (b"", b""))

@@ -44,6 +44,7 @@ class Status(IntEnum):
     INVALIDATED = 8
 
 
+_STATUS: Final = tuple(Status)
 VALID: Final = frozenset({Status.GIVEN, Status.RENEWED})
 
 
@@ -222,5 +223,5 @@ def scope_at(scopes: bytes, bit: int) -> ScopeStanding:
     spot = bit * RECORD_BYTES
     if spot >= len(scopes):
         return NOTHING
-    record = _RECORD.unpack_from(scopes, spot)
-    return ScopeStanding(Status(record[0]), *record[1:])
+    status, flags, notice, expires, position = _RECORD.unpack_from(scopes, spot)
+    return ScopeStanding(_STATUS[status], flags, notice, expires, position)

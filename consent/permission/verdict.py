@@ -17,6 +17,7 @@ from consent.permission.standing import (
     ScopeStanding,
     Standing,
     Status,
+    scope_at,
 )
 
 
@@ -109,9 +110,7 @@ def status_reason(basis: LegalBasis, status: Status) -> Reason:
     >>> status_reason(LegalBasis.CONSENT, Status.UNKNOWN).name
     'NO_RECORD'
     """
-    if basis in ASKED:
-        return _BY_STATUS[status]
-    if basis is LegalBasis.LEGITIMATE_INTEREST and status in _NO:
+    if basis in ASKED or (basis is LegalBasis.LEGITIMATE_INTEREST and status in _NO):
         return _BY_STATUS[status]
     return Reason.PERMIT
 
@@ -142,6 +141,14 @@ def scope_reason(rule: ScopeRule, stands: ScopeStanding, *, at_ms: int) -> Reaso
     return Reason.PENDING_CONFIRMATION if stands.flags & PENDING else Reason.PERMIT
 
 
+def stored_reason(
+    scopes: bytes, rule: ScopeRule, remember: ScopeRule | None, *, at_ms: int
+) -> tuple[Reason, tuple[int, ...]]:
+    """Judge one scope from a row's bytes: what `judged` says of a customer in no state of his own, without the fold."""
+    kept = scope_at(scopes, remember.bit) if remember else None
+    return _with_memory(rule, scope_at(scopes, rule.bit), remember, kept, at_ms=at_ms)
+
+
 def judged(
     standing: Standing, rule: ScopeRule | None, remember: ScopeRule | None, at: datetime
 ) -> tuple[Reason, tuple[int, ...]]:
@@ -161,11 +168,17 @@ def judged(
     if rule is None:
         return Reason.UNKNOWN_SCOPE, ()
     stands = standing.of(rule.bit)
+    return _with_memory(rule, stands, remember, standing.of(remember.bit) if remember else None, at_ms=at_ms)
+
+
+def _with_memory(
+    rule: ScopeRule, stands: ScopeStanding, remember: ScopeRule | None, kept: ScopeStanding | None, *, at_ms: int
+) -> tuple[Reason, tuple[int, ...]]:
     reason = scope_reason(rule, stands, at_ms=at_ms)
     positions = (stands.position,) if stands.status else ()
-    if reason is Reason.PERMIT and remember is not None:
-        kept = standing.of(remember.bit)
-        positions += (kept.position,) if kept.status else ()
-        if scope_reason(remember, kept, at_ms=at_ms) is not Reason.PERMIT:
-            return Reason.REMEMBER_MISSING, positions
-    return reason, positions
+    if remember is None or kept is None or reason is not Reason.PERMIT:
+        return reason, positions
+    if kept.status:
+        positions += (kept.position,)
+    stays = scope_reason(remember, kept, at_ms=at_ms) is Reason.PERMIT
+    return (reason if stays else Reason.REMEMBER_MISSING), positions

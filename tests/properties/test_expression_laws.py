@@ -337,7 +337,7 @@ def test_what_lies_under_a_null_never_matters(asked, counted, chunk, other, type
 
     dirty = {name: over(clean[name], garbage[name], junk) for name in ATTRIBUTES}
 
-    assert pa.table(dirty).equals(pa.table(clean))
+    assert [dirty[name].is_null() for name in dirty] == [clean[name].is_null() for name in clean]
     assert answers(asked, dirty) == answers(asked, clean)
     assert bits(counted, dirty) == bits(counted, clean)
 

@@ -1,0 +1,183 @@
+"""PURE: from cells to values, column by column; a cell that is none is named by its line and column.
+
+An empty cell, or one of white space only, is nothing known. Values are numbers, truths, texts, and times as whole
+milliseconds since 1970. A cell that occurs often is read once.
+
+What an error says of a cell: at most its first 20 characters, nothing where the column names a customer or belongs to
+a special category, and nothing that looks like an address: errors are logged.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Final, Generic, TypeVar, cast
+
+from consent.base.canonical import GREATEST
+from consent.base.clock import parse_time, to_ms
+from consent.base.errors import Invalid
+from consent.catalogue.model import AttributeType
+from consent.imports.mapping import Fact, Value
+from consent.imports.rows import Chunk, Faults
+
+LONGEST_NAME: Final = 254
+"""Characters of what names a customer: the longest address that mail can be sent to (RFC 5321)."""
+
+_QUOTED: Final = 20
+_KEPT: Final = 50_000
+_LISTED: Final = 12
+_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+")
+_DIGITS_OF_GREATEST: Final = len(str(GREATEST))
+
+T = TypeVar("T")
+
+
+class Wrong:
+    """Why a cell is no value: "is not a number"."""
+
+    __slots__ = ("why",)
+
+    def __init__(self, why: str) -> None:
+        """Keep the reason, which doesn't quote the cell."""
+        self.why = why
+
+
+Reader = Callable[[str], T | Wrong]
+
+
+class ColumnReader(Generic[T]):
+    """One column: its cells to values, chunk after chunk."""
+
+    def __init__(self, name: str, read: Reader[T], *, quiet: bool = False) -> None:
+        """Keep the function that reads one cell that isn't empty. `quiet`: no error quotes a cell."""
+        self.name = name
+        self._read = read
+        self._quiet = quiet
+        self._known: dict[str, T | Wrong | None] = {}
+        self._any_wrong = False
+
+    def values(self, chunk: Chunk, faults: Faults) -> list[T | None]:
+        """Return a value a row, None where nothing is known or the cell is wrong (which is noted)."""
+        cells = chunk.columns[self.name]
+        known = self._known
+        if len(known) > _KEPT:
+            known.clear()
+        for cell in set(cells) - known.keys():
+            value = known[cell] = self._read(cell) if cell and not cell.isspace() else None
+            self._any_wrong = self._any_wrong or isinstance(value, Wrong)
+        found = [known[cell] for cell in cells]
+        if self._any_wrong:
+            for spot, value in enumerate(found):
+                if isinstance(value, Wrong):
+                    why = value.why if self._quiet else f"{shown(cells[spot])} {value.why}"
+                    faults.cell(chunk.lines[spot], self.name, why)
+                    found[spot] = None
+        return cast("list[T | None]", found)
+
+
+def shown(cell: str) -> str:
+    """Return what an error may say of a cell.
+
+    >>> shown("abc"), shown("ann@shop.example"), shown("a" * 30)
+    ("'abc'", 'the cell', "'aaaaaaaaaaaaaaaaaaaa…'")
+    """
+    if "@" in cell:
+        return "the cell"
+    return repr(cell if len(cell) <= _QUOTED else cell[:_QUOTED] + "…")
+
+
+def fact_reader(fact: Fact) -> ColumnReader[Value]:
+    """Return the reader of an attribute's column."""
+    table = fact.column.values
+    read = one_of(table) if table else _READERS[fact.attribute.type]
+    return ColumnReader(fact.column.name, read, quiet=fact.quiet)
+
+
+def one_of(table: Mapping[str, T]) -> Reader[T]:
+    """Return a reader of cells that stand in a table.
+
+    >>> one_of({"Urban": "town"})("Rural").why
+    "is not one of 'Urban'"
+    """
+    few = ", ".join(repr(cell) for cell in list(table)[:_LISTED])
+    wrong = Wrong(f"is not one of {few}" + (" …" if len(table) > _LISTED else ""))
+    return lambda cell: table.get(cell, wrong)
+
+
+def integer(cell: str) -> int | Wrong:
+    """Read a whole number within ±(2^53 − 1), in the digits 0 to 9.
+
+    >>> integer("12"), integer("1.9").why, integer("１２").why
+    (12, 'is not a whole number', 'is not a whole number')
+    """
+    if not _INTEGER.fullmatch(cell):
+        return Wrong("is not a whole number")
+    digits = cell.lstrip("+-").lstrip("0")
+    size = int(digits or "0") if len(digits) <= _DIGITS_OF_GREATEST else math.inf
+    if size > GREATEST:
+        return Wrong("is beyond ±(2^53 − 1)")
+    return -int(size) if cell[0] == "-" else int(size)
+
+
+def number(cell: str) -> float | Wrong:
+    """Read a number with a decimal point, finite.
+
+    >>> number("-1.5e3"), number("1,5").why, number("1e999").why, number("nan").why
+    (-1500.0, 'is not a number like 1234.5', 'is too large a number', 'is not a number like 1234.5')
+    """
+    if not _NUMBER.fullmatch(cell):
+        return Wrong("is not a number like 1234.5")
+    read = float(cell)
+    return read if math.isfinite(read) else Wrong("is too large a number")
+
+
+def boolean(cell: str) -> bool | Wrong:
+    """Read `true` or `false`; other words need a table of values in the mapping."""
+    if cell in ("true", "false"):
+        return cell == "true"
+    return Wrong("is neither true nor false; give the mapping a table of values")
+
+
+def time(cell: str) -> int | Wrong:
+    """Read an RFC 3339 time as milliseconds since 1970.
+
+    >>> time("1970-01-01T01:00:01+01:00"), time("1970-01-01").why
+    (1000, 'is not a time like 2026-11-21T17:00:00Z')
+    """
+    try:
+        return to_ms(parse_time(cell))
+    except Invalid:
+        return Wrong("is not a time like 2026-11-21T17:00:00Z")
+
+
+def text(cell: str) -> str:
+    """Read text, as it stands."""
+    return cell
+
+
+_READERS: Final[Mapping[AttributeType, Reader[Value]]] = {
+    "number": number,
+    "integer": integer,
+    "boolean": boolean,
+    "text": text,
+    "time": time,
+}
+
+
+def names(chunk: Chunk, column: str, faults: Faults, *, kind: str, required: bool = False) -> list[str]:
+    """Return what names each customer in a column, without the white space around it; "" where nothing does."""
+    found = [cell.strip() for cell in chunk.columns[column]]
+    for line, name in zip(chunk.lines, found, strict=True):
+        why = _no_name(name, kind, required=required)
+        if why:
+            faults.cell(line, column, why)
+    return found
+
+
+def _no_name(name: str, kind: str, *, required: bool) -> str:
+    if not name:
+        return "names no customer" if required else ""
+    if len(name) > LONGEST_NAME:
+        return f"has more than {LONGEST_NAME} characters"
+    return "is not an e-mail address" if kind == "email" and not _ADDRESS.fullmatch(name) else ""
