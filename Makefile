@@ -19,6 +19,7 @@ LOCKED := $(PIP) --no-deps --require-hashes --only-binary=:all: --no-compile
 COMPILED := $(BIN)/python -m compileall -qq -j 0 -x '/tests/' .venv/lib >&2 || true
 CODE := api consent migrations personalise
 SCRIPTS := $(wildcard tests benchmarks examples)
+TEMPLATES := $(wildcard api/templates api/*/templates)
 
 .PHONY: help
 help:
@@ -49,7 +50,7 @@ check: .venv/dev.stamp  ## everything static: format, lint, types, architecture,
 	$(BIN)/mypy $(CODE) $(SCRIPTS)
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/deptry $(CODE)
-	$(if $(wildcard api/pages/templates),$(BIN)/djlint --lint --quiet api/pages/templates)
+	$(if $(TEMPLATES),$(BIN)/djlint --lint --quiet $(TEMPLATES))
 
 .PHONY: format
 format: .venv/dev.stamp  ## rewrite the code as `make check` wants it

@@ -167,7 +167,8 @@ def install(app: Flask, base_url: str) -> None:
         if for_programs(request.path):
             response = Response(orjson.dumps(_body(problem, base_url)), problem.status, mimetype=JSON)
         else:
-            page = render_template("problem.html", problem=problem, request_id=g.get("request_id", ""))
+            wrote = request.method not in ("GET", "HEAD")
+            page = render_template("problem.html", problem=problem, request_id=g.get("request_id", ""), wrote=wrote)
             response = Response(page, problem.status, mimetype="text/html")
         response.headers.extend(problem.headers)
         return response

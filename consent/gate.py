@@ -24,6 +24,7 @@ from consent.base.store import Work
 from consent.catalogue.model import ASKED, Attribute, Catalogue, ScopeRule
 from consent.ledger import log
 from consent.permission import many
+from consent.permission.standing import from_stored
 from consent.permission.verdict import Denial, Permit, Reason, Verdict, customer_reason, judged, stored_reason
 from consent.register import history
 from consent.register.desk import Desk
@@ -108,7 +109,9 @@ def check(desk: Desk, work: Work, customer: CustomerId, scope: str, *, at: datet
     return _verdict(reason, customer, Scope(scope), at, size, positions)
 
 
-def check_as_of(desk: Desk, work: Work, customer: CustomerId, scope: str, *, at: datetime) -> Verdict:
+def check_as_of(
+    desk: Desk, work: Work, customer: CustomerId, scope: str, *, at: datetime, remembered: bool = False
+) -> Verdict:
     """Judge one scope as it stood at a past time: by the entries recorded by then, and the catalogue of then.
 
     Raises:
@@ -116,9 +119,38 @@ def check_as_of(desk: Desk, work: Work, customer: CustomerId, scope: str, *, at:
     """
     standing = history.standing_at(desk, work, customer, at)
     size, version = history.ledger_at(work, at)
-    rule = desk.catalogues.version(work, version).scopes.get(scope) if version else None
-    reason, positions = judged(standing, rule, None, at)
+    catalogue = desk.catalogues.version(work, version) if version else None
+    rule = catalogue.scopes.get(scope) if catalogue else None
+    kept = _remember(catalogue, rule) if remembered and catalogue else None
+    reason, positions = judged(standing, rule, kept, at)
     return _verdict(reason, customer, Scope(scope), at, size, positions)
+
+
+def check_all(desk: Desk, work: Work, customer: CustomerId, *, at: datetime, as_of: bool = False) -> list[Verdict]:
+    """Judge every scope of the catalogue in force, in the order of presentation.
+
+    Args:
+        desk: keys and catalogues.
+        work: a transaction.
+        customer: who.
+        at: the instant to judge at.
+        as_of: `at` is past: judge by the entries recorded by then, and the catalogue of then, if there was one.
+
+    Raises:
+        CustomerUnknown: nobody of that id is enrolled.
+    """
+    if as_of:
+        standing = history.standing_at(desk, work, customer, at)
+        size, version = history.ledger_at(work, at)
+    else:
+        row = standings.read(work, [customer]).get(customer)
+        if row is None:
+            raise CustomerUnknown
+        standing, newest = from_stored(row), log.head(work)
+        size, version = newest.size, newest.catalogue_version
+    rules = desk.catalogues.version(work, version).in_order if version else ()
+    found = ((rule.scope, *judged(standing, rule, None, at)) for rule in rules)
+    return [_verdict(reason, customer, scope, at, size, positions) for scope, reason, positions in found]
 
 
 def _verdict(
@@ -228,10 +260,29 @@ def _fill(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What `remember` did: cells stored, and cells left out because the customer doesn't allow remembering them."""
+    """What `remember` did: facts stored, facts left out as their customer doesn't allow them, and whose it stored."""
 
     stored: int
     refused: int
+    customers: tuple[CustomerId, ...]
+
+
+def rememberable(
+    desk: Desk, work: Work, customers: Sequence[CustomerId], *, at: datetime
+) -> dict[str, NDArray[np.bool_]]:
+    """Return by category of whom it may be remembered, shape (n_customers,).
+
+    That is where `remember:<category>` stands and at least one use of it does: what nothing may use isn't kept.
+    """
+    catalogue = desk.catalogues.current(work)
+    used = [rule for rule in catalogue.scopes.values() if rule.operation == "use"]
+    asked = [*(f"remember:{key}" for key in catalogue.categories), *(rule.scope for rule in used)]
+    found = permits(desk, work, customers, asked, at=at)
+    allowed = {key: np.zeros(len(customers), dtype=np.bool_) for key in catalogue.categories}
+    for rule in used:
+        # A use of remembered data is judged together with `remember`, so any use that stands is enough.
+        allowed[rule.target] |= found.permitted(rule.scope)
+    return allowed
 
 
 def remember(
@@ -241,40 +292,33 @@ def remember(
     *,
     at: datetime,
 ) -> Kept:
-    """Store facts of customers, category by category, wherever they may be remembered and used; drop the rest.
+    """Store facts of customers, category by category, wherever they are `rememberable`; drop the rest.
 
-    A category is remembered where `remember:<category>` stands and at least one use of it does: what nothing may use
-    isn't kept.
     A fact of an attribute that no category declares is dropped too. A category is stored whole: facts already
     remembered in it and not among the new ones are kept.
     """
     customers = list(dict.fromkeys(customer for customer, _ in facts))
-    catalogue = desk.catalogues.current(work)
-    used = [rule for rule in catalogue.scopes.values() if rule.operation == "use"]
-    asked = [*(f"remember:{key}" for key in catalogue.categories), *(rule.scope for rule in used)]
-    found = permits(desk, work, customers, asked, at=at)
-    # A use of remembered data is judged together with `remember`, so any use that stands is enough.
-    allowed: dict[str, set[CustomerId]] = {key: set() for key in catalogue.categories}
-    for rule in used:
-        allowed[rule.target].update(_who(found, rule.scope))
-    data_keys = memory.data_keys(desk.keys, work, customers)
+    allowed = {
+        key: {customers[spot] for spot in np.flatnonzero(who)}
+        for key, who in rememberable(desk, work, customers, at=at).items()
+    }
+    categories = {item.name: item.category for item in desk.catalogues.current(work).attributes.values()}
     sorted_out: dict[tuple[CustomerId, str], dict[str, memory.Value]] = {}
-    refused = 0
+    stored = refused = 0
     for customer, attributes in facts:
         for name, value in attributes.items():
-            attribute = catalogue.attributes.get(name)
-            if attribute is None or customer not in allowed[attribute.category]:
+            category = categories.get(name)
+            if category is None or customer not in allowed[category]:
                 refused += 1
                 continue
-            sorted_out.setdefault((customer, attribute.category), {})[name] = value
+            sorted_out.setdefault((customer, category), {})[name] = value
+            stored += 1
+    whose = tuple(dict.fromkeys(customer for customer, _ in sorted_out))
+    data_keys = memory.data_keys(desk.keys, work, whose)
     _merge_known(work, data_keys, sorted_out)
     rows = [(customer, category, facts) for (customer, category), facts in sorted_out.items()]
     memory.put(work, data_keys, rows, to_ms(at))
-    return Kept(stored=sum(map(len, sorted_out.values())), refused=refused)
-
-
-def _who(found: Permits, scope: str) -> list[CustomerId]:
-    return [found.customers[spot] for spot in np.flatnonzero(found.permitted(scope))]
+    return Kept(stored=stored, refused=refused, customers=whose)
 
 
 def _merge_known(

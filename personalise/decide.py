@@ -29,40 +29,38 @@ def decide(chunk: pa.Table, policy: Policy, at: datetime) -> pa.Table:
     Returns:
         One row a customer, in order: `customer`; `chosen` and `ghost` (candidate number, -1 for none); `propensity`
         (probability in [0, 1] that this policy does what it did); `used` (bit i: `policy.categories[i]` was permitted
-        and read); and per candidate, as lists of length k: `stage`, `rule` (a number in `policy.rules`), `observed`,
-        `allowed_from` (ms, 0 for none), `priority`, `prior` (a prior stood in for the score).
+        and read). For each candidate `rule:<key>` (the number in `policy.rules` of the rule that refused it, 0 for
+        none), `worth:<key>` and `prior:<key>` (a prior stood in for its probability). For each scope
+        `permit:<scope>`, for each cap `contacts:<key>` and `free:<key>`: what the rules observed.
     """
     funnel = Funnel(chunk, policy, at)
-    funnel.identity()
-    for row, candidate in enumerate(policy.candidates):
-        funnel.hard_stops(row, candidate)
-        funnel.eligibility(row, candidate)
-        funnel.permission(row, candidate)
-        funnel.contact_policy(row, candidate)
-        funnel.score(row, candidate)
-    chosen, ghost = funnel.arbitrate()
-    return pa.table(
-        {
-            "customer": chunk["customer"],
-            "chosen": pa.array(chosen, type=pa.int16()),
-            "ghost": pa.array(ghost, type=pa.int16()),
-            "propensity": pa.array(_propensity(funnel, chosen, ghost)),
-            "used": pa.array(_used(chunk, policy)),
-            "stage": _listed(funnel.stage),
-            "rule": _listed(funnel.rule),
-            "observed": _listed(funnel.observed),
-            "allowed_from": _listed(funnel.allowed_from),
-            "priority": _listed(funnel.priority),
-            "prior": _listed(funnel.prior),
-        }
-    )
+    worths = [funnel.worth(candidate) for candidate in policy.candidates]
+    refused = [funnel.refused(candidate) for candidate in policy.candidates]
+    codes, winner = funnel.arbitrated(refused, [worth for worth, _ in worths])
+    nobody = np.int16(LEFT_ALONE)
+    columns: dict[str, Any] = {
+        "customer": chunk["customer"],
+        "chosen": np.where(funnel.control, nobody, winner),
+        "ghost": np.where(funnel.control, winner, nobody),
+        "propensity": _propensity(funnel, winner),
+        "used": _used(chunk, policy),
+    }
+    for candidate, code, (worth, known) in zip(policy.candidates, codes, worths, strict=True):
+        columns[f"rule:{candidate.key}"] = code
+        columns[f"worth:{candidate.key}"] = worth
+        columns[f"prior:{candidate.key}"] = ~known
+    for scope in policy.scopes:
+        columns[f"permit:{scope}"] = chunk[f"permit:{scope}"]
+    for cap in policy.campaign.caps:
+        columns[f"contacts:{cap.key}"], columns[f"free:{cap.key}"] = funnel.contacts(cap)
+    return pa.table(columns)
 
 
-def _propensity(funnel: Funnel, chosen: NDArray[np.int16], ghost: NDArray[np.int16]) -> NDArray[np.float64]:
+def _propensity(funnel: Funnel, winner: NDArray[np.int16]) -> NDArray[np.float64]:
     """Return how likely the logged action was: only the holdout's hash stands between a customer and the argmax."""
     share = funnel.policy.campaign.holdout.share / 10_000
-    likely = np.where(chosen != LEFT_ALONE, 1.0 - share, 1.0)
-    return np.where(ghost != LEFT_ALONE, share, likely)
+    likely = np.where(funnel.control, share, 1.0 - share)
+    return np.where(winner == LEFT_ALONE, 1.0, likely)
 
 
 def _used(chunk: pa.Table, policy: Policy) -> NDArray[np.int64]:
@@ -71,9 +69,3 @@ def _used(chunk: pa.Table, policy: Policy) -> NDArray[np.int64]:
         permitted = np.asarray(chunk[f"permit:use:{category}:{policy.campaign.purpose}"]) == Reason.PERMIT
         used |= permitted.astype(np.int64) << bit
     return used
-
-
-def _listed(rows: NDArray[Any]) -> pa.FixedSizeListArray:
-    """Return (n_candidates, n_customers) as a column of n_customers lists."""
-    flat = np.ascontiguousarray(rows.T).reshape(-1)
-    return pa.FixedSizeListArray.from_arrays(pa.array(flat), rows.shape[0])

@@ -5,13 +5,37 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from consent.base.ids import Scope
 from consent.catalogue.model import Catalogue
 from personalise.campaigns.model import Campaign, Cap, Offer, Treatment
 from personalise.steps.invent.response import Response
+from personalise.steps.personalise.stages import Stage
 
 NEUTRAL: Final = 0.0
 """The score of a candidate of whom nothing is known: not better than leaving alone."""
+
+AUDIENCE: Final = "audience"
+ELIGIBILITY: Final = "eligibility"
+UNKNOWN: Final = "unknown"
+HELD_OUT: Final = "holdout"
+WORTH_NOTHING: Final = "worth_nothing"
+OUTRANKED: Final = "outranked"
+NOT_ENROLLED: Final = "not_enrolled"
+HARD_STOP: Final = "hard_stop"
+
+_EARLY: Final = {
+    "": Stage.CHOSEN,
+    NOT_ENROLLED: Stage.IDENTITY,
+    HARD_STOP: Stage.HARD_STOPS,
+    AUDIENCE: Stage.ELIGIBILITY,
+    ELIGIBILITY: Stage.ELIGIBILITY,
+    UNKNOWN: Stage.ELIGIBILITY,
+}
+_LATE: Final = {WORTH_NOTHING: Stage.ARBITRATION, OUTRANKED: Stage.ARBITRATION}
+_STAGES: Final = {**_EARLY, HELD_OUT: Stage.HOLDOUT, **_LATE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +97,28 @@ class Policy:
 
     @cached_property
     def rules(self) -> tuple[str, ...]:
-        """The names of all rules, in the order of their numbers in decisions. Number 0 is "no rule": chosen."""
-        caps = (f"cap:{cap.key}" for cap in self.campaign.caps)
-        return (
-            "", "audience", "eligibility", "unknown", "holdout", "worth_nothing", "outranked", "not_enrolled",
-            *(f"permission:{scope}" for scope in self.scopes), *caps,
-        )  # fmt: skip
+        """The names of all rules, in the order of their numbers in decisions, which is the order of their stages.
+
+        Number 0 is "no rule": chosen.
+        """
+        permissions = (f"permission:{scope}" for scope in self.scopes)
+        return (*_EARLY, *permissions, HELD_OUT, *(f"cap:{cap.key}" for cap in self.campaign.caps), *_LATE)
+
+    @cached_property
+    def stage_of(self) -> NDArray[np.uint8]:
+        """The stage of each rule, by the rule's number."""
+        return np.array([stage_of(rule) for rule in self.rules], dtype=np.uint8)
+
+
+def stage_of(rule: str) -> Stage:
+    """Return the stage that a rule belongs to.
+
+    >>> stage_of("cap:mail-30d").name, stage_of("permission:contact:email:newsletter").name, stage_of("audience").name
+    ('CONTACT_POLICY', 'PERMISSION', 'ELIGIBILITY')
+    """
+    if rule.startswith("permission:"):
+        return Stage.PERMISSION
+    return Stage.CONTACT_POLICY if rule.startswith("cap:") else _STAGES[rule]
 
 
 def policy(campaign: Campaign, version: int, catalogue: Catalogue, model: Response | None = None) -> Policy:

@@ -205,6 +205,8 @@ def open_engines(url: str) -> Engines:
         settings = f"-c lock_timeout={BUSY_MS} -c idle_in_transaction_session_timeout=600000 -c timezone=UTC"
         options = {"connect_args": {"options": settings, "connect_timeout": 5}, "pool_pre_ping": True}
         engine = sa.create_engine(address, **options)
+        # The driver's own read-only flag goes with BEGIN, which a live reader never sends: the server has to know.
+        options["connect_args"] = {**options["connect_args"], "options": f"{settings} -c default_transaction_read_only=on"}
         reader = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         live = {"isolation_level": "AUTOCOMMIT", "postgresql_readonly": True}
         return Engines(

@@ -106,9 +106,9 @@ def one_of(table: Mapping[str, T]) -> Reader[T]:
 
 
 def integer(cell: str) -> int | Wrong:
-    """Read a whole number within ±(2^53 − 1), in the digits 0 to 9.
+    r"""Read a whole number within ±(2^53 − 1), in the digits 0 to 9.
 
-    >>> integer("12"), integer("1.9").why, integer("１２").why
+    >>> integer("12"), integer("1.9").why, integer("\uff11\uff12").why
     (12, 'is not a whole number', 'is not a whole number')
     """
     if not _INTEGER.fullmatch(cell):

@@ -12,7 +12,9 @@
     [statement]                              # what he said
     act = "act"
     scopes = { column = "scopes", separator = " " }
-    said_at = "said_at"                      # method, language, evidence, notice_version, until: where there are any
+    said_at = "said_at"                      # method, language, evidence, notice_version, until: if there are
+
+A table of values turns a file's words into ours; a cell that isn't in it is wrong.
 """
 
 import hashlib
@@ -50,7 +52,12 @@ _PYTHON: Final[Mapping[AttributeType, tuple[type, ...]]] = {
     "time": (),
 }
 """What a table of values may give for an attribute of a type; a time is always read from its cell."""
-_NAMED: Final = {(int, float): "a number", (int,): "a whole number", (bool,): "true or false", (str,): "text"}
+_NAMED: Final[Mapping[tuple[type, ...], str]] = {
+    (int, float): "a number",
+    (int,): "a whole number",
+    (bool,): "true or false",
+    (str,): "text",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,8 +233,14 @@ def _column(form: Form, key: str, given: object, kinds: tuple[type, ...], *, sep
 
 
 def _is_one(value: object, kinds: tuple[type, ...]) -> bool:
-    if isinstance(value, bool) or not isinstance(value, kinds):
-        return isinstance(value, bool) and bool in kinds
-    if isinstance(value, str):
-        return bool(value.strip()) and "\x00" not in value
-    return abs(value) <= GREATEST if isinstance(value, int) else math.isfinite(value)
+    match value:
+        case bool():
+            return bool in kinds
+        case str():
+            return str in kinds and bool(value.strip()) and "\x00" not in value
+        case int():
+            return int in kinds and abs(value) <= GREATEST
+        case float():
+            return float in kinds and math.isfinite(value)
+        case _:
+            return False

@@ -41,13 +41,18 @@ class Kind(StrEnum):
 
 
 _KINDS: Final = "|".join(re.escape(kind) for kind in Kind)
-_TIME: Final = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z"
+_LEAP_YEAR: Final = r"(?:\d\d(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"
+_DAY: Final = (
+    r"(?!0000)(?:\d{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|"
+    rf"(?:0[13578]|1[02])-31)|{_LEAP_YEAR}-02-29)"
+)
+_TIME: Final = rf"{_DAY}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{{3}}Z"
 # 32 bytes in base64url without padding: 43 signs, the last of which carries four bits only.
 _HASH: Final = r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
 FORM: Final = re.compile(
     (
         rf'\{{"at":"({_TIME})","c":"({_HASH})","cv":(0|[1-9]\d{{0,9}}),"h":"({_HASH})",'
-        rf'"log":"({ORIGIN.pattern})","seq":(0|[1-9]\d{{0,15}}),"t":"({_KINDS})","v":1\}}'
+        rf'"log":"({ORIGIN.pattern})","seq":(0|[1-9]\d{{0,14}}),"t":"({_KINDS})","v":1\}}'
     ).encode()
 )
 """The whole form: `at`, `c`, `cv`, `h`, `log`, `seq`, `t`."""

@@ -12,15 +12,30 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from consent.ledger.entry import FORM, ORIGIN, Kind
 from consent.ledger.merkle import HASH_BYTES
 
-Row: TypeAlias = tuple[int, Any, Any]
-"""`seq`, `body`, `leaf`, as stored: what should be bytes need not be."""
 
-Form: TypeAlias = Callable[[bytes], re.Match[bytes] | None]
+class Entries(NamedTuple):
+    """Stored entries, as columns: what should be bytes need not be, where somebody else wrote it."""
+
+    seqs: list[int]
+    bodies: list[Any]
+    leaves: list[Any]
+
+
+class Form(NamedTuple):
+    """What entries of one log look like."""
+
+    one: Callable[[bytes], re.Match[bytes] | None]
+    """Matches one entry; the groups are those of `entry.FORM`."""
+
+    pattern: bytes
+    """Of which the same is compiled for many lines of one catalogue version."""
+
 
 _AT, _VERSION, _DIGEST, _SEQ, _KIND = 1, 3, 4, 6, 7
 _STATEMENT: Final = Kind.STATEMENT.encode()
 _PUBLISHED: Final = Kind.CATALOGUE_PUBLISHED.encode()
 _ERASED: Final = Kind.CUSTOMER_ERASED.encode()
+_GROUP: Final = re.compile(rb"(?<!\\)\((?!\?)")
 _ABSENT: Final = bytes(HASH_BYTES)
 """Stands in the tree for an entry that isn't there, so that the others keep their places."""
 
@@ -49,15 +64,14 @@ class Leaves(NamedTuple):
 
 
 def form_of(origin: str) -> Form:
-    """Return the matcher of one log's entries: `entry.FORM`, with the log's own name in the place of any name.
+    """Return the form of one log's entries: `entry.FORM`, with the log's own name in the place of any name.
 
-    Groups are those of `entry.FORM`.
-
-    >>> form_of("shop.example/consent/2026h2")(b"{}") is None
+    >>> form_of("shop.example/consent/2026h2").one(b"{}") is None
     True
     """
     any_log, this_log = f"({ORIGIN.pattern})".encode(), f"({re.escape(origin)})".encode()
-    return re.compile(FORM.pattern.replace(any_log, this_log)).fullmatch
+    pattern = FORM.pattern.replace(any_log, this_log)
+    return Form(re.compile(pattern).fullmatch, re.compile(b"^%b$" % pattern, re.MULTILINE).findall)
 
 
 def judged(rows: Sequence[Row], *, first: int, last: int, form: Form, edge: Edge) -> Leaves:
@@ -83,12 +97,13 @@ def _as_columns(rows: Sequence[Row], first: int, last: int, form: Form, edge: Ed
     _, bodies, stored = zip(*rows, strict=True)
     if {*map(type, bodies)} != {bytes}:
         return None
-    found = [form(body) for body in bodies]
-    if None in found:
+    lines = b"\n".join(bodies)
+    if lines.count(b"\n") != len(rows) - 1:  # else two lines could pass for one another's entry
         return None
-    ats, versions, digests, seqs, kinds = zip(
-        *[each.group(_AT, _VERSION, _DIGEST, _SEQ, _KIND) for each in found if each], strict=True
-    )
+    found = form.many(lines)
+    if len(found) != len(rows):
+        return None
+    ats, _, versions, digests, _, seqs, kinds = zip(*found, strict=True)
     hashes = [sha256(b"\x00" + body).digest() for body in bodies]
     flawless = (
         tuple(hashes) == stored
@@ -129,7 +144,7 @@ class _Walk:
 
     def _judge(self, seq: int, body: bytes, leaf: bytes) -> tuple[str, bytes]:
         """Return why the entry is wrong ("" if it isn't), and its `h`."""
-        found = self._form(body)
+        found = self._form.one(body)
         if found is None:
             return ("it is an entry of another log" if FORM.fullmatch(body) else "its bytes are not of the form"), b""
         at, version, digest, said, kind = found.group(_AT, _VERSION, _DIGEST, _SEQ, _KIND)

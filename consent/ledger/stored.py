@@ -193,10 +193,8 @@ def chunk(work: Work, log: int, first: int, last: int) -> StoredChunk:
 def catalogues(work: Work, log: int) -> list[StoredCatalogue]:
     """Return the catalogues that a log says were published."""
     row = CatalogueVersionRow
-    query = sa.select(row.seq, row.version, row.hash, row.body).where(row.log == log).order_by(row.version)
-    return [
-        StoredCatalogue(each.seq, each.version, bytes(each.hash), each.body) for each in work.connection.execute(query)
-    ]
+    query = sa.select(row.seq, row.version, row.hash, _bytes(row.body, work.dialect)).where(row.log == log)
+    return [StoredCatalogue(*each) for each in work.connection.execute(query.order_by(row.version))]
 
 
 def strays(work: Work, log: int) -> list[Stray]:

@@ -99,7 +99,9 @@ def applied(standing: Standing, statement: Statement, position: int, bits: Mappi
     scopes = dict(standing.scopes)
     for scope in statement.scopes:
         bit = bits[scope]
-        scopes[bit] = _moved(scopes.get(bit, NOTHING), statement, scope, position)
+        stands = _moved(scopes.get(bit, NOTHING), statement, scope, position)
+        if stands.status:  # what was never answered leaves no trace: one standing has one row
+            scopes[bit] = stands
     said = max(standing.last_said, to_ms(statement.said_at))
     return replace(
         standing,
@@ -126,7 +128,7 @@ def fold(history: Iterable[tuple[int, Statement]], bits: Mapping[str, int]) -> S
 def _expiry(statement: Statement, scope: Scope) -> int:
     ends = (statement.valid_until or {}).get(scope)
     # Cut to the second before: a permission may end up to a second early, never late.
-    return _NEVER_S if ends is None else min(to_ms(ends) // 1000, _NEVER_S)
+    return _NEVER_S if ends is None else max(0, min(to_ms(ends) // 1000, _NEVER_S))
 
 
 def _moved(was: ScopeStanding, statement: Statement, scope: Scope, position: int) -> ScopeStanding:

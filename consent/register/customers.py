@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 
@@ -20,6 +20,9 @@ from consent.vault import seal
 REFERENCE: Final = "reference"
 """The kind of identity that is the customer's name in the company's own system."""
 
+_Blind: TypeAlias = tuple[str, bytes]
+"""A kind of identity, and the keyed hash of what it is."""
+
 _CUSTOMER: Final = Hot(sa.insert(CustomerRow.__table__), "id", "enrolled_at")
 _IDENTITY: Final = Hot(sa.insert(IdentityRow.__table__), "kind", "blind", "customer")
 _DATA_KEY: Final = Hot(sa.insert(DataKeyRow.__table__), "owner", "kek", "wrapped")
@@ -30,6 +33,17 @@ _FIND: Final = Hot(
     "kind",
     "blind",
 )
+_OWNERS: Final = sa.select(IdentityRow.blind, IdentityRow.customer).where(
+    IdentityRow.kind == sa.bindparam("kind"), IdentityRow.blind.in_(sa.bindparam("blinds", expanding=True))
+)
+_NAMED: Final = Hot(
+    lambda dialect: sa.select(IdentityRow.customer).where(
+        IdentityRow.kind == sa.bindparam("kind"), among(IdentityRow.__table__.c.customer, "customers")(dialect)
+    ),
+    "kind",
+    "customers",
+)
+_AT_ONCE: Final = 1_000
 _AFTER: Final = Hot(
     sa.select(CustomerRow.id)
     .where(CustomerRow.id > sa.bindparam("after"))
@@ -55,11 +69,8 @@ def enrol(desk: Desk, work: Work, identities: Sequence[Mapping[str, str]], *, at
     Returns:
         One id for each item, in order.
     """
-    wanted = [
-        [(kind, seal.blind(desk.keys.index_key, kind, value)) for kind, value in kinds.items() if value]
-        for kinds in identities
-    ]
-    known = _known(work, wanted)
+    wanted = _blinds(desk, identities)
+    known = _owners(work, wanted)
     found: list[CustomerId] = []
     customers: list[tuple[Any, ...]] = []
     keys: list[tuple[Any, ...]] = []
@@ -82,13 +93,57 @@ def enrol(desk: Desk, work: Work, identities: Sequence[Mapping[str, str]], *, at
     return found
 
 
-def _known(work: Work, wanted: Sequence[Sequence[tuple[str, bytes]]]) -> dict[tuple[str, bytes], CustomerId]:
-    found = {}
-    for key in {blind for blinds in wanted for blind in blinds}:
-        row = work.run(_FIND, *key).fetchone()
-        if row:
-            found[key] = CustomerId(row[0])
-    return found
+def known(desk: Desk, work: Work, identities: Sequence[Mapping[str, str]]) -> list[CustomerId | None]:
+    """Return who of them is enrolled, each by the first identity that somebody has; None for who isn't."""
+    wanted = _blinds(desk, identities)
+    owners = _owners(work, wanted)
+    return [next((owners[blind] for blind in blinds if blind in owners), None) for blinds in wanted]
+
+
+def strangers(desk: Desk, work: Work, identities: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return for each item the kind of the first identity that somebody else has; "" where none has.
+
+    Somebody found by an address alone is the same customer as long as he has no other reference.
+    """
+    wanted = _blinds(desk, identities)
+    owners = _owners(work, wanted)
+    rows = work.run(_NAMED, REFERENCE, work.listed(sorted(set(owners.values())))).fetchall() if owners else []
+    named = {CustomerId(row[0]) for row in rows}
+    return [_stranger(blinds, owners, named) for blinds in wanted]
+
+
+def _stranger(blinds: Sequence[_Blind], owners: Mapping[_Blind, CustomerId], named: set[CustomerId]) -> str:
+    customer = None
+    new = False  # he has a reference that nobody has had
+    for blind in blinds:
+        owner = owners.get(blind)
+        if owner is None:
+            new = new or blind[0] == REFERENCE
+        elif customer not in (None, owner) or (new and owner in named):
+            return blind[0]
+        else:
+            customer = owner
+    return ""
+
+
+def _blinds(desk: Desk, identities: Sequence[Mapping[str, str]]) -> list[list[_Blind]]:
+    index = desk.keys.index_key
+    return [[(kind, seal.blind(index, kind, value)) for kind, value in kinds.items() if value] for kinds in identities]
+
+
+def _owners(work: Work, wanted: Sequence[Sequence[_Blind]]) -> dict[_Blind, CustomerId]:
+    """Look identities up, a thousand at a time: a query each would be a round trip each."""
+    by_kind: dict[str, list[bytes]] = {}
+    for kind, blind in {blind for blinds in wanted for blind in blinds}:
+        by_kind.setdefault(kind, []).append(blind)
+    return {
+        (kind, bytes(blind)): CustomerId(customer)
+        for kind, blinds in by_kind.items()
+        for first in range(0, len(blinds), _AT_ONCE)
+        for blind, customer in work.connection.execute(
+            _OWNERS, {"kind": kind, "blinds": blinds[first : first + _AT_ONCE]}
+        )
+    }
 
 
 def find(desk: Desk, work: Work, value: str, *, kind: str = REFERENCE) -> CustomerId:

@@ -40,7 +40,7 @@ class Recorded:
     """The idempotency key had been used for the same request: nothing new was written."""
 
 
-def record(
+def record(  # noqa: PLR0913 -- all of it belongs to one request
     desk: Desk,
     work: Work,
     statements: Sequence[Statement],
@@ -50,6 +50,7 @@ def record(
     idempotency_key: str = "",
     request: bytes = b"",
     listed: bool = False,
+    retold: bool = False,
 ) -> list[Recorded]:
     """Record statements: all of them, durable and in order once the caller's transaction commits, or none.
 
@@ -62,6 +63,8 @@ def record(
         idempotency_key: of the request, as its caller chose it.
         request: what the key stands for, where that isn't the statements as they are: a time left out is filled in.
         listed: they stand in a list, so that places number even a single one.
+        retold: they tell of the past, perhaps out of order: a renewal may come in before the grant that it renews, and
+            counts once that stands.
 
     Raises:
         StatementInvalid: with every place that is wrong.
@@ -85,7 +88,7 @@ def record(
         rules.completed(said, catalogue, appender.at, where=f"/statements/{spot}" if many else "")
         for spot, said in enumerate(statements)
     ]
-    batch = _Batch(desk, work, held, appender, actor)
+    batch = _Batch(desk, work, held, appender, actor, retold=retold)
     recorded = [batch.add(statement) for statement in complete]
     appender.flush()
     batch.save()
@@ -97,22 +100,26 @@ def record(
 class _Batch:
     """Statements on their way into the ledger, and what stands after each."""
 
-    def __init__(self, desk: Desk, work: Work, held: dict[str, standings.Held], appender: Appender, actor: str) -> None:
+    def __init__(
+        self, desk: Desk, work: Work, held: dict[str, standings.Held], appender: Appender, actor: str, *, retold: bool
+    ) -> None:
         self._desk = desk
         self._work = work
         self._appender = appender
         self._actor = actor
+        self._retold = retold
         self._keys = {owner: desk.keys.unwrap(owner, Wrapped(one.kek, one.wrapped)) for owner, one in held.items()}
         self._standing = {owner: one.standing for owner, one in held.items()}
         self._leaf = {owner: one.last_leaf for owner, one in held.items()}
         self._bits = catalogues.bits(work)
-        self._late: dict[str, list[tuple[int, Statement]]] = {}
+        self._before: dict[str, list[tuple[int, Statement]]] = {}
+        self._added: dict[str, list[tuple[int, Statement]]] = {}
         self._to_forget: dict[str, set[CustomerId]] = {}
 
     def add(self, statement: Statement) -> Recorded:
         customer = statement.customer
         standing = self._standing[customer]
-        if statement.act is Act.RENEW:
+        if statement.act is Act.RENEW and not self._retold:
             self._require_given(standing, statement)
         payload: dict[str, Any] = {
             "actor": self._actor,
@@ -123,28 +130,27 @@ class _Batch:
         }
         sealed, commitment = sealed_payload(self._keys[customer], customer, payload)
         appended = self._appender.add(Kind.STATEMENT, customer, sealed=sealed, commitment=commitment)
-        if follows(standing, statement) and customer not in self._late:
+        self._added.setdefault(customer, []).append((appended.seq, statement))
+        if follows(standing, statement):
             self._standing[customer] = applied(standing, statement, appended.seq, self._bits)
         else:
-            self._standing[customer] = self._refolded(statement, appended.seq)
+            self._standing[customer] = self._refolded(customer)
         self._leaf[customer] = appended.leaf
         self._note_forgetting(statement)
         return Recorded(
             customer=customer, seq=appended.seq, at=self._appender.at, statement=statement, repeated=False
         )
 
-    def _refolded(self, statement: Statement, seq: int) -> Standing:
-        """Fold the whole history with a statement that was said before others: it has to take its place in order.
+    def _refolded(self, customer: CustomerId) -> Standing:
+        """Fold the whole history where a statement was said before others: it has to take its place in order.
 
-        Only what was committed before is in the history; what this batch added comes on top of it.
+        Only what was written before is in the history; what this batch has added comes on top of it.
         """
-        customer = statement.customer
-        if customer not in self._late:
-            self._late[customer] = [
+        if customer not in self._before:
+            self._before[customer] = [
                 (said.seq, said.statement) for said in history.of_customer(self._desk, self._work, customer)
             ]
-        self._late[customer].append((seq, statement))
-        return fold(self._late[customer], self._bits)
+        return fold([*self._before[customer], *self._added[customer]], self._bits)
 
     def _require_given(self, standing: Standing, statement: Statement) -> None:
         missing = [s for s in statement.scopes if standing.of(self._bits[s]).status not in VALID]

@@ -98,7 +98,7 @@ class FileKeyring:
             raise KeyLost(msg)
         try:
             return kek.decrypt(wrapped.key[:_NONCE], wrapped.key[_NONCE:], _bound(owner, wrapped.kek))
-        except InvalidTag as wrong:
+        except (InvalidTag, ValueError) as wrong:  # ValueError: cut so short that not even a nonce is left
             msg = "a data key does not unwrap for its owner"
             raise KeyLost(msg) from wrong
 
@@ -140,7 +140,7 @@ def open_keyring(path: Path) -> FileKeyring:
     except FileNotFoundError as away:
         msg = f"there is no keyring at {path}: run `byleave init`, or set BYLEAVE_KEYRING"
         raise SettingsInvalid(msg) from away
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         msg = f"the keyring {path} can't be read"
         raise SettingsInvalid(msg) from None  # the cause could quote the file
     if mode & 0o077:

@@ -3,13 +3,15 @@
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from consent.permission.verdict import Reason
 from personalise.decide import LEFT_ALONE
-from personalise.policy import Policy
+from personalise.policy import HARD_STOP, Policy, stage_of
 from personalise.steps.personalise.stages import LEAVING, Stage
 
 
@@ -38,20 +40,33 @@ class Counts:
     def add(self, decided: pa.Table, policy: Policy) -> None:
         """Count a chunk."""
         chosen = np.asarray(decided["chosen"])
-        width = len(policy.candidates)
-        stages, rules, observed = (
-            decided[name].combine_chunks().flatten().to_numpy().reshape(-1, width)
-            for name in ("stage", "rule", "observed")
-        )
         self.customers += len(chosen)
         for number, count in zip(*np.unique(chosen[chosen != LEFT_ALONE], return_counts=True), strict=True):
             self.chosen[policy.candidates[number].key] += int(count)
         left = np.flatnonzero(chosen == LEFT_ALONE)
-        furthest = stages[left].argmax(axis=1)
-        ends = np.column_stack([array[left, furthest].astype(np.int64) for array in (stages, rules, observed)])
-        for (stage, rule, seen), count in zip(*np.unique(ends, axis=0, return_counts=True), strict=True):
-            self.stages[Stage(stage).name.lower()] += int(count)
-            self.reasons[_named(policy.rules[rule], Stage(stage), int(seen))] += int(count)
+        rules = np.column_stack([np.asarray(decided[f"rule:{one.key}"])[left] for one in policy.candidates])
+        furthest = policy.stage_of[rules].argmax(axis=1)
+        ends = rules[np.arange(len(left)), furthest]
+        seen = self._observed(decided, policy, left, ends=ends, furthest=furthest)
+        for (rule, reason), count in zip(*np.unique(np.column_stack([ends, seen]), axis=0, return_counts=True), strict=True):
+            name = policy.rules[rule]
+            self.stages[stage_of(name).name.lower()] += int(count)
+            self.reasons[f"{name} {Reason(reason).name}" if reason else name] += int(count)
+
+    @staticmethod
+    def _observed(
+        decided: pa.Table, policy: Policy, left: NDArray[np.int64], *, ends: NDArray[Any], furthest: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return the reason of each refusal that has one: of a permission, or of a hard stop."""
+        seen = np.zeros(len(left), dtype=np.int64)
+        for number, rule in enumerate(policy.rules):
+            if rule.startswith("permission:"):
+                reasons = np.asarray(decided[rule.replace("permission:", "permit:", 1)])[left]
+                seen = np.where(ends == number, reasons, seen)
+        for row, one in enumerate(policy.candidates):
+            stopped = (ends == policy.rules.index(HARD_STOP)) & (furthest == row)
+            seen = np.where(stopped, np.asarray(decided[f"permit:{one.contact}"])[left], seen)
+        return seen
 
     def as_json(self) -> dict[str, object]:
         """Return the counts as the faces show them; a stage that nobody left at stands with 0."""
@@ -80,8 +95,3 @@ def from_stored(text: str) -> Counts:
         chosen=Counter(table["chosen"]),
     )
 
-
-def _named(rule: str, stage: Stage, observed: int) -> str:
-    """Return a reason's name: the rule, and for a permission why it doesn't stand."""
-    name = f"{stage.name.lower()} {rule}"
-    return f"{name} {Reason(observed).name}" if rule.startswith("permission:") else name

@@ -96,7 +96,8 @@ def root_of(table: pa.Table, salt: bytes) -> bytes:
 
 def _rows(table: pa.Table) -> list[bytes]:
     """Return each decision's bytes: its customer and mask with their lengths, then its numbers, little-endian."""
-    fixed = np.concatenate([_bytes(table[name], table.num_rows) for name in table.column_names if _fixed(table, name)], axis=1)
+    numbers = [name for name in table.column_names if name not in ("customer", "mask")]
+    fixed = np.concatenate([_bytes(table[name], table.num_rows) for name in numbers], axis=1)
     width = fixed.shape[1]
     flat = fixed.tobytes()
     named = zip(table["customer"].to_pylist(), table["mask"].to_pylist(), strict=True)
@@ -106,14 +107,8 @@ def _rows(table: pa.Table) -> list[bytes]:
     ]
 
 
-def _fixed(table: pa.Table, name: str) -> bool:
-    return name not in ("customer", "mask") and table.num_rows > 0
-
-
 def _bytes(column: pa.ChunkedArray, rows: int) -> NDArray[np.uint8]:
-    values = column.combine_chunks()
-    flat = values.flatten() if pa.types.is_fixed_size_list(values.type) else values
-    array = flat.to_numpy(zero_copy_only=False)
+    array = column.to_numpy()
     plain = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     return plain.view(np.uint8).reshape(rows, -1)
 

@@ -135,7 +135,7 @@ def product_imports(module: ast.Module) -> Breaches:
 
 
 MARK = re.compile(r"#\s*(noqa|type:\s*ignore|pragma:\s*no\s*(cover|branch)|ruff:|mypy:|nosec)", re.IGNORECASE)
-REASON = re.compile(r"(--|#)\s*\w.{8,}$")
+REASON = re.compile(r"(--|#)\s*\w.{5,}$")
 
 
 def unexplained_marks(source: str) -> Breaches:

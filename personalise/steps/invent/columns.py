@@ -57,6 +57,8 @@ from personalise.steps.invent.terms import (
     Sum,
 )
 
+__all__ = ["Column", "Frame", "Table", "Truth", "Values", "holds", "value"]
+
 Column: TypeAlias = pa.Array | pa.ChunkedArray
 Table: TypeAlias = pa.Table | pa.RecordBatch | Mapping[str, Column]
 

@@ -121,7 +121,7 @@ def _is_name(words: Sequence[Lexeme], index: int, attributes: Attributes) -> boo
     word = words[index]
     if word.kind != "word" or word.keyword or is_function(words, index):
         return word.kind == "quoted"
-    if word.source.upper() in RESERVED:
+    if word.folded in RESERVED:
         return False
     return word.source in attributes or advice(word.source) is None
 
@@ -131,20 +131,20 @@ def _forbidden(words: Sequence[Lexeme], attributes: Attributes) -> list[Fault]:
     faults = []
     asked = False  # the words after IS belong to it
     for index, word in enumerate(words):
-        asked = asked and word.source.upper() in {"NOT", "NULL", "TRUE", "FALSE", "UNKNOWN", "DISTINCT", "FROM"}
+        asked = asked and word.folded in {"NOT", "NULL", "TRUE", "FALSE", "UNKNOWN", "DISTINCT", "FROM"}
         if asked or word.kind != "word" or word.keyword or _is_name(words, index, attributes):
             continue
-        if word.source.upper() == "IS":
+        if word.folded == "IS":
             asked = True
             faults.append(Fault(word.offset, _about_is(words[index + 1 :])))
-        elif not is_function(words, index) or word.source.upper() not in FUNCTIONS:
+        elif not is_function(words, index) or word.folded not in FUNCTIONS:
             why = advice(word.source) or f"write one of {', '.join(FUNCTIONS)}"
             faults.append(Fault(word.offset, f"`{word.source}` is not in the language: {why}"))
     return faults
 
 
 def _about_is(following: Sequence[Lexeme]) -> str:
-    asked = [word.source.upper() for word in following[:2] if word.kind == "word"]
+    asked = [word.folded for word in following[:2] if word.kind == "word"]
     truths = [word for word in asked if word in {"TRUE", "FALSE"}]
     if truths:
         sign = "<>" if asked[0] == "NOT" else "="

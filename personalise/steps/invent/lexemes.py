@@ -19,6 +19,8 @@ LONGEST: Final = 4_000
 LONGEST_NUMBER: Final = 32
 """Characters of a number: more than any float64 needs, fewer than make parsing slow."""
 
+_LONGEST_WHY: Final = 400
+
 LexemeKind: TypeAlias = Literal["word", "quoted", "number", "text", "sign"]
 
 
@@ -41,9 +43,13 @@ class Lexeme:
     def keyword(self) -> str:
         """The keyword or sign this is, or nothing: names and literals are none."""
         if self.kind == "word":
-            upper = self.source.upper()
-            return upper if upper in KEYWORDS else ""
+            return self.folded if self.folded in KEYWORDS else ""
         return self.source if self.kind == "sign" else ""
+
+    @property
+    def folded(self) -> str:
+        """The source in upper case, as SQL takes keywords and functions; look-alikes of other alphabets are none."""
+        return self.source.upper() if self.source.isascii() else self.source
 
     @property
     def content(self) -> str:
@@ -61,14 +67,14 @@ _LEXEME: Final = re.compile(
     | (?P<misnumber> \.?[0-9][\w.]* )
     | (?P<text>   ' (?: [^'] | '' )* ' )
     | (?P<quoted> " (?: [^"] | "" )* " )
-    | (?P<dotted> [A-Za-z_]\w* (?: \. (?: \w+ | \* | "[^"]*" ) )+ )
-    | (?P<word>   [A-Za-z_][A-Za-z0-9_]* )
+    | (?P<dotted> [^\W\d]\w* (?: \. (?: \w+ | \* | "[^"]*" ) )+ )
+    | (?P<word>   [^\W\d]\w* )
     | (?P<unclosed> (?: ' | " | /\* ) .* )
     | (?P<wrong>  == | <=> | => | ->>? | :: | := | \|\| | && )
     | (?P<sign>   <= | >= | <> | != | [=<>+\-*/(),] )
     | (?P<other>  . )
     """,
-    re.VERBOSE | re.DOTALL | re.ASCII,
+    re.VERBOSE | re.DOTALL,
 )
 
 _PARAMETER: Final = "parameters are not allowed: write the value itself"
@@ -148,7 +154,7 @@ def advice(word: str) -> str | None:
     >>> advice("coalesce")
     "an unknown value can't be replaced by another; leave it out: what is unknown satisfies nothing"
     """
-    return _FORBIDDEN.get(word.upper())
+    return _FORBIDDEN.get(word.upper()) if word.isascii() else None
 
 
 def place(text: str, fault: Fault) -> Place:
@@ -158,7 +164,8 @@ def place(text: str, fault: Fault) -> Place:
     'line 2, column 7'
     """
     before = text[: fault.offset]
-    return Place(where=f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}", why=fault.why)
+    why = fault.why if len(fault.why) <= _LONGEST_WHY else fault.why[: _LONGEST_WHY - 1] + "…"
+    return Place(where=f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}", why=why)
 
 
 def unprintable(text: str) -> list[Fault]:

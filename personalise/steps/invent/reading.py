@@ -273,7 +273,7 @@ class _Reader:
     def call(self, source: exp.Expr) -> Read:
         """Read a function with its arguments."""
         number = leaf(source)
-        name = self.words[number].source.upper() if number is not None else ""
+        name = self.words[number].folded if number is not None else ""
         if name not in FUNCTIONS:
             self._wrong(source, f"there is no such function: write one of {', '.join(FUNCTIONS)}")
             return None

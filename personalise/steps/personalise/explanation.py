@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from consent.base.clock import from_ms, rfc3339
 from consent.catalogue.model import Catalogue
 from consent.permission.verdict import Reason
-from personalise.policy import Policy
+from personalise.policy import HARD_STOP, WORTH_NOTHING, Candidate, Policy, stage_of
 from personalise.steps.personalise.stages import LETS_ALL_PASS, Stage
 
-LEAVE_ALONE = "leave_alone"
+LEAVE_ALONE: Final = "leave_alone"
+_FAR: Final = 2**53
+"""Beyond this many milliseconds "allowed from" means never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,7 @@ class CandidateVerdict:
 
 def verdicts(row: dict[str, Any], policy: Policy) -> list[CandidateVerdict]:
     """Return one verdict a candidate, leaving alone included, from a row of `decide`."""
-    found = [_verdict(spot, row, policy) for spot in range(len(policy.candidates))]
+    found = [_verdict(one, row, policy) for one in policy.candidates]
     chosen = row["chosen"] >= 0
     alone = CandidateVerdict(
         candidate=LEAVE_ALONE,
@@ -47,27 +49,34 @@ def verdicts(row: dict[str, Any], policy: Policy) -> list[CandidateVerdict]:
     return [*found, alone]
 
 
-def _verdict(spot: int, row: dict[str, Any], policy: Policy) -> CandidateVerdict:
-    stage, rule = Stage(row["stage"][spot]), policy.rules[row["rule"][spot]]
+def _verdict(one: Candidate, row: dict[str, Any], policy: Policy) -> CandidateVerdict:
+    rule = policy.rules[row[f"rule:{one.key}"]]
+    stage = stage_of(rule)
     observed: str | int | float | None = None
     limit: int | float | None = None
-    frees = row["allowed_from"][spot]
-    if rule.startswith("permission:"):
-        observed = Reason(row["observed"][spot]).name
-    elif rule.startswith("cap:"):
-        observed = row["observed"][spot]
-        limit = next(cap.limit for cap in policy.campaign.caps if rule == f"cap:{cap.key}")
+    frees = 0
+    if stage in (Stage.PERMISSION, Stage.HARD_STOPS):
+        observed = Reason(_reason(one, rule, row)).name
+    elif stage is Stage.CONTACT_POLICY:
+        cap = next(cap for cap in policy.campaign.caps if rule == f"cap:{cap.key}")
+        observed, limit, frees = row[f"contacts:{cap.key}"], cap.limit, row[f"free:{cap.key}"]
     elif stage in (Stage.ARBITRATION, Stage.CHOSEN):
-        observed = row["priority"][spot]
-        limit = 0.0 if rule == "worth_nothing" else None
+        observed = row[f"worth:{one.key}"]
+        limit = 0.0 if rule == WORTH_NOTHING else None
     return CandidateVerdict(
-        candidate=policy.candidates[spot].key,
+        candidate=one.key,
         stage=stage.name.lower(),
         rule=rule or None,
         observed=observed,
         limit=limit,
-        allowed_from=rfc3339(from_ms(frees)) if 0 < frees < 2**53 else None,
+        allowed_from=rfc3339(from_ms(frees)) if 0 < frees < _FAR else None,
     )
+
+
+def _reason(one: Candidate, rule: str, row: dict[str, Any]) -> int:
+    scope = one.contact if rule == HARD_STOP else rule.removeprefix("permission:")
+    reason: int = row[f"permit:{scope}"]
+    return reason
 
 
 def explanation(row: dict[str, Any], policy: Policy) -> str:
@@ -84,18 +93,18 @@ def explanation(row: dict[str, Any], policy: Policy) -> str:
         if one.categories:
             allowed = f"the use of {_listed(_titles(one.categories, catalogue))}, and {allowed}"
         return f"You get this because you allowed {allowed}, for “{purpose}”."
-    stage = Stage(max(row["stage"]))
-    spot = row["stage"].index(stage)
-    return _left(stage, policy.rules[row["rule"][spot]], row["observed"][spot], catalogue)
+    furthest = max(policy.candidates, key=lambda one: policy.stage_of[row[f"rule:{one.key}"]])
+    rule = policy.rules[row[f"rule:{furthest.key}"]]
+    return _left(stage_of(rule), rule, furthest, row=row, catalogue=catalogue)
 
 
-def _left(stage: Stage, rule: str, observed: int, catalogue: Catalogue) -> str:
+def _left(stage: Stage, rule: str, one: Candidate, *, row: dict[str, Any], catalogue: Catalogue) -> str:
     if stage is Stage.IDENTITY:
         return "We don't know you, so nothing here is chosen for you in person."
     if stage in (Stage.HARD_STOPS, Stage.PERMISSION):
-        scope = catalogue.scopes.get(rule.removeprefix("permission:"))
+        scope = catalogue.scopes.get(one.contact if rule == HARD_STOP else rule.removeprefix("permission:"))
         what = _asked(scope.operation, scope.target, catalogue) if scope else "this"
-        return f"You get nothing of this, because {_BECAUSE[Reason(observed)].format(what=what)}."
+        return f"You get nothing of this, because {_BECAUSE[Reason(_reason(one, rule, row))].format(what=what)}."
     return _SENTENCES[stage]
 
 

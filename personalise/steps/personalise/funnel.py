@@ -1,5 +1,11 @@
-"""The funnel over one chunk: arrays of shape (n_candidates, n_customers), and stages that fill them in order."""
+"""The funnel over one chunk. For each candidate and customer it finds the number of the rule that refused, 0 for none.
 
+A rule belongs to one stage, so the rule's number says where a candidate left; what was observed follows from the
+customer's own columns (reasons and contact counts). Whatever doesn't depend on the candidate is judged once for all
+candidates that share it.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -8,127 +14,151 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from consent.permission.verdict import Reason
-from personalise.policy import NEUTRAL, Candidate, Policy
-from personalise.steps.invent.columns import Frame
+from personalise.campaigns.model import Cap
+from personalise.policy import AUDIENCE, ELIGIBILITY, HARD_STOP, HELD_OUT, NEUTRAL, NOT_ENROLLED, OUTRANKED, UNKNOWN, WORTH_NOTHING
+from personalise.policy import Candidate, Policy
+from personalise.steps.invent.columns import Frame, Truth
 from personalise.steps.invent.response import extra, numeric
-from personalise.steps.personalise.stages import Stage
 
+Codes = NDArray[np.uint16]
 _HARD: Final = (Reason.CUSTOMER_ERASED, Reason.SUPPRESSED, Reason.RESTRICTED, Reason.PAUSED, Reason.MINOR)
 _IS_HARD: Final = np.isin(np.arange(256), _HARD)
-_NEVER: Final = -np.inf
 
 
 class Funnel:
-    """What is known of each candidate for each customer so far; `stage` 0 means: still in."""
+    """What one policy makes of one chunk; arrays have shape (n_customers,)."""
 
     def __init__(self, chunk: pa.Table, policy: Policy, at: datetime) -> None:
-        """Lay the arrays out for `chunk`, all candidates in."""
-        shape = (len(policy.candidates), chunk.num_rows)
+        """Read the columns that all candidates share."""
         self.policy = policy
         self.chunk = chunk
+        self.rows = chunk.num_rows
+        self.number = {name: np.uint16(number) for number, name in enumerate(policy.rules)}
         self.frame = Frame(chunk, at=at)
-        self.rules = {name: number for number, name in enumerate(policy.rules)}
-        self.stage = np.zeros(shape, dtype=np.uint8)
-        self.rule = np.zeros(shape, dtype=np.uint16)
-        self.observed = np.zeros(shape, dtype=np.int32)
-        self.allowed_from = np.zeros(shape, dtype=np.int64)
-        self.priority = np.full(shape, np.nan)
-        self.prior = np.zeros(shape, dtype=np.bool_)
-        self.control = self._column("bucket") < policy.campaign.holdout.share
+        self.control: NDArray[np.bool_] = self.column("bucket") < policy.campaign.holdout.share
+        self._reasons = {scope: self.column(f"permit:{scope}") for scope in policy.scopes}
+        self._audience = self.frame.holds(policy.campaign.audience)
+        self._before: dict[str, Codes] = {}
+        self._after: dict[tuple[object, ...], Codes] = {}
+        self._permitted: dict[tuple[str, ...], NDArray[np.bool_]] = {}
         self._features = {name: numeric(chunk[name]) for name in policy.model.features} if policy.model else {}
+        self._known = np.ones(self.rows, dtype=np.bool_)
+        for _, known in self._features.values():
+            self._known &= known
 
-    def _column(self, name: str) -> NDArray[Any]:
+    def column(self, name: str) -> NDArray[Any]:
+        """Return a column of the chunk."""
         return np.asarray(self.chunk[name])
 
-    def _leave(self, row: int, who: NDArray[np.bool_], stage: Stage, rule: str, observed: NDArray[Any] | None = None) -> None:
-        """Let candidate `row` leave for the customers `who`, where it is still in."""
-        who = who & (self.stage[row] == Stage.CHOSEN)
-        self.stage[row][who] = stage
-        self.rule[row][who] = self.rules[rule]
-        if observed is not None:
-            self.observed[row][who] = observed[who]
+    def refused(self, candidate: Candidate) -> Codes:
+        """Return the rule that refuses a candidate before arbitration, stages 1 to 4 and 6; 0 where none does."""
+        permitted = self._all_permitted(candidate.uses)
+        condition = candidate.offer.eligibility
+        codes = self._stated(self._audience, permitted, AUDIENCE)
+        if condition is not None:
+            codes = _first(codes, self._stated(self.frame.holds(condition), permitted, ELIGIBILITY))
+        return _first(self._identity_and_stops(candidate.contact), codes, self._permission_and_caps(candidate))
 
-    def identity(self) -> None:
-        """Stage 1: customers whom nobody enrolled leave."""
-        unknown = ~self._column("enrolled")
-        for row in range(len(self.stage)):
-            self._leave(row, unknown, Stage.IDENTITY, "not_enrolled")
+    def _all_permitted(self, uses: tuple[str, ...]) -> NDArray[np.bool_]:
+        known = self._permitted.get(uses)
+        if known is None:
+            known = np.ones(self.rows, dtype=np.bool_)
+            for scope in uses:
+                known &= self._reasons[scope] == Reason.PERMIT
+            self._permitted[uses] = known
+        return known
 
-    def hard_stops(self, row: int, candidate: Candidate) -> None:
-        """Stage 2: erased, suppressed, restricted, paused customers and minors leave."""
-        reasons = self._column(f"permit:{candidate.contact}")
-        self._leave(row, _IS_HARD[reasons], Stage.HARD_STOPS, f"permission:{candidate.contact}", reasons)
-
-    def eligibility(self, row: int, candidate: Candidate) -> None:
-        """Stage 3: a condition that is false lets go at once; one that is unknown for want of permission, later.
+    def _stated(self, truth: Truth, permitted: NDArray[np.bool_], rule: str) -> Codes:
+        """Stage 3: a condition that is false lets go at once, one that is unknown for want of permission at stage 4.
 
         Where every category it reads is permitted and the answer still is unknown, the fact itself is missing.
         """
-        permitted = np.ones(self.stage.shape[1], dtype=np.bool_)
-        for scope in candidate.uses:
-            permitted &= self._column(f"permit:{scope}") == Reason.PERMIT
-        asked = (("audience", self.policy.campaign.audience), ("eligibility", candidate.offer.eligibility))
-        for name, condition in asked:
-            if condition is not None:
-                truth = self.frame.holds(condition)
-                self._leave(row, truth.false, Stage.ELIGIBILITY, name)
-                self._leave(row, ~truth.true & permitted, Stage.ELIGIBILITY, "unknown")
+        missing = ~(truth.true | truth.false) & permitted
+        return truth.false * self.number[rule] + missing * self.number[UNKNOWN]
 
-    def permission(self, row: int, candidate: Candidate) -> None:
-        """Stage 4: the channel's contact scope, then the use of every category that anything reads."""
-        for scope in (candidate.contact, *candidate.uses):
-            reasons = self._column(f"permit:{scope}")
-            self._leave(row, reasons != Reason.PERMIT, Stage.PERMISSION, f"permission:{scope}", reasons)
+    def _identity_and_stops(self, contact: str) -> Codes:
+        """Stages 1 and 2: whom nobody enrolled; who is erased, suppressed, restricted, paused, or too young."""
+        known = self._before.get(contact)
+        if known is None:
+            hard = _IS_HARD[self._reasons[contact]] * self.number[HARD_STOP]
+            known = _first(~self.column("enrolled") * self.number[NOT_ENROLLED], hard)
+            self._before[contact] = known
+        return known
 
-    def contact_policy(self, row: int, candidate: Candidate) -> None:
-        """Stage 6: every cap of the channel must hold; the binding one is the one that frees last.
+    def _permission_and_caps(self, candidate: Candidate) -> Codes:
+        """Stages 4 and 6: the channel's contact scope, the use of every category read, then every cap."""
+        key = (candidate.contact, candidate.uses, tuple(cap.key for cap in candidate.caps))
+        known = self._after.get(key)
+        if known is None:
+            scopes = (candidate.contact, *candidate.uses)
+            denied = [(self._reasons[scope] != Reason.PERMIT) * self.number[f"permission:{scope}"] for scope in scopes]
+            known = self._after[key] = _first(*denied, self._capped(candidate.caps))
+        return known
 
-        Controls count their ghost contacts against a cap of their own.
-        """
-        for cap in candidate.caps:
-            count = np.where(self.control, self._column(f"ghosts:{cap.key}"), self._column(f"contacts:{cap.key}"))
-            frees = np.where(self.control, self._column(f"ghosts_free:{cap.key}"), self._column(f"contacts_free:{cap.key}"))
-            over = count >= cap.limit
-            binds = over & (self.stage[row] == Stage.CONTACT_POLICY) & (frees > self.allowed_from[row])
-            self.rule[row][binds] = self.rules[f"cap:{cap.key}"]
-            self.observed[row][binds] = count[binds]
-            fresh = over & (self.stage[row] == Stage.CHOSEN)
-            self._leave(row, over, Stage.CONTACT_POLICY, f"cap:{cap.key}", count)
-            self.allowed_from[row][fresh | binds] = frees[fresh | binds]
+    def _capped(self, caps: Sequence[Cap]) -> Codes:
+        """Stage 6: all caps must hold; the binding one is the one that frees last. Controls count their ghosts."""
+        codes = np.zeros(self.rows, dtype=np.uint16)
+        latest = np.full(self.rows, -1, dtype=np.int64)
+        for cap in caps:
+            count, frees = self.contacts(cap)
+            binds = (count >= cap.limit) & (frees > latest)
+            codes = np.where(binds, self.number[f"cap:{cap.key}"], codes)
+            latest = np.where(binds, frees, latest)
+        return codes
 
-    def score(self, row: int, candidate: Candidate) -> None:
-        """Work out what a candidate is worth: probability × value + benefit - cost.
+    def contacts(self, cap: Cap) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return how many contacts count against a cap, and when one more is allowed (ms); of controls, ghosts."""
+        count, ghosts = self.column(f"contacts:{cap.key}"), self.column(f"ghosts:{cap.key}")
+        frees, free_ghosts = self.column(f"contacts_free:{cap.key}"), self.column(f"ghosts_free:{cap.key}")
+        return np.where(self.control, ghosts, count), np.where(self.control, free_ghosts, frees)
+
+    def worth(self, candidate: Candidate) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return what a candidate is worth, probability × value + benefit - cost, and where the probability is known.
 
         The probability is the model's, or the rule's. Where it is unknown the model's plain rates stand in for it, or
-        nothing at all for a rule; `prior` says so.
+        nothing at all for a rule.
         """
         if self.policy.model:
-            chance = extra(self.policy.model, candidate.key, self._features)
-            known = np.ones(self.stage.shape[1], dtype=np.bool_)
-            for _, there in self._features.values():
-                known &= there
+            chance, known = extra(self.policy.model, candidate.key, self._features), self._known
         else:
             values, known = self.frame.value(candidate.treatment.score)
             chance = np.where(known, values, NEUTRAL)
         offer = candidate.offer
-        self.priority[row] = chance * offer.value + offer.benefit - offer.cost
-        self.prior[row] = ~known
+        return chance * offer.value + (offer.benefit - offer.cost), known
 
-    def arbitrate(self) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-        """Stage 8, then 5: the best candidate above zero wins, else leaving alone does; controls get a ghost of it.
+    def arbitrated(
+        self, codes: list[Codes], worths: list[NDArray[np.float64]]
+    ) -> tuple[list[Codes], NDArray[np.int16]]:
+        """Stage 8, then 5: the best candidate above zero wins, else leaving alone does; of equals the first.
+
+        Controls went through the whole funnel; what they would have got is theirs as a ghost, and all that came past
+        the permissions leaves at the holdout.
 
         Returns:
-            (chosen, ghost): candidate numbers, -1 for none; shape (n_customers,) each. Of equals the first wins.
+            The candidates' final codes, and the winner's number, -1 for none.
         """
-        inside = self.stage == Stage.CHOSEN
-        worth = np.where(inside, self.priority, _NEVER)
-        winner = worth.argmax(axis=0).astype(np.int16)
-        best = np.where(worth.max(axis=0) > 0, winner, np.int16(-1))
-        for row in range(len(self.stage)):
-            self._leave(row, ~(worth[row] > 0), Stage.ARBITRATION, "worth_nothing")
-            self._leave(row, best != row, Stage.ARBITRATION, "outranked")
-        held = self.control & ((self.stage == Stage.CHOSEN) | (self.stage > Stage.HOLDOUT))
-        self.stage[held] = Stage.HOLDOUT
-        self.rule[held] = self.rules["holdout"]
-        nobody = np.int16(-1)
-        return np.where(self.control, nobody, best), np.where(self.control, best, nobody)
+        best = np.zeros(self.rows)
+        winner = np.full(self.rows, -1, dtype=np.int16)
+        for row, (code, worth) in enumerate(zip(codes, worths, strict=True)):
+            better = (code == 0) & (worth > best)
+            np.copyto(best, worth, where=better)
+            np.copyto(winner, np.int16(row), where=better)
+        holdout = self.number[HELD_OUT]
+        final = []
+        for row, (code, worth) in enumerate(zip(codes, worths, strict=True)):
+            left = code.copy()
+            open_still = code == 0
+            np.copyto(left, self.number[OUTRANKED], where=open_still & (winner != row))
+            np.copyto(left, self.number[WORTH_NOTHING], where=open_still & (worth <= 0))
+            # Rules are numbered in the order of their stages: what is beyond the holdout's came past the permissions.
+            np.copyto(left, holdout, where=self.control & ((left == 0) | (left > holdout)))
+            final.append(left)
+        return final, winner
+
+
+def _first(*codes: Codes) -> Codes:
+    """Return, for each customer, the first code that isn't 0."""
+    found = codes[-1]
+    for code in reversed(codes[:-1]):
+        found = np.where(code != 0, code, found)
+    return found

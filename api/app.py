@@ -1,0 +1,92 @@
+"""The web application: what happens around every request, and which faces are mounted.
+
+Before a view runs, the one who calls is known and may do what the view declares; a view that declares nothing is never
+served. Programs identify themselves with a key and people with a session; neither is looked at on the other's paths,
+so a browser can't be made to call the API in somebody's name.
+"""
+
+from typing import Final
+
+from flask import Blueprint, Flask, Response, g, request
+
+from api import problems, rest, security
+from api.actors import actor, keys, sessions
+from api.actors.actor import NOBODY, Actor
+from api.roles import ACTIONS, action_of
+from api.wiring import EXTENSION, House
+from consent.base.errors import NotAllowed
+from consent.base.ids import new_id
+from consent.register import links
+
+_READING: Final = frozenset({"GET", "HEAD"})
+_CSRF: Final = "csrf/v1"
+
+BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
+    *rest.BLUEPRINTS,
+    # Pages are mounted here.
+)
+
+
+def create_app(house: House) -> Flask:
+    """Return the application of a house. Nothing connects before the first request."""
+    app = Flask("api", static_folder=None)
+    app.extensions[EXTENSION] = house
+    app.config.update(
+        TRUSTED_HOSTS=list(house.settings.trusted_hosts),
+        MAX_CONTENT_LENGTH=house.settings.max_body_bytes,
+        MAX_FORM_MEMORY_SIZE=house.settings.max_body_bytes,
+        MAX_FORM_PARTS=1_000,
+        PROVIDE_AUTOMATIC_OPTIONS=False,
+        PROPAGATE_EXCEPTIONS=False,
+    )
+    app.url_map.merge_slashes = False
+    app.jinja_env.globals["csrf_token"] = lambda: csrf_token(house)
+    app.before_request(lambda: _let_in(house, app))
+    app.after_request(_name)
+    security.install(app, https=house.settings.https)
+    problems.install(app, house.settings.base_url)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    return app
+
+
+def csrf_token(house: House) -> str:
+    """Return the token for forms of the session that is being answered. Templates call it as `csrf_token()`."""
+    return security.csrf_token(links.derived_key(house.deployment.desk, _CSRF), actor.current().session)
+
+
+def _let_in(house: House, app: Flask) -> None:
+    """Let the request on to its view, or refuse it."""
+    at = house.deployment.clock()
+    g.request_id = new_id("req", at)
+    if request.endpoint is None:
+        return  # there is no such page, or not with this method: Flask says so itself
+    declared = action_of(app.view_functions[request.endpoint])
+    if declared is None:
+        raise NotAllowed("nobody may: this address doesn't say who may")
+    who = NOBODY if ACTIONS[declared].public else _identified(house)
+    actor.welcome(who)
+    actor.require(who, declared)
+    if request.method not in _READING and not problems.for_programs(request.path):
+        _require_own_form(house, who)
+
+
+def _identified(house: House) -> Actor:
+    store, at = house.deployment.store, house.deployment.clock()
+    if problems.for_programs(request.path):
+        return keys.bearer(store, request.headers.get("Authorization"), at=at)
+    cookie = request.cookies.get(sessions.cookie_name(house.settings))
+    return sessions.visitor(store, cookie, at=at, settings=house.settings)
+
+
+def _require_own_form(house: House, who: Actor) -> None:
+    """Refuse forms of other sites. Who has no session lends no authority to a form: its link is all there is."""
+    security.require_own_site(request.headers, house.settings.base_url)
+    if who.session:
+        key = links.derived_key(house.deployment.desk, _CSRF)
+        security.require_token(key, who.session, request.form.get(security.FIELD, ""))
+
+
+def _name(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    return response

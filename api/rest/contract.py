@@ -1,0 +1,74 @@
+"""What a route promises: declared beside its view, written into the OpenAPI description, and used to answer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import orjson
+from flask import Response
+
+from api.rest.shapes import Form, Instant, Items, Part, Text, Whole
+
+TEXT: Final = "text/plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """What a route takes and gives."""
+
+    summary: str
+    answer: type[Form] | None = None
+    """The form of its JSON; None where it answers plain text."""
+    status: int = 200
+    body: type[Form] | None = None
+    query: type[Form] | None = None
+    idempotent: bool = False
+    """An idempotency key must come with it."""
+    errors: tuple[int, ...] = ()
+    """Statuses of problems, beside those that follow from the rest."""
+
+
+_View = TypeVar("_View", bound=Callable[..., Any])
+
+
+def contract(promised: Contract) -> Callable[[_View], _View]:
+    """Declare what a route promises."""
+
+    def declare(view: _View) -> _View:
+        view.contract = promised  # type: ignore[attr-defined]  # functions take attributes, and Flask keeps them
+        return view
+
+    return declare
+
+
+def contract_of(view: object) -> Contract | None:
+    """Return what a view promises; None where it promises nothing."""
+    promised = getattr(view, "contract", None)
+    return promised if isinstance(promised, Contract) else None
+
+
+def answer(form: type[Form], value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return `value` in its form, as JSON."""
+    return Response(orjson.dumps(form().dump(value)), status, headers, mimetype="application/json")
+
+
+class Spot(Form):
+    """One thing that is wrong: where (one of four ways to say so), and why."""
+
+    pointer = Text(0, 1_000, metadata={"description": "JSON pointer into the body (RFC 6901)"})
+    parameter = Text(0, 100, metadata={"description": "name of a query parameter"})
+    header = Text(0, 100, metadata={"description": "name of a header"})
+    place = Text(0, 1_000, metadata={"description": "line and column, or byte, of what can't be read at all"})
+    detail = Text(0, 2_000, required=True)
+
+
+class ProblemForm(Form):
+    """RFC 9457 problem details."""
+
+    type = Text(1, 2_000, required=True, metadata={"format": "uri"})
+    title = Text(1, 200, required=True)
+    status = Whole(400, 599, required=True)
+    detail = Text(0, 2_000, required=True)
+    code = Text(1, 64, required=True)
+    request_id = Text(0, 64, required=True)
+    errors = Items(Part(Spot), 1, 100)

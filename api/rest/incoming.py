@@ -1,0 +1,76 @@
+"""What a request brings, read strictly: its body, its query, its idempotency key."""
+
+import re
+from typing import Final, TypeVar
+
+from flask import current_app, g, request
+from werkzeug.exceptions import UnsupportedMediaType
+
+from api.rest.shapes import Shape
+from consent.base import canonical, strict_json
+from consent.base.errors import Place, RequestInvalid
+
+T = TypeVar("T")
+
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+KEY_FORM: Final = r"^[!-~]{1,200}$"
+_KEY: Final = re.compile(KEY_FORM.strip("^$"))
+
+
+def body(shape: Shape[T]) -> T:
+    """Read the JSON body.
+
+    Raises:
+        UnsupportedMediaType: it is not said to be JSON in UTF-8.
+        RequestEntityTooLarge: it is longer than the settings allow.
+        Invalid: it can't be read, or is not of the shape; with every place.
+    """
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    encoded = request.headers.get("Content-Encoding", "identity").lower()
+    if request.mimetype != "application/json" or charset not in ("utf-8", "utf8") or encoded != "identity":
+        raise UnsupportedMediaType
+    g.body = strict_json.parse(request.get_data(cache=False))
+    return shape.read(g.body)
+
+
+def fingerprint() -> bytes:
+    """Return the canonical bytes of the body that `body` has read: equal for two that say the same."""
+    return canonical.encode(g.body, limit=current_app.config["MAX_CONTENT_LENGTH"])
+
+
+def query(shape: Shape[T]) -> T:
+    """Read the query's parameters.
+
+    Raises:
+        RequestInvalid: one is unknown, stands twice, or is not of its form.
+    """
+    given = request.args.to_dict(flat=False)
+    twice = [Place(f"?{name[:80]}", "stands twice") for name, values in given.items() if len(values) > 1]
+    if twice:
+        raise RequestInvalid(places=twice)
+    return shape.read({name: values[0] for name, values in given.items()}, prefix="?")
+
+
+def no_query() -> None:
+    """Refuse parameters where there are none to give.
+
+    Raises:
+        RequestInvalid: naming them.
+    """
+    if request.args:
+        raise RequestInvalid(places=[Place(f"?{name[:80]}", "is not known here") for name in request.args])
+
+
+def idempotency_key() -> str:
+    """Return the idempotency key, which has to be there.
+
+    Raises:
+        RequestInvalid: it is missing, or not 1 to 200 visible ASCII signs.
+    """
+    key = request.headers.get(IDEMPOTENCY_KEY)
+    if key is None or not _KEY.fullmatch(key):
+        why = "is missing: send a key of your own, and the same again when you try again"
+        if key is not None:
+            why = "must be 1 to 200 visible ASCII signs"
+        raise RequestInvalid(places=[Place(f"{IDEMPOTENCY_KEY} header", why)])
+    return key

@@ -1,0 +1,137 @@
+"""`/openapi.json`: the description of the API, written from the routes and their contracts."""
+
+from typing import Any, Final
+
+import orjson
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from flask import Blueprint, Flask, Response, current_app
+from werkzeug.routing import Rule
+
+from api.problems import JSON as PROBLEM_JSON
+from api.problems import for_programs
+from api.rest.contract import TEXT, Contract, ProblemForm, contract_of
+from api.rest.incoming import IDEMPOTENCY_KEY, KEY_FORM
+from api.rest.shapes import CUSTOMER, Form
+from api.roles import ACTIONS, KeyScope, action_of
+from api.wiring import here
+
+blueprint: Final = Blueprint("openapi", __name__)
+
+VERSION: Final = "1"
+_BEARER: Final = "key"
+_PATHS: Final = {
+    "customer": {"type": "string", "pattern": CUSTOMER},
+    "seq": {"type": "string", "pattern": "^(0|[1-9][0-9]{0,14})$"},
+}
+_WORDS: Final = {
+    400: "The request is not of the right form",
+    401: "No key, or none that is in use",
+    403: "The key may not do this",
+    404: "There is no such thing",
+    409: "The idempotency key was used for something else, or this can't be done as things stand",
+    413: "The body is too large",
+    415: "The body is not JSON in UTF-8",
+    422: "Right in form, but it says what can't be",
+    500: "Our fault",
+    503: "Try again later; nothing was recorded",
+}
+
+
+@blueprint.get("/openapi.json")
+@action("openapi.show")
+def openapi() -> Response:
+    """Return the description of this API."""
+    found = description(current_app._get_current_object(), here().settings.base_url)  # type: ignore[attr-defined]  # noqa: SLF001 -- the application itself, not its proxy
+    return Response(orjson.dumps(found), mimetype="application/json")
+
+
+def description(app: Flask, base_url: str) -> dict[str, Any]:
+    """Describe every route of `app` that has a contract.
+
+    Source:
+        OpenAPI 3.1.
+    """
+    spec = APISpec(
+        title="Byleave",
+        version=VERSION,
+        openapi_version="3.1.0",
+        plugins=[MarshmallowPlugin(schema_name_resolver=_name)],
+        info={"description": "Permissions of customers, what they stand on, and the proof of it."},
+        servers=[{"url": base_url}],
+    )
+    scopes = ", ".join(scope.value for scope in KeyScope)
+    scheme = {"type": "http", "scheme": "bearer", "description": f"An API key, made for some of: {scopes}."}
+    spec.components.security_scheme(_BEARER, scheme)
+    for rule in sorted(app.url_map.iter_rules(), key=lambda each: each.rule):
+        view = app.view_functions[rule.endpoint]
+        promised, does = contract_of(view), action_of(view)
+        if promised and does and for_programs(rule.rule):
+            spec.path(_path(rule), operations={_method(rule): _operation(rule, promised, does)})
+    written: dict[str, Any] = spec.to_dict()
+    return written
+
+
+def _name(schema: Any) -> str:  # noqa: ANN401 -- a schema, its class or its name
+    kind = schema if isinstance(schema, type) else type(schema)
+    return str(kind.__name__).removesuffix("Form")
+
+
+def _path(rule: Rule) -> str:
+    return rule.rule.replace("<", "{").replace(">", "}")
+
+
+def _method(rule: Rule) -> str:
+    [method] = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    return method.lower()
+
+
+def _operation(rule: Rule, promised: Contract, does: str) -> dict[str, Any]:
+    who = ACTIONS[does]
+    written: dict[str, Any] = {
+        "operationId": rule.endpoint.replace(".", "_"),
+        "summary": promised.summary,
+        "tags": [rule.endpoint.partition(".")[0]],
+        "security": [] if who.public else [{_BEARER: [who.scope.value] if who.scope else []}],
+        "parameters": [*_parameters(rule, promised)],
+        "responses": _responses(promised, public=who.public),
+    }
+    if promised.body:
+        written["requestBody"] = {"required": True, "content": {"application/json": {"schema": promised.body}}}
+    return written
+
+
+def _parameters(rule: Rule, promised: Contract) -> list[Any]:
+    found: list[Any] = [
+        {"name": name, "in": "path", "required": True, "schema": _PATHS[name]} for name in sorted(rule.arguments)
+    ]
+    if promised.query:
+        found.append({"in": "query", "schema": promised.query})
+    if promised.idempotent:
+        key = {"type": "string", "pattern": KEY_FORM, "minLength": 1, "maxLength": 200}
+        found.append(
+            {
+                "name": IDEMPOTENCY_KEY,
+                "in": "header",
+                "required": True,
+                "schema": key,
+                "description": "Your own. The same key with the same body records once and answers the same.",
+            }
+        )
+    return found
+
+
+def _responses(promised: Contract, *, public: bool) -> dict[str, Any]:
+    good: dict[str, Any] = {"description": promised.summary}
+    good["content"] = _content(promised.answer)
+    statuses = {400, 500, 503, *promised.errors} | (set() if public else {401, 403})
+    statuses |= {413, 415, 422} if promised.body else set()
+    statuses |= {409} if promised.idempotent else set()
+    problem = {"content": {PROBLEM_JSON: {"schema": ProblemForm}}}
+    return {str(promised.status): good} | {str(each): {"description": _WORDS[each], **problem} for each in sorted(statuses)}
+
+
+def _content(form: type[Form] | None) -> dict[str, Any]:
+    if form is None:
+        return {TEXT: {"schema": {"type": "string"}}}
+    return {"application/json": {"schema": form}}

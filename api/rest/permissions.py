@@ -1,0 +1,163 @@
+"""`/api/v1/permissions:check` and `/api/v1/customers/{id}/permissions`: what stands, now or at a past time."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from flask import Blueprint, Response
+
+from api.rest.contract import Contract, answer, contract
+from api.rest.incoming import body, query
+from api.rest.shapes import CUSTOMER, SCOPE, Flag, Form, Instant, Items, Part, Shape, Text, Whole
+from api.rest.verdicts import LARGEST, CustomerVerdict, ScopeVerdict, judged
+from api.roles import action
+from api.wiring import here
+from consent import gate
+from consent.base.errors import CustomerUnknown, Place, RequestInvalid
+from consent.base.ids import CustomerId, is_id
+from consent.base.store import Work
+from consent.deployment import Deployment
+from consent.permission.verdict import Verdict
+
+MOST: Final = 1_000
+"""Checks that one call may bring."""
+
+blueprint: Final = Blueprint("permissions", __name__, url_prefix="/api/v1")
+
+
+class CheckForm(Form):
+    """One question: does this customer permit this?"""
+
+    customer = Text(36, 36, CUSTOMER, "is not a customer's id", required=True)
+    scope = Text(3, 145, SCOPE, "is not a scope", required=True)
+    remembered = Flag(metadata={"description": "remembered data are to be used: `remember` has to stand too"})
+
+
+class ChecksForm(Form):
+    """Questions, all judged at one time."""
+
+    checks = Items(Part(CheckForm), 1, MOST, required=True)
+    as_of = Instant(metadata={"description": "a past time to judge at; now, where left out"})
+
+
+class VerdictsForm(Form):
+    """Answers, in the order of the questions."""
+
+    data = Items(Part(CustomerVerdict), 1, MOST, required=True)
+
+
+class AsOfForm(Form):
+    """When to look at."""
+
+    as_of = Instant(metadata={"description": "a past time; now, where left out"})
+
+
+class PermissionsForm(Form):
+    """What stands for a customer: one verdict for every scope of the catalogue, in the order of presentation."""
+
+    customer = Text(36, 36, CUSTOMER, required=True)
+    at = Instant(required=True)
+    position = Whole(0, LARGEST, required=True, metadata={"description": "size of the ledger at that time"})
+    data = Items(Part(ScopeVerdict), 0, 10_000, required=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One question as it came in."""
+
+    customer: str
+    scope: str
+    remembered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checks:
+    """The questions of one call."""
+
+    checks: list[dict[str, object]]
+    as_of: datetime | None = None
+
+    def asked(self) -> list[Check]:
+        """Return the questions."""
+        return [Check(**each) for each in self.checks]  # type: ignore[arg-type]  # the form has checked each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsOf:
+    """The time asked for, if one was."""
+
+    as_of: datetime | None = None
+
+
+CHECKS: Final = Shape(ChecksForm, Checks)
+AS_OF: Final = Shape(AsOfForm, AsOf)
+
+
+@blueprint.post("/permissions:check")
+@action("permissions.check")
+@contract(
+    Contract(
+        summary="Check permissions, up to a thousand in one call",
+        body=ChecksForm,
+        answer=VerdictsForm,
+        errors=(404,),
+    )
+)
+def check() -> Response:
+    """Judge each question; a denial is an answer, an unknown customer an error."""
+    asked = body(CHECKS)
+    deployment = here().deployment
+    at = _past(asked.as_of, deployment.clock(), "/as_of")
+    with deployment.store.live() as work:
+        verdicts = _verdicts(deployment, work, asked, at)
+    return answer(VerdictsForm, {"data": [judged(verdict) for verdict in verdicts]})
+
+
+@blueprint.get("/customers/<customer>/permissions")
+@action("permissions.show")
+@contract(
+    Contract(
+        summary="Show what stands for a customer",
+        query=AsOfForm,
+        answer=PermissionsForm,
+        errors=(404,),
+    )
+)
+def show(customer: str) -> Response:
+    """Judge every scope of the catalogue that was in force at that time."""
+    if not is_id(customer, "cus"):
+        raise CustomerUnknown
+    deployment = here().deployment
+    asked = query(AS_OF).as_of
+    at = _past(asked, deployment.clock(), "?as_of")
+    with deployment.store.read() as work:
+        verdicts = gate.check_all(deployment.desk, work, CustomerId(customer), at=at, as_of=asked is not None)
+    position = verdicts[0].position if verdicts else 0
+    data = [judged(verdict) for verdict in verdicts]
+    return answer(PermissionsForm, {"customer": customer, "at": at, "position": position, "data": data})
+
+
+def _past(asked: datetime | None, now: datetime, where: str) -> datetime:
+    if asked is not None and asked > now:
+        raise RequestInvalid(places=[Place(where, "lies in the future: what will stand then is not known yet")])
+    return now if asked is None else asked
+
+
+def _verdicts(deployment: Deployment, work: Work, asked: Checks, at: datetime) -> list[Verdict]:
+    """Judge each question; all unknown customers are named at once.
+
+    Raises:
+        CustomerUnknown: with the place of each of them.
+    """
+    judge = gate.check if asked.as_of is None else gate.check_as_of
+    verdicts: list[Verdict] = []
+    unknown: list[Place] = []
+    for spot, one in enumerate(asked.asked()):
+        who = CustomerId(one.customer)
+        try:
+            verdicts.append(judge(deployment.desk, work, who, one.scope, at=at, remembered=one.remembered))
+        except CustomerUnknown:
+            unknown.append(Place(f"/checks/{spot}/customer", "nobody of this id is enrolled"))
+    if unknown:
+        raise CustomerUnknown(places=unknown)
+    return verdicts

@@ -1,0 +1,225 @@
+"""Shapes: the form of what comes in and goes out; never whether it is true.
+
+A shape reads JSON into a frozen value, and refuses what isn't exactly of its form: unknown keys, 1.9 or "1" for a whole
+number, "on" for a boolean, a time without a zone. Every wrong spot is named by its JSON pointer, all of them at once.
+
+Source:
+    RFC 6901 (JSON pointers), RFC 3339 (times).
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from typing_extensions import override
+
+from consent.base.clock import parse_time, rfc3339
+from consent.base.errors import Invalid, Place, RequestInvalid
+
+T = TypeVar("T")
+
+NO_CONTROLS: Final = r"^[^\u0000-\u001f\u007f]*$"
+CUSTOMER: Final = r"^cus_[0-9a-f]{32}$"
+SCOPE: Final = r"^[a-z]{1,16}(:[a-z][a-z0-9_-]{0,62}){1,2}$"
+LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
+TIME: Final = r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$"
+
+_MISSING: Final = {"required": "is missing", "null": "must not be null", "validator_failed": "is not valid"}
+_DIGITS: Final = re.compile("0|[1-9][0-9]{0,14}", re.ASCII)
+
+
+class _Pattern(validate.Regexp):
+    """A pattern that the whole text must match; unlike `$`, it lets no newline slip in at the end."""
+
+    @override
+    def __call__(self, value: Any) -> Any:
+        if not re.fullmatch(self.regex.pattern.removeprefix("^").removesuffix("$"), value, re.ASCII):
+            raise ValidationError(str(self.error))
+        return value
+
+
+class _Size(validate.Length):
+    """How many signs or items."""
+
+    @override
+    def __call__(self, value: Any) -> Any:
+        if not (self.min or 0) <= len(value) <= (self.max or 0):
+            raise ValidationError(f"must have {self.min or 0:,} to {self.max or 0:,}")
+        return value
+
+
+class Text(fields.String):
+    """Text of a length, without control characters, in Unicode's composed form."""
+
+    default_error_messages = {**_MISSING, "invalid": "must be text"}  # noqa: RUF012 -- as marshmallow has it
+
+    def __init__(self, low: int, high: int, pattern: str = NO_CONTROLS, why: str = "", **more: Any) -> None:  # noqa: ANN401 -- a field's own options
+        checks = [_Size(low, high), _Pattern(pattern, error=why or "has a control character")]
+        super().__init__(validate=checks, **more)
+
+    @override
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> str:
+        if type(value) is not str:
+            raise self.make_error("invalid")
+        if not unicodedata.is_normalized("NFC", value):
+            raise ValidationError("is not in Unicode's composed form (NFC)")
+        return value
+
+
+class Choice(fields.String):
+    """One of a few words."""
+
+    default_error_messages = {**_MISSING, "invalid": "must be text"}  # noqa: RUF012 -- as marshmallow has it
+
+    def __init__(self, words: Iterable[str], *, read: Callable[[str], Any] = str, **more: Any) -> None:  # noqa: ANN401 -- a field's own options
+        """Take the words, and what to make of the one that came (a `StrEnum`)."""
+        self._read = read
+        listed = [str(word) for word in words]
+        super().__init__(validate=validate.OneOf(listed, error=f"must be one of {', '.join(listed)}"), **more)
+
+    @override
+    def deserialize(self, value: Any, *given: Any, **more: Any) -> Any:
+        read = super().deserialize(value, *given, **more)
+        return self._read(read) if type(read) is str else read
+
+    @override
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> str:
+        if type(value) is not str:
+            raise self.make_error("invalid")
+        return value
+
+
+class Whole(fields.Integer):
+    """A whole number, written as one; `in_query` for the digits of a query."""
+
+    def __init__(self, low: int, high: int, *, in_query: bool = False, **more: Any) -> None:  # noqa: ANN401 -- a field's own options
+        self._in_query = in_query
+        why = f"must be a whole number from {low:,} to {high:,}"
+        self.default_error_messages = {**_MISSING, "invalid": why}
+        super().__init__(validate=validate.Range(low, high, error=why), **more)
+
+    @override
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> int:
+        if self._in_query and type(value) is str and _DIGITS.fullmatch(value):
+            return int(value)
+        if type(value) is not int:
+            raise self.make_error("invalid")
+        return value
+
+
+class Flag(fields.Boolean):
+    """True or false, and no other way of saying so."""
+
+    default_error_messages = {**_MISSING, "invalid": "must be true or false"}  # noqa: RUF012 -- as marshmallow has it
+
+    @override
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> bool:
+        if type(value) is not bool:
+            raise self.make_error("invalid")
+        return value
+
+
+class Instant(fields.String):
+    """A time in RFC 3339, which names its zone."""
+
+    default_error_messages = {**_MISSING, "invalid": "must be a time like 2026-11-21T17:00:00Z"}  # noqa: RUF012 -- as marshmallow has it
+
+    def __init__(self, **more: Any) -> None:  # noqa: ANN401 -- a field's own options
+        super().__init__(metadata={"format": "date-time", "pattern": TIME, **more.pop("metadata", {})}, **more)
+
+    @override
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> Any:
+        if type(value) is not str:
+            raise self.make_error("invalid")
+        try:
+            return parse_time(value)
+        except Invalid as wrong:
+            raise ValidationError(wrong.detail) from wrong
+
+    @override
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **more: Any) -> str | None:
+        return rfc3339(value) if isinstance(value, datetime) else None
+
+
+class Items(fields.List):
+    """A list of a length."""
+
+    default_error_messages = {**_MISSING, "invalid": "must be a list"}  # noqa: RUF012 -- as marshmallow has it
+
+    def __init__(self, item: fields.Field[Any], low: int, high: int, **more: Any) -> None:  # noqa: ANN401 -- a field's own options
+        super().__init__(item, validate=_Size(low, high), **more)
+
+    @override
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> list[Any]:
+        if type(value) is not list:
+            raise self.make_error("invalid")
+        if len(value) > self.validators[0].max:  # type: ignore[attr-defined]  # the _Size set above; before each item is read
+            raise ValidationError(f"must have at most {self.validators[0].max:,}")  # type: ignore[attr-defined]  # as above
+        return super()._deserialize(value, attr, data, **more)
+
+
+class Part(fields.Nested):
+    """An object within an object."""
+
+    default_error_messages = {**_MISSING, "type": "must be an object"}  # noqa: RUF012 -- as marshmallow has it
+
+
+class Form(Schema):
+    """The fields of an object; every other key is refused."""
+
+    error_messages = {"unknown": "is not known here", "type": "must be an object"}  # noqa: RUF012 -- as marshmallow has it
+
+    class Meta:
+        """Read by marshmallow."""
+
+        unknown = RAISE
+
+
+class Shape(Generic[T]):
+    """A form, and the value that it is read into."""
+
+    def __init__(self, form: type[Form], make: Callable[..., T]) -> None:
+        """Keep both; `make` takes the form's fields by name."""
+        self.form = form()
+        self._make = make
+
+    def read(self, given: object, *, prefix: str = "") -> T:
+        """Return the value of what came in.
+
+        Args:
+            given: parsed JSON, or the parameters of a query.
+            prefix: what places begin with: "" gives JSON pointers, "?" the names of parameters.
+
+        Raises:
+            RequestInvalid: with every place that is wrong.
+        """
+        if not isinstance(given, dict):
+            raise RequestInvalid(places=[Place(prefix, "must be an object")])
+        try:
+            return self._make(**self.form.load(given))
+        except ValidationError as wrong:
+            places = list(_places(wrong.normalized_messages(), ""))
+        if prefix == "?":
+            places = [Place("?" + place.where.removeprefix("/"), place.why) for place in places]
+        raise RequestInvalid(places=places)
+
+    def write(self, value: object) -> dict[str, Any]:
+        """Return `value` (of any type with the form's attributes) as it goes out."""
+        written: dict[str, Any] = self.form.dump(value)
+        return written
+
+
+def _places(messages: Any, where: str) -> Iterator[Place]:  # noqa: ANN401 -- marshmallow's tree of messages
+    if not isinstance(messages, dict):
+        for message in messages if isinstance(messages, list) else [messages]:
+            yield Place(where, str(message))
+        return
+    for key, inner in messages.items():
+        if key == "_schema":
+            yield from _places(inner, where)
+        else:
+            step = str(key)[:80].replace("~", "~0").replace("/", "~1")
+            yield from _places(inner, f"{where}/{step}")

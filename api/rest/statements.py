@@ -1,0 +1,166 @@
+"""`/api/v1/statements`: what customers say, one statement or many, recorded before the answer is out."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from flask import Blueprint, Response
+
+from api.actors import actor
+from api.rest.contract import Contract, answer, contract
+from api.rest.incoming import body, fingerprint, idempotency_key
+from api.rest.shapes import CUSTOMER, LANGUAGE, SCOPE, Choice, Flag, Form, Instant, Items, Part, Shape, Text, Whole
+from api.rest.verdicts import LARGEST, ScopeVerdict, judged
+from api.roles import action
+from api.wiring import here
+from consent import gate
+from consent.base.ids import CustomerId, Scope
+from consent.permission.statement import Act, Method, Statement
+from consent.register import recording
+from consent.register.recording import Recorded
+
+MOST: Final = 1_000
+"""Statements that one call may bring."""
+
+blueprint: Final = Blueprint("statements", __name__, url_prefix="/api/v1")
+
+
+class StatementForm(Form):
+    """What a customer said: one act, for one or more scopes."""
+
+    customer = Text(36, 36, CUSTOMER, "is not a customer's id", required=True)
+    act = Choice(Act, read=Act, required=True)
+    method = Choice(Method, read=Method, required=True)
+    scopes = Items(Text(3, 145, SCOPE, "is not a scope"), 0, 200)
+    said_at = Instant(metadata={"description": "when it was said; now, where left out"})
+    notice_version = Whole(1, 65_535, metadata={"description": "version of the wording shown; the newest, if left out"})
+    language = Text(2, 32, LANGUAGE, "is not a language tag")
+    evidence = Text(1, 2_000, metadata={"description": "where the proof of it lies: a recording, a scan"})
+    until = Instant(metadata={"description": "when a pause ends; never, where left out"})
+
+
+class StatementsForm(Form):
+    """Many statements: all of them are recorded, or none."""
+
+    statements = Items(Part(StatementForm), 1, MOST, required=True)
+
+
+class RecordedForm(Form):
+    """A statement, once it stands in the ledger."""
+
+    customer = Text(36, 36, CUSTOMER, required=True)
+    seq = Whole(0, LARGEST, required=True, metadata={"description": "position of its entry in the ledger"})
+    recorded_at = Instant(required=True)
+    act = Choice(Act, required=True)
+    scopes = Items(Text(3, 145, SCOPE), 0, 200, required=True)
+    repeated = Flag(required=True, metadata={"description": "the key came again: nothing new was recorded"})
+
+
+class RecordedOneForm(RecordedForm):
+    """A statement, once it stands in the ledger, and what stands now."""
+
+    permissions = Items(Part(ScopeVerdict), 0, 200, required=True)
+
+
+class RecordedManyForm(Form):
+    """Statements, once they stand in the ledger, in the order in which they came."""
+
+    data = Items(Part(RecordedForm), 1, MOST, required=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A statement as it came in."""
+
+    customer: str
+    act: Act
+    method: Method
+    scopes: list[str] = field(default_factory=list)
+    said_at: datetime | None = None
+    notice_version: int = 0
+    language: str = ""
+    evidence: str = ""
+    until: datetime | None = None
+
+    def said(self, at: datetime) -> Statement:
+        """Return the statement, said at `at` where it doesn't say when."""
+        return Statement(
+            customer=CustomerId(self.customer),
+            act=self.act,
+            scopes=tuple(Scope(scope) for scope in self.scopes),
+            said_at=self.said_at or at,
+            method=self.method,
+            notice_version=self.notice_version,
+            language=self.language,
+            evidence=self.evidence,
+            until=self.until,
+        )
+
+
+def _asked(statements: list[dict[str, object]]) -> list[Asked]:
+    return [Asked(**each) for each in statements]  # type: ignore[arg-type]  # the form has checked each
+
+
+STATEMENT: Final = Shape(StatementForm, Asked)
+STATEMENTS: Final = Shape(StatementsForm, _asked)
+
+
+@blueprint.post("/statements")
+@action("statements.record")
+@contract(
+    Contract(
+        summary="Record what a customer said",
+        body=StatementForm,
+        answer=RecordedOneForm,
+        status=201,
+        idempotent=True,
+        errors=(404,),
+    )
+)
+def record() -> Response:
+    """Record one statement; answered once it is durable."""
+    key, asked = idempotency_key(), body(STATEMENT)
+    deployment = here().deployment
+    with deployment.store.write() as work:
+        at = deployment.clock()
+        [done] = recording.record(
+            deployment.desk, work, [asked.said(at)],
+            actor=actor.current().name, at=at, idempotency_key=key, request=fingerprint(),
+        )  # fmt: skip
+        stands = [
+            judged(gate.check(deployment.desk, work, done.customer, scope, at=at)) for scope in done.statement.scopes
+        ]
+    headers = {"Location": f"/api/v1/ledger/entries/{done.seq}"}
+    return answer(RecordedOneForm, {**_recorded(done), "permissions": stands}, 201, headers)
+
+
+@blueprint.post("/statements:batch")
+@action("statements.record")
+@contract(
+    Contract(
+        summary="Record many statements: all of them, or none",
+        body=StatementsForm,
+        answer=RecordedManyForm,
+        status=201,
+        idempotent=True,
+        errors=(404,),
+    )
+)
+def record_batch() -> Response:
+    """Record statements in one transaction, in the order in which they came."""
+    key, asked = idempotency_key(), body(STATEMENTS)
+    deployment = here().deployment
+    with deployment.store.write() as work:
+        at = deployment.clock()
+        done = recording.record(
+            deployment.desk, work, [each.said(at) for each in asked], listed=True,
+            actor=actor.current().name, at=at, idempotency_key=key, request=fingerprint(),
+        )  # fmt: skip
+    return answer(RecordedManyForm, {"data": [_recorded(each) for each in done]}, 201)
+
+
+def _recorded(done: Recorded) -> dict[str, object]:
+    return {
+        "customer": done.customer, "seq": done.seq, "recorded_at": done.at,
+        "act": done.statement.act.value, "scopes": done.statement.scopes, "repeated": done.repeated,
+    }  # fmt: skip

@@ -1,0 +1,56 @@
+"""Verdicts as they go out: permit or not, the one reason, and the ledger entries behind it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from api.rest.shapes import CUSTOMER, SCOPE, Choice, Flag, Form, Instant, Items, Text, Whole
+from consent.permission.verdict import Denial, Permit, Reason, Verdict
+
+LARGEST: Final = 2**53 - 1
+
+
+class ScopeVerdict(Form):
+    """What stands for one scope."""
+
+    scope = Text(3, 145, SCOPE, required=True)
+    permit = Flag(required=True)
+    reason = Choice([reason.name for reason in Reason], required=True)
+    positions = Items(Whole(0, LARGEST), 0, 2, required=True, metadata={"description": "entries that decided it"})
+    may_be_asked = Flag(required=True, metadata={"description": "false: leave the customer alone"})
+
+
+class CustomerVerdict(ScopeVerdict):
+    """What stands for one scope of one customer, at one time."""
+
+    customer = Text(36, 36, CUSTOMER, required=True)
+    at = Instant(required=True)
+    position = Whole(0, LARGEST, required=True, metadata={"description": "size of the ledger when this was judged"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A verdict in the words of its form."""
+
+    customer: str
+    scope: str
+    permit: bool
+    reason: str
+    positions: tuple[int, ...]
+    may_be_asked: bool
+    at: datetime
+    position: int
+
+
+def judged(verdict: Verdict) -> Judged:
+    """Return a verdict in the words of its form. Who permits needn't be asked."""
+    return Judged(
+        customer=verdict.customer,
+        scope=verdict.scope,
+        permit=isinstance(verdict, Permit),
+        reason=verdict.reason.name,
+        positions=verdict.positions,
+        may_be_asked=isinstance(verdict, Denial) and verdict.may_be_asked,
+        at=verdict.at,
+        position=verdict.position,
+    )

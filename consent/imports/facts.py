@@ -1,0 +1,89 @@
+"""Facts of customers on their way from a file into memory: what customers and outcomes have in common."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import compress
+
+import numpy as np
+
+from consent import gate
+from consent.base.ids import CustomerId
+from consent.base.store import Work
+from consent.imports.cells import fact_reader, names
+from consent.imports.mapping import REFERENCE, Fact, FileMapping, Value
+from consent.imports.passes import Once
+from consent.imports.rows import Chunk, Faults
+from consent.register.desk import Desk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One chunk, read: who (by kind of identity) and what (by attribute), each a column of `(n_rows,)`."""
+
+    names: Mapping[str, Sequence[str]]
+    values: Mapping[str, Sequence[Value | None]]
+
+    @property
+    def identities(self) -> list[dict[str, str]]:
+        """Who, row by row; the reference comes first."""
+        kinds = tuple(self.names)
+        return [dict(zip(kinds, row, strict=True)) for row in zip(*self.names.values(), strict=True)]
+
+    def of(self, chosen: Sequence[bool]) -> "Told":
+        """Return the chosen rows alone."""
+        return Told(
+            names={kind: list(compress(found, chosen)) for kind, found in self.names.items()},
+            values={name: list(compress(found, chosen)) for name, found in self.values.items()},
+        )
+
+    def facts(self, customers: Sequence[CustomerId]) -> Iterator[tuple[CustomerId, dict[str, Value]]]:
+        """What is known of each customer; an empty cell says nothing, so it overrides nothing."""
+        attributes = tuple(self.values)
+        for customer, row in zip(customers, zip(*self.values.values(), strict=True), strict=bool(attributes)):
+            known = {name: value for name, value in zip(attributes, row, strict=True) if value is not None}
+            if known:
+                yield customer, known
+
+
+class FactReader:
+    """Reads the names and the facts of a chunk."""
+
+    def __init__(self, mapping: FileMapping, facts: Sequence[Fact], *, named: Mapping[str, str]) -> None:
+        """Take the facts to read, and what names the customer besides his reference: kind of identity → column."""
+        self._named = {REFERENCE: mapping.reference, **named}
+        self._facts = {fact.attribute.name: fact_reader(fact) for fact in facts}
+        self._once = {kind: Once(column) for kind, column in self._named.items()}
+
+    def read(self, chunk: Chunk, faults: Faults) -> Told:
+        """Turn cells into values, noting those that are none."""
+        return Told(
+            names={
+                kind: names(chunk, column, faults, kind=kind, required=kind == REFERENCE)
+                for kind, column in self._named.items()
+            },
+            values={name: reader.values(chunk, faults) for name, reader in self._facts.items()},
+        )
+
+    def see(self, chunk: Chunk, told: Told) -> None:
+        """Remember who was named, for `note_twice`."""
+        for kind, found in told.names.items():
+            self._once[kind].see([name.casefold() for name in found] if kind == "email" else found, chunk.lines)
+
+    def note_twice(self, faults: Faults) -> None:
+        """Note every row that names a customer whom an earlier one named."""
+        for once in self._once.values():
+            once.note(faults)
+
+
+def would_keep(desk: Desk, work: Work, told: Told, customers: Sequence[CustomerId], *, at: datetime) -> gate.Kept:
+    """Return what `gate.remember` would keep and refuse, without storing it; who isn't enrolled has said nothing."""
+    attributes = desk.catalogues.current(work).attributes
+    allowed = gate.rememberable(desk, work, customers, at=at)
+    stored = known = 0
+    for name, values in told.values.items():
+        there = np.fromiter((value is not None for value in values), dtype=np.bool_, count=len(values))
+        known += int(there.sum())
+        if name in attributes:
+            stored += int((there & allowed[attributes[name].category]).sum())
+    return gate.Kept(stored=stored, refused=known - stored, customers=())
