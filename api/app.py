@@ -81,7 +81,7 @@ def _identified(house: House) -> Actor:
 
 def _require_own_form(house: House, who: Actor) -> None:
     """Refuse forms of other sites. Who has no session lends no authority to a form: its link is all there is."""
-    security.require_own_site(request.headers, house.settings.base_url)
+    security.require_own_site(dict(request.headers), house.settings.base_url)
     if who.session:
         key = links.derived_key(house.deployment.desk, _CSRF)
         security.require_token(key, who.session, request.form.get(security.FIELD, ""))

@@ -13,6 +13,7 @@ import logging
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final, NamedTuple
 
 import orjson
@@ -28,6 +29,8 @@ JSON: Final = "application/problem+json"
 _LOG: Final = logging.getLogger("byleave")
 _MOST_PLACES: Final = 100
 _RETRY_SECONDS: Final = "5"
+_OURS: Final = 500
+"""From here on it is our fault."""
 
 STATUSES: Final[Mapping[type[ByleaveError], int]] = {
     errors.Invalid: 400,
@@ -61,11 +64,11 @@ _PLAIN: Final[Mapping[int, _Plain]] = {
     406: _Plain("not_acceptable", "Not in this form", "There is no answer in the form asked for."),
     408: _Plain("request_timeout", "That took too long", "The request did not arrive in time."),
     411: _Plain("length_required", "How long is it?", "The request has a body but doesn't say how long it is."),
-    413: _Plain("too_large", "That is too much at once", "The body is larger than this server takes; send less at once."),
+    413: _Plain("too_large", "That is too much at once", "The body is larger than this server takes."),
     414: _Plain("uri_too_long", "The address is too long", "The address is longer than this server reads."),
-    415: _Plain("unsupported_media_type", "Not this kind of body", "Send JSON: Content-Type: application/json, in UTF-8."),
+    415: _Plain("unsupported_media_type", "Not this kind of body", "Send application/json in UTF-8, not compressed."),
     431: _Plain("headers_too_large", "Too many headers", "The headers are larger than this server reads."),
-    500: _Plain("internal", "Something went wrong here", "It is our fault, not yours. Nothing of the request was kept."),
+    500: _Plain("internal", "Something went wrong here", "It is our fault. Nothing of the request was kept."),
 }  # fmt: skip
 """What HTTP itself can find wrong, before any of our errors could arise."""
 
@@ -102,7 +105,7 @@ def status_of(error: type[ByleaveError]) -> int:
 
 def problem_of(error: Exception) -> Problem:
     """Return what is told about an error; of one that is our own fault, nothing but that there was one."""
-    if isinstance(error, ByleaveError) and (status := status_of(type(error))) != 500:
+    if isinstance(error, ByleaveError) and (status := status_of(type(error))) != _OURS:
         return Problem(
             status=status,
             code=error.code,
@@ -111,20 +114,18 @@ def problem_of(error: Exception) -> Problem:
             places=error.places,
             headers=tuple(_headers(status)),
         )
-    if isinstance(error, HTTPException) and error.code is not None and 400 <= error.code < 500:
-        plain = _PLAIN.get(error.code, _PLAIN[400])
+    if isinstance(error, HTTPException) and (status := error.code or _OURS) in range(400, _OURS):
+        plain = _PLAIN.get(status, _PLAIN[400])
         kept = [(name, value) for name, value in error.get_headers() if name in ("Allow", "Retry-After")]
-        return Problem(
-            status=error.code, code=plain.code, title=plain.title, detail=plain.meaning, headers=tuple(kept)
-        )
+        return Problem(status=status, code=plain.code, title=plain.title, detail=plain.meaning, headers=tuple(kept))
     plain = _PLAIN[500]
     return Problem(status=500, code=plain.code, title=plain.title, detail=plain.meaning)
 
 
 def _headers(status: int) -> Iterator[tuple[str, str]]:
-    if status == 503:
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
         yield "Retry-After", _RETRY_SECONDS
-    if status == 401 and for_programs(request.path):
+    if status == HTTPStatus.UNAUTHORIZED and for_programs(request.path):
         yield "WWW-Authenticate", 'Bearer realm="byleave"'
 
 
@@ -162,7 +163,7 @@ def install(app: Flask, base_url: str) -> None:
 
     def answer(error: Exception) -> Response:
         problem = problem_of(error)
-        if problem.status >= 500:
+        if problem.status >= _OURS:
             _write_down(error, problem)
         if for_programs(request.path):
             response = Response(orjson.dumps(_body(problem, base_url)), problem.status, mimetype=JSON)
@@ -198,7 +199,7 @@ def meanings() -> dict[str, tuple[str, str]]:
     while kinds:
         kind = kinds.pop()
         kinds += kind.__subclasses__()
-        if status_of(kind) != 500:
+        if status_of(kind) != _OURS:
             found.setdefault(kind.code, (kind.title, _meaning(kind)))
     return found
 
@@ -215,5 +216,3 @@ def _pages() -> Blueprint:
         return render_template("problem_type.html", code=code, title=title, meaning=meaning)
 
     return pages
-
-

@@ -16,16 +16,9 @@ from consent.base.errors import NotAllowed
 FIELD: Final = "csrf_token"
 """The name of the hidden field that every form of a signed-in page carries."""
 
-CONTENT_SECURITY: Final = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-        "base-uri 'none'",
-    )
+CONTENT_SECURITY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 """Nothing inline, nothing from elsewhere; the same for every answer, errors among them."""
 

@@ -20,7 +20,7 @@ from consent.catalogue.model import published
 from consent.catalogue.reading import parse_catalogue
 from personalise.campaigns.reading import parse_campaign
 from personalise.decide import decide
-from personalise.policy import Policy, policy
+from personalise.steps.personalise.policy import Policy, policy
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 CHUNK = 10_000

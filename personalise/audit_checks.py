@@ -1,23 +1,28 @@
 """Checks over decisions: that each used only what stood at its position, and that its log is the one committed to."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from consent import catalogues
-from consent.base.clock import to_ms
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.catalogue.model import Catalogue, ScopeRule
+from consent.deployment import Deployment
 from consent.permission.standing import Standing, fold
 from consent.permission.verdict import Reason, judged
 from consent.register import history
 from consent.register.desk import Desk
+from personalise import contacts
 from personalise.runs import log
+from personalise.runs.dry_run import load_policy
 from personalise.runs.log import Chunk
+from personalise.runs.run import Run
+
+_CHUNK: Final = 2_000
 
 
 def wrong_root(chunk: Chunk) -> str | None:
@@ -74,3 +79,53 @@ def _judge(standing: Standing, scope: str, catalogue: Catalogue, at: datetime) -
         remember = catalogue.scopes.get(f"remember:{rule.target}")
     reason, _ = judged(standing, rule, remember, at)
     return reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressed:
+    """Whom a run addressed, held against the ledger."""
+
+    count: int
+    unpermitted: tuple[str, ...]
+    """The customers who had not permitted it, by their pseudonyms."""
+
+
+def addressed(deployment: Deployment, run: Run) -> Addressed:
+    """Hold everybody a run addressed against the ledger: statements alone are asked, no decision, no standing row.
+
+    What stood is folded from the statements that were recorded when the run ended, out of their sealed payloads, and
+    judged at the instant of the run. It takes the contact of each treatment's channel, and the use (with the memory)
+    of every category that the campaign reads.
+    """
+    desk = deployment.desk
+    count = 0
+    unpermitted: list[str] = []
+    with deployment.store.read() as work:
+        pinned = {"version": run.version, "model": run.model, "catalogue": run.catalogue}
+        policy, _ = load_policy(deployment, work, run.campaign, **pinned)
+        bits = catalogues.bits(work)
+    needs = {one.key: (one.contact, *one.uses) for one in policy.candidates}
+    after = ""
+    while True:
+        with deployment.store.read() as work:
+            reached = contacts.reserved(work, run.campaign, run.at, after=after, most=_CHUNK)
+            if not reached:
+                return Addressed(count=count, unpermitted=tuple(unpermitted))
+            stood = _stood_by(desk, work, [customer for customer, _ in reached], run.ended_at or run.at, bits)
+        for customer, treatment in reached:
+            standing = stood.get(customer, Standing())
+            reasons = (_judge(standing, scope, policy.catalogue, run.at) for scope in needs[treatment])
+            if any(reason is not Reason.PERMIT for reason in reasons):
+                unpermitted.append(customer)
+        count += len(reached)
+        after = reached[-1][0]
+
+
+def _stood_by(
+    desk: Desk, work: Work, customers: Sequence[CustomerId], recorded_by: datetime, bits: Mapping[str, int]
+) -> dict[str, Standing]:
+    said: dict[str, list[tuple[int, Any]]] = {}
+    for one in history.of_customers(desk, work, customers):
+        if one.at <= recorded_by:
+            said.setdefault(one.statement.customer, []).append((one.seq, one.statement))
+    return {customer: fold(statements, bits) for customer, statements in said.items()}

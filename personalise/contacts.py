@@ -104,3 +104,21 @@ def _per_customer(
     full = np.flatnonzero(count >= limit)
     frees[full] = when[order][starts[full] + limit - 1] + window
     return count, frees
+
+
+def reserved(
+    work: Work, campaign: str, at: datetime, *, after: str, most: int
+) -> list[tuple[CustomerId, str]]:
+    """Return whom a campaign's run at `at` reserved contacts with, and the treatment, in the order of customers."""
+    query = (
+        sa.select(_contact.c.customer, _contact.c.treatment)
+        .where(
+            _contact.c.campaign == campaign,
+            _contact.c.status != GHOST,
+            _contact.c.reserved_at == at,
+            _contact.c.customer > after,
+        )
+        .order_by(_contact.c.customer)
+        .limit(most)
+    )
+    return [(CustomerId(row.customer), row.treatment) for row in work.connection.execute(query)]

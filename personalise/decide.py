@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from consent.permission.verdict import Reason
-from personalise.policy import Policy
+from personalise.steps.personalise.policy import Policy
 from personalise.steps.personalise.funnel import Funnel
 
 LEFT_ALONE: Final = -1

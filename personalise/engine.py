@@ -7,7 +7,7 @@ from consent.base.errors import CampaignInvalid, Place
 from consent.base.ids import CustomerId, DecisionId, new_id
 from consent.deployment import Deployment
 from consent.uses import Use
-from personalise.policy import Policy
+from personalise.steps.personalise.policy import Policy
 from personalise.runs import chunk
 from personalise.runs.dry_run import load_policy
 from personalise.steps.personalise.explanation import CandidateVerdict, explanation, trace_notes, verdicts
@@ -65,7 +65,7 @@ def decide_one(
         chunk.locked(work, [customer])
         use = Use(actor=actor, purpose=policy.campaign.purpose, decision=f"{identity}.0", customer=customer)
         made = chunk.decided(deployment.desk, work, [customer], policy, use=use, at=at, now=at)
-        chunk.commit(deployment.desk, work, made, policy, chunk_id=identity, run="", number=0, at=at)
+        chunk.keep(deployment.desk, work, made, policy, chunk_id=identity, run="", number=0, at=at)
     row = made.table.to_pylist()[0]
     one = policy.candidates[row["chosen"]] if row["chosen"] >= 0 else None
     return Decision(

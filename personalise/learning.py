@@ -14,7 +14,7 @@ from consent.gate import Permits
 from consent.register import customers
 from consent.register.desk import Desk
 from consent.uses import Use
-from personalise.campaigns import shelf
+from personalise import shelf
 from personalise.campaigns.model import Campaign
 from personalise.measure import effects as measure
 from personalise.measure.effects import ArmEffect, ArmRate
@@ -106,6 +106,7 @@ def _recalled(desk: Desk, work: Work, permitted: Permits, campaign: Campaign, *,
 class Effects:
     """What treatments did, by the outcomes that came in: rates per arm, and differences to no treatment."""
 
+    outcome: str
     rates: tuple[ArmRate, ...]
     effects: tuple[ArmEffect, ...]
 
@@ -127,6 +128,7 @@ def effects(deployment: Deployment, key: str, *, actor: str) -> Effects:
     table = pa.concat_tables(told)
     received, outcome = table[campaign.received], table[campaign.objective.measure]
     return Effects(
+        outcome=campaign.objective.measure,
         rates=measure.arm_rates(received, outcome),
         effects=measure.effects(received, {campaign.objective.measure: outcome}, control=NOTHING),
     )

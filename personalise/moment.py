@@ -12,7 +12,7 @@ from consent.gate import Permits
 from consent.register.desk import Desk
 from consent.uses import Use
 from personalise import contacts
-from personalise.policy import Policy
+from personalise.steps.personalise.policy import Policy
 from personalise.steps.personalise.holdout import buckets
 
 

@@ -5,7 +5,8 @@ the consent side they are names of actors. All of it was founded the day before 
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -191,9 +192,8 @@ def migrated(databases: Databases, folder: Path) -> Template:
     """Make a template with all tables and nothing in them."""
     url, keyring = databases.empty("migrated"), folder / "migrated.keyring"
     new_keyring(keyring)
-    store = Store(url)
-    schema.upgrade(store)
-    store.close()
+    with closing(Store(url)) as store:
+        schema.upgrade(store)
     return Template(databases=databases, url=url, keyring=keyring)
 
 
@@ -203,7 +203,7 @@ def founded(empty: Template) -> Template:
     shipped = read_catalogue(DEFAULT)
     opened = open_deployment(database_url=url, keyring=empty.keyring, clock=lambda: FOUNDED)
     desk = opened.desk
-    with opened.store.write() as work:
+    with closing(opened.store) as store, store.write() as work:
         publishing.found(desk, work, NAME, at=FOUNDED)
         publishing.publish(desk, work, shipped, actor=MIA, at=FOUNDED)
         ann, bo = customers.enrol(
@@ -211,7 +211,6 @@ def founded(empty: Template) -> Template:
         )
         said = statement(ann, "grant", *asked_scopes(shipped), said_at=FOUNDED)
         recording.record(desk, work, [said], actor="customer", at=FOUNDED)
-    opened.store.close()
     return Template(databases=empty.databases, url=url, keyring=empty.keyring, ann=ann, bo=bo)
 
 
@@ -228,6 +227,3 @@ def opened(template: Template, clock: SettableClock, folder: Path) -> World:
         ann=template.ann,
         bo=template.bo,
     )
-
-
-Opener = Callable[[], World]

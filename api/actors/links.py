@@ -75,7 +75,8 @@ def taken(work: Work, token: str, *, at: datetime) -> SignInLink:
     Raises:
         LinkSpent: it is not good (any more).
     """
-    row = work.connection.execute(sa.update(LinkRow).where(*_good(token, at)).values(used_at=at).returning(_link)).first()
+    take = sa.update(LinkRow).where(*_good(token, at)).values(used_at=at).returning(_link)
+    row = work.connection.execute(take).first()
     if row is None:
         raise LinkSpent
     return _read(row)

@@ -91,7 +91,8 @@ def _good(row: Any, at: datetime, settings: Settings) -> bool:  # noqa: ANN401 -
 
 
 def _revoke(work: Work, whose: sa.ColumnElement[bool], at: datetime) -> None:
-    work.connection.execute(sa.update(WebSessionRow).where(whose, _session.c.revoked_at.is_(None)).values(revoked_at=at))
+    still = sa.update(WebSessionRow).where(whose, _session.c.revoked_at.is_(None))
+    work.connection.execute(still.values(revoked_at=at))
 
 
 def _digest(token: str) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 import orjson
 from flask import Response
 
-from api.rest.shapes import Form, Instant, Items, Part, Text, Whole
+from api.rest.shapes import Form, Items, Part, Text, Whole
 
 TEXT: Final = "text/plain"
 

@@ -9,7 +9,7 @@ from api.rest.shapes import Choice, Form
 from api.roles import action
 from api.wiring import here
 from consent.base import schema
-from consent.base.errors import Unavailable
+from consent.base.errors import LedgerBroken, Unavailable
 from consent.ledger import log
 
 blueprint: Final = Blueprint("health", __name__)
@@ -39,10 +39,13 @@ def readyz() -> Response:
         Unavailable: one of these fails; the detail says which.
     """
     store = here().deployment.store
-    with store.read() as work:
-        newest = log.head(work)
     if schema.current(store) != schema.newest():
         raise Unavailable("the database's schema is not the newest: run `byleave db upgrade`")
+    try:
+        with store.read() as work:
+            newest = log.head(work)
+    except LedgerBroken as broken:
+        raise Unavailable("there is no ledger: run `byleave init`, or `byleave ledger verify`") from broken
     if newest.catalogue_version == 0:
         raise Unavailable("no catalogue is published: run `byleave catalogue publish FILE`")
     return answer(HealthForm, {"status": "ok"})

@@ -13,7 +13,7 @@ from api.problems import for_programs
 from api.rest.contract import TEXT, Contract, ProblemForm, contract_of
 from api.rest.incoming import IDEMPOTENCY_KEY, KEY_FORM
 from api.rest.shapes import CUSTOMER, Form
-from api.roles import ACTIONS, KeyScope, action_of
+from api.roles import ACTIONS, KeyScope, action, action_of
 from api.wiring import here
 
 blueprint: Final = Blueprint("openapi", __name__)
@@ -122,13 +122,13 @@ def _parameters(rule: Rule, promised: Contract) -> list[Any]:
 
 
 def _responses(promised: Contract, *, public: bool) -> dict[str, Any]:
-    good: dict[str, Any] = {"description": promised.summary}
-    good["content"] = _content(promised.answer)
+    good = {"description": promised.summary, "content": _content(promised.answer)}
     statuses = {400, 500, 503, *promised.errors} | (set() if public else {401, 403})
     statuses |= {413, 415, 422} if promised.body else set()
     statuses |= {409} if promised.idempotent else set()
-    problem = {"content": {PROBLEM_JSON: {"schema": ProblemForm}}}
-    return {str(promised.status): good} | {str(each): {"description": _WORDS[each], **problem} for each in sorted(statuses)}
+    content = {PROBLEM_JSON: {"schema": ProblemForm}}
+    bad = {str(each): {"description": _WORDS[each], "content": content} for each in sorted(statuses)}
+    return {str(promised.status): good, **bad}
 
 
 def _content(form: type[Form] | None) -> dict[str, Any]:

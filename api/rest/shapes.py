@@ -36,7 +36,8 @@ class _Pattern(validate.Regexp):
 
     @override
     def __call__(self, value: Any) -> Any:
-        if not re.fullmatch(self.regex.pattern.removeprefix("^").removesuffix("$"), value, re.ASCII):
+        pattern = str(self.regex.pattern).removeprefix("^").removesuffix("$")
+        if not re.fullmatch(pattern, value, re.ASCII):
             raise ValidationError(str(self.error))
         return value
 
@@ -144,7 +145,7 @@ class Instant(fields.String):
         return rfc3339(value) if isinstance(value, datetime) else None
 
 
-class Items(fields.List):
+class Items(fields.List[Any]):
     """A list of a length."""
 
     default_error_messages = {**_MISSING, "invalid": "must be a list"}  # noqa: RUF012 -- as marshmallow has it
@@ -201,7 +202,7 @@ class Shape(Generic[T]):
         try:
             return self._make(**self.form.load(given))
         except ValidationError as wrong:
-            places = list(_places(wrong.normalized_messages(), ""))
+            places = list(_places(wrong.messages, ""))
         if prefix == "?":
             places = [Place("?" + place.where.removeprefix("/"), place.why) for place in places]
         raise RequestInvalid(places=places)

@@ -82,12 +82,12 @@ def bring_in_customers(
 
 def _kept(desk: Desk, work: Work, told: Told, *, at: datetime) -> tuple[int, gate.Kept]:
     """Store a chunk, or in a transaction that can't write say what would be stored: new customers, and facts."""
-    known = customers.known(desk, work, told.identities)
-    new = known.count(None)
     if not work.writing:
-        return new, would_keep(desk, work, told, [customer or NOBODY for customer in known], at=at)
-    enrolled = customers.enrol(desk, work, told.identities, at=at)
-    return new, gate.remember(desk, work, list(told.facts(enrolled)), at=at)
+        known = customers.known(desk, work, told.identities)
+        kept = would_keep(desk, work, told, [customer or NOBODY for customer in known], at=at)
+        return known.count(None), kept
+    enrolled = customers.enrol_counted(desk, work, told.identities, at=at)
+    return enrolled.new, gate.remember(desk, work, list(told.facts(enrolled.customers)), at=at)
 
 
 def _note_strangers(

@@ -7,7 +7,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
-from consent.base.clock import parse_time, rfc3339
+from consent.base.clock import EPOCH, parse_time, rfc3339
 from consent.base.errors import Invalid, StatementInvalid
 from consent.base.ids import CustomerId, Scope
 from consent.catalogue.model import Catalogue
@@ -104,6 +104,8 @@ class StatementReader:
                 yield part, "is empty"
         if row.said_at and row.said_at > self._at:
             yield "said_at", f"is later than now, {rfc3339(self._at)}"
+        if row.said_at and row.said_at < EPOCH:
+            yield "said_at", "is before 1970"
         if row.act and (row.scopes or row.act in WHOLE_CUSTOMER):
             yield from self._ruled(row, row.act)
 
@@ -130,7 +132,7 @@ def _reader(part: str, column: Column, catalogue: Catalogue) -> ColumnReader[Any
     words = _WORDS.get(part)
     if words:
         table = column.values or {word: word for word in words}
-        return ColumnReader(column.name, one_of({cell: words(word) for cell, word in table.items()}))
+        return ColumnReader(column.name, one_of({cell: words(str(word)) for cell, word in table.items()}))
     if part == "scopes":
         return ColumnReader(column.name, lambda cell: _scopes(cell, column.separator, catalogue))
     return ColumnReader(column.name, _READERS[part], quiet=part == "evidence")

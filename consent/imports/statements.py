@@ -118,8 +118,8 @@ def bring_in_statements(
 def _recorded(desk: Desk, work: Work, chunk: Chunk, said: Said, *, actor: str, at: datetime) -> Mapping[str, int]:
     references = list(dict.fromkeys(said.references))
     identities = [{REFERENCE: reference} for reference in references]
-    new = customers.known(desk, work, identities).count(None)
-    enrolled = dict(zip(references, customers.enrol(desk, work, identities, at=at), strict=True))
+    found = customers.enrol_counted(desk, work, identities, at=at)
+    enrolled = dict(zip(references, found.customers, strict=True))
     statements = [
         row.statement(enrolled[reference])
         for reference, row in zip(said.references, said.rows, strict=True)
@@ -133,7 +133,7 @@ def _recorded(desk: Desk, work: Work, chunk: Chunk, said: Said, *, actor: str, a
     )
     repeated = sum(one.repeated for one in recorded)
     return {
-        "new": new,
+        "new": found.new,
         "recorded": len(recorded) - repeated,
         "repeated": repeated,
         "unknown": len(said.rows) - len(recorded),

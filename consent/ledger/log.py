@@ -78,6 +78,11 @@ def open_log(work: Work, origin: str, at: datetime) -> None:
     )
 
 
+def is_open(work: Work) -> bool:
+    """Say whether there is a log at all."""
+    return work.run(_HEAD).fetchone() is not None
+
+
 def head(work: Work) -> Head:
     """Return the head as this transaction sees it.
 

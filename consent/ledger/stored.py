@@ -1,14 +1,14 @@
 """What is stored of a log, read as it stands and believed in nothing: what verification works on."""
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
 from consent.base.database import Hot, arranged
 from consent.base.errors import LedgerBroken
 from consent.base.store import Work
-from consent.ledger.leaves import Row
+from consent.ledger.leaves import Entries
 from consent.tables import (
     CatalogueVersionRow,
     LedgerCheckpointRow,
@@ -24,8 +24,16 @@ HIGHEST: Final = 62
 
 _MOST_STRAYS: Final = 10
 
-StoredNode: TypeAlias = tuple[int, bytes]
-"""`idx` and `hash` of a node, its level being known."""
+_TOGETHER: Final = 256
+"""Rows fetched at a time: few enough that none lives to be looked at by the garbage collector."""
+
+
+class Keyed(NamedTuple):
+    """Stored rows as columns: places, and what stands there (which need not be of the type that it should be)."""
+
+    places: list[int]
+    values: list[Any]
+
 
 _entry: Final = LedgerEntryRow.__table__
 _node: Final = LedgerNodeRow.__table__
@@ -104,10 +112,10 @@ class StoredLog(NamedTuple):
 class StoredChunk(NamedTuple):
     """What is stored of the entries `[first, last)`: they themselves, nodes by level, checkpoints, payloads."""
 
-    entries: list[Row]
-    nodes: Mapping[int, list[StoredNode]]
+    entries: Entries
+    nodes: Mapping[int, Keyed]
     checkpoints: list[tuple[int, bytes]]
-    payloads: list[tuple[int, Any]]
+    payloads: Keyed
 
 
 class StoredCatalogue(NamedTuple):
@@ -162,14 +170,14 @@ def head_of(work: Work, log: int) -> StoredHead | None:
     return StoredHead(*found) if found else None
 
 
-def entries(work: Work, log: int, first: int, last: int) -> list[Row]:
+def entries(work: Work, log: int, first: int, last: int) -> Entries:
     """Return the entries `[first, last)` that are there."""
-    return _rows(work, _ENTRIES, log, first, last)
+    return Entries(*_columns(work, _ENTRIES, 3, (log, first, last)))
 
 
-def nodes(work: Work, log: int, level: int, first: int, last: int) -> list[StoredNode]:
+def nodes(work: Work, log: int, level: int, first: int, last: int) -> Keyed:
     """Return the nodes of a level whose `idx` lies in `[first, last)`."""
-    return _rows(work, _NODES, log, level, first, last)
+    return Keyed(*_columns(work, _NODES, 2, (log, level, first, last)))
 
 
 def chunk(work: Work, log: int, first: int, last: int) -> StoredChunk:
@@ -186,7 +194,7 @@ def chunk(work: Work, log: int, first: int, last: int) -> StoredChunk:
         entries=entries(work, log, first, last),
         nodes={level: nodes(work, log, level, first >> level, last >> level) for level in levels},
         checkpoints=_rows(work, _CHECKPOINTS, log, first + 1 if first else 0, last + 1),
-        payloads=_rows(work, _PAYLOADS, log, first, last),
+        payloads=Keyed(*_columns(work, _PAYLOADS, 2, (log, first, last))),
     )
 
 
@@ -225,8 +233,22 @@ def strays(work: Work, log: int) -> list[Stray]:
 
 
 def _rows(work: Work, hot: Hot, *values: int) -> list[Any]:
+    return list(_cursor(work, hot, values).fetchall())
+
+
+def _columns(work: Work, hot: Hot, count: int, values: tuple[int, ...]) -> list[list[Any]]:
+    """Return what a statement gives, turned: `count` columns."""
+    columns: list[list[Any]] = [[] for _ in range(count)]
+    cursor = _cursor(work, hot, values)
+    while rows := cursor.fetchmany(_TOGETHER):
+        for column, part in zip(columns, zip(*rows, strict=True), strict=True):
+            column.extend(part)
+    return columns
+
+
+def _cursor(work: Work, hot: Hot, values: tuple[int, ...]) -> Any:  # noqa: ANN401 -- a driver's cursor
     if work.dialect == "sqlite":
-        return list(work.run(hot, *values).fetchall())
+        return work.run(hot, *values)
     compiled = hot.compiled(work.dialect)
     # Binary: bytes come as they are, not as text of twice the length that has to be decoded.
-    return list(work.driver.execute(compiled.sql, arranged(compiled, values), binary=True).fetchall())
+    return work.driver.execute(compiled.sql, arranged(compiled, values), binary=True)

@@ -15,16 +15,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from consent.base.clock import parse_time, to_ms
 from consent.base.errors import Invalid, LedgerBroken
 from consent.base.store import Store, Work
 from consent.ledger import checkpoint, entry, merkle, note, stored
-from consent.ledger.leaves import Edge, Form, Leaves, form_of, judged
+from consent.ledger.leaves import Edge, Form, Leaves, judged
 from consent.ledger.merkle import EMPTY_ROOT, Frontier, Node, frontier_positions, node_hash
 from consent.ledger.note import NoteRefused, Verifier
-from consent.ledger.stored import StoredCatalogue, StoredChunk, StoredLog, StoredNode
+from consent.ledger.stored import Keyed, StoredCatalogue, StoredChunk, StoredLog
 
 CHUNK: Final = 1 << 13
 MOST_NAMED: Final = 100
@@ -107,7 +107,7 @@ def verify(store: Store, *, vkey: str, chunk: int = CHUNK) -> Verified:
         with store.read() as work:
             found = stored.chunk(work, log.log, first, last)
         walk.take(found, first, last)
-        if last > first and not found.entries:
+        if last > first and not found.entries.seqs:
             break  # a hole as wide as a chunk: there is no tree to go on with
     with store.read() as work:
         walk.end(work)
@@ -131,7 +131,7 @@ def root_of_entries(work: Work, log: int, first: int, last: int) -> bytes:
         Invalid: the piece isn't aligned.
     """
     _require_aligned(first, CHUNK)
-    form = form_of(stored.origin_of(work, log))
+    form = Form(stored.origin_of(work, log))
     edge = _edge_before(work, log, first)
     roots = []
     for start in range(first, last, CHUNK):
@@ -152,7 +152,7 @@ def _require_aligned(first: int, chunk: int) -> None:
 
 
 def _edge_before(work: Work, log: int, first: int) -> Edge:
-    for _, body, _ in stored.entries(work, log, first - 1, first):
+    for body in stored.entries(work, log, first - 1, first).bodies:
         read = entry.read(body)
         if read:
             return Edge(read.at.encode(), read.catalogue_version)
@@ -166,7 +166,7 @@ class _Walk:
         self._log = log
         self._verifier = verifier
         self._chunk = chunk
-        self._form: Form = form_of(log.origin)
+        self._form = Form(log.origin)
         self._edge = Edge()
         self._published: dict[int, int] = {}
         self._bad: list[Bad] = []
@@ -191,7 +191,7 @@ class _Walk:
         leaves = judged(found.entries, first=first, last=last, form=self._form, edge=self._edge)
         self._edge = leaves.edge
         self._published.update(leaves.published)
-        self._checked += len(found.entries)
+        self._checked += len(found.entries.seqs)
         for seq, why in leaves.wrong.items():
             self._name(seq, "ledger_entry", why)
             self._wrong_from = min(self._wrong_from, seq)
@@ -233,23 +233,20 @@ class _Walk:
     # ------------------------------------------------------------------------------------------------------ the tree
 
     def _judge_nodes(
-        self, rows: Sequence[Sequence[bytes]], nodes: Mapping[int, list[StoredNode]], first: int, spoilt: set[int]
+        self, rows: Sequence[Sequence[bytes]], nodes: Mapping[int, Keyed], first: int, spoilt: set[int]
     ) -> None:
         for level, row in enumerate(rows[1:], 1):
-            spoilt = self._judge_level(level, first >> level, row, nodes.get(level, []), spoilt)
+            spoilt = self._judge_level(level, first >> level, row, nodes[level], spoilt)
         if len(rows[0]) == self._chunk and spoilt:
             self._spoilt_tops.add(first // self._chunk)
 
-    def _judge_level(
-        self, level: int, first: int, row: Sequence[bytes], nodes: Sequence[StoredNode], spoilt: set[int]
-    ) -> set[int]:
+    def _judge_level(self, level: int, first: int, row: Sequence[bytes], nodes: Keyed, spoilt: set[int]) -> set[int]:
         """Compare one level of the tree with what is stored; return which of its nodes are wrong, or lie over one."""
         spoilt = {idx >> 1 for idx in spoilt}
-        expected = list(enumerate(row, first))
-        if nodes == expected:
+        if nodes.values == row and nodes.places == [*range(first, first + len(row))]:
             return spoilt
-        there = dict(nodes)
-        for idx, node in expected:
+        there = dict(zip(*nodes, strict=True))
+        for idx, node in enumerate(row, first):
             if there.get(idx) != node and idx not in spoilt:
                 spoilt.add(idx)
                 what = "is missing" if idx not in there else "is not the hash of what lies under it"
@@ -320,11 +317,11 @@ class _Walk:
 
     # ---------------------------------------------------------------------------------------- payloads and catalogues
 
-    def _judge_payloads(self, payloads: Sequence[tuple[int, Any]], leaves: Leaves, first: int, last: int) -> None:
-        sealed = [sha256(each).digest() if isinstance(each, bytes) else b"" for _, each in payloads]
-        whole = len(payloads) == last - first and [seq for seq, _ in payloads] == [*range(first, last)]
+    def _judge_payloads(self, payloads: Keyed, leaves: Leaves, first: int, last: int) -> None:
+        sealed = [sha256(each).digest() if isinstance(each, bytes) else b"" for each in payloads.values]
+        whole = payloads.places == [*range(first, last)]
         if not whole or _b64u_joined(sealed) != b"A".join([*leaves.digests, b""]):
-            self._name_payloads({seq: digest for (seq, _), digest in zip(payloads, sealed, strict=True)}, leaves, first)
+            self._name_payloads(dict(zip(payloads.places, sealed, strict=True)), leaves, first)
         if leaves.erased >= 0:
             self._unexplained = [seq for seq in self._unexplained if seq > leaves.erased]
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
@@ -63,12 +63,24 @@ _LOCK: Final = Hot(
 )
 
 
+class Enrolled(NamedTuple):
+    """One id for each item, in order, and how many of them are new."""
+
+    customers: list[CustomerId]
+    new: int
+
+
 def enrol(desk: Desk, work: Work, identities: Sequence[Mapping[str, str]], *, at: datetime) -> list[CustomerId]:
     """Enrol customers, each by one or more identities (kind → value); who is known already keeps his id.
 
     Returns:
         One id for each item, in order.
     """
+    return enrol_counted(desk, work, identities, at=at).customers
+
+
+def enrol_counted(desk: Desk, work: Work, identities: Sequence[Mapping[str, str]], *, at: datetime) -> Enrolled:
+    """Enrol customers as `enrol` does, and say how many are new."""
     wanted = _blinds(desk, identities)
     known = _owners(work, wanted)
     found: list[CustomerId] = []
@@ -90,7 +102,7 @@ def enrol(desk: Desk, work: Work, identities: Sequence[Mapping[str, str]], *, at
     work.run_many(_DATA_KEY, keys)
     work.run_many(_IDENTITY, names)
     standings.save_empty(work, (row[0] for row in customers))
-    return found
+    return Enrolled(found, len(customers))
 
 
 def known(desk: Desk, work: Work, identities: Sequence[Mapping[str, str]]) -> list[CustomerId | None]:

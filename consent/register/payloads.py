@@ -27,12 +27,21 @@ def opened_payload(data_key: bytes, owner: str, sealed: bytes) -> tuple[dict[str
         KeyLost: it does not open for this owner.
         LedgerBroken: what opens is no payload.
     """
-    plain = seal.unseal(data_key, USE, sealed, bound=_bound(owner))
+    plain = unsealed(data_key, owner, sealed)
     payload = canonical.parse(plain[32:])
     if not isinstance(payload, dict):
         msg = "a payload opens, but holds no object"
         raise LedgerBroken(msg)
     return payload, plain
+
+
+def unsealed(data_key: bytes, owner: str, sealed: bytes) -> bytes:
+    """Return the plaintext of a payload: its salt, then its canonical bytes.
+
+    Raises:
+        KeyLost: it does not open for this owner.
+    """
+    return seal.unseal(data_key, USE, sealed, bound=_bound(owner))
 
 
 def _bound(owner: str) -> str:

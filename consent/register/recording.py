@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from consent import catalogues, standings
 from consent.base import canonical
-from consent.base.errors import IdempotencyConflict, NothingToRenew, Place
+from consent.base.errors import IdempotencyConflict, NothingToRenew, Place, StatementInvalid
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.ledger.entry import Kind
@@ -24,6 +24,7 @@ from consent.tables import IdempotencyRow
 from consent.vault import memory
 from consent.vault.keyring import Wrapped
 
+_MOST_PLACES: Final = 100
 _REMEMBER: Final = "remember:"
 _ENDING: Final = frozenset({Act.WITHDRAW, Act.REFUSE, Act.OBJECT, Act.INVALIDATE})
 
@@ -82,12 +83,7 @@ def record(  # noqa: PLR0913 -- all of it belongs to one request
     repeated = key.repeated(desk, work, statements) if key else None
     if repeated is not None:
         return repeated
-    catalogue = desk.catalogues.version(work, appender.catalogue_version)
-    many = listed or len(statements) > 1
-    complete = [
-        rules.completed(said, catalogue, appender.at, where=f"/statements/{spot}" if many else "")
-        for spot, said in enumerate(statements)
-    ]
+    complete = _completed(desk, work, statements, appender, listed=listed or len(statements) > 1)
     batch = _Batch(desk, work, held, appender, actor, retold=retold)
     recorded = [batch.add(statement) for statement in complete]
     appender.flush()
@@ -95,6 +91,24 @@ def record(  # noqa: PLR0913 -- all of it belongs to one request
     if key:
         key.keep(work, appender.log, recorded)
     return recorded
+
+
+def _completed(
+    desk: Desk, work: Work, statements: Sequence[Statement], appender: Appender, *, listed: bool
+) -> list[Statement]:
+    """Return the statements with what the catalogue fixes; all that is wrong in any of them is named at once."""
+    catalogue = desk.catalogues.version(work, appender.catalogue_version)
+    complete: list[Statement] = []
+    places: list[Place] = []
+    for spot, said in enumerate(statements):
+        try:
+            where = f"/statements/{spot}" if listed else ""
+            complete.append(rules.completed(said, catalogue, appender.at, where=where))
+        except StatementInvalid as wrong:
+            places.extend(wrong.places)
+    if places:
+        raise StatementInvalid(places=places[:_MOST_PLACES])
+    return complete
 
 
 class _Batch:

@@ -45,10 +45,7 @@ def completed(statement: Statement, catalogue: Catalogue, at: datetime, *, where
 
 
 def _wrong(statement: Statement, catalogue: Catalogue, at: datetime) -> Iterator[Place]:
-    if statement.said_at > at:
-        yield Place("said_at", f"{rfc3339(statement.said_at)} is later than the ledger's own time, {rfc3339(at)}")
-    if statement.said_at < EPOCH:
-        yield Place("said_at", "is before 1970")
+    yield from _wrong_time(statement, at)
     if statement.act in WHOLE_CUSTOMER and statement.scopes:
         yield Place("scopes", f"{statement.act} concerns the whole customer: leave the scopes out")
     if statement.act not in WHOLE_CUSTOMER and not statement.scopes:
@@ -61,6 +58,13 @@ def _wrong(statement: Statement, catalogue: Catalogue, at: datetime) -> Iterator
         yield Place("until", "belongs to a pause only")
     for spot, scope in enumerate(statement.scopes):
         yield from _wrong_scope(statement, scope, spot, catalogue)
+
+
+def _wrong_time(statement: Statement, at: datetime) -> Iterator[Place]:
+    if statement.said_at > at:
+        yield Place("said_at", f"{rfc3339(statement.said_at)} is later than the ledger's own time, {rfc3339(at)}")
+    if statement.said_at < EPOCH:
+        yield Place("said_at", "is before 1970")
 
 
 def _wrong_scope(statement: Statement, scope: Scope, spot: int, catalogue: Catalogue) -> Iterator[Place]:

@@ -19,7 +19,7 @@ from consent.uses import Use
 from personalise import contacts, moment
 from personalise.contacts import Contact
 from personalise.decide import decide
-from personalise.policy import Policy
+from personalise.steps.personalise.policy import Policy
 from personalise.runs import log
 
 
@@ -51,7 +51,7 @@ def decided(
     return Decided(table=decide(columns, policy, at), permitted=permitted)
 
 
-def commit(
+def keep(
     desk: Desk, work: Work, made: Decided, policy: Policy, *, chunk_id: str, run: str, number: int, at: datetime
 ) -> None:
     """Reserve the contacts of a chunk and log its decisions, in the caller's transaction."""

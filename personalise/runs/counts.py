@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from consent.permission.verdict import Reason
 from personalise.decide import LEFT_ALONE
-from personalise.policy import HARD_STOP, Policy, stage_of
+from personalise.steps.personalise.policy import HARD_STOP, Policy, stage_of
 from personalise.steps.personalise.stages import LEAVING, Stage
 
 

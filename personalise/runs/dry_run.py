@@ -6,8 +6,8 @@ from consent.base.store import Work
 from consent.deployment import Deployment
 from consent.register import customers
 from consent.uses import Use
-from personalise.campaigns import shelf
-from personalise.policy import Policy, policy
+from personalise import shelf
+from personalise.steps.personalise.policy import Policy, policy
 from personalise.runs.chunk import decided
 from personalise.runs.counts import Counts
 

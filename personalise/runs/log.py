@@ -21,7 +21,7 @@ from consent.ledger import log, merkle
 from consent.ledger.entry import Kind
 from consent.register import publishing
 from consent.register.desk import Desk
-from personalise.policy import Policy
+from personalise.steps.personalise.policy import Policy
 from personalise.tables import DecisionChunkRow
 
 SALT_BYTES: Final = 32

@@ -16,7 +16,7 @@ from consent.base.store import Work
 from consent.deployment import Deployment
 from consent.register import customers
 from consent.uses import Use
-from personalise.policy import Policy
+from personalise.steps.personalise.policy import Policy
 from personalise.runs import chunk
 from personalise.runs.counts import Counts, from_stored
 from personalise.runs.dry_run import CHUNK, Progress, load_policy
@@ -38,6 +38,7 @@ class Run:
     campaign: str
     version: int
     model: int
+    catalogue: int
     at: datetime
     state: str
     done: int
@@ -114,7 +115,7 @@ def _one_chunk(deployment: Deployment, work: Work, row: Any, policy: Policy) -> 
     use = Use(actor=row.asked_by, purpose=policy.campaign.purpose, decision=row.id)
     made = chunk.decided(deployment.desk, work, ids, policy, use=use, at=row.at, now=began)
     identity = chunk.chunk_id(row.id, row.chunk)
-    chunk.commit(deployment.desk, work, made, policy, chunk_id=identity, run=row.id, number=row.chunk, at=row.at)
+    chunk.keep(deployment.desk, work, made, policy, chunk_id=identity, run=row.id, number=row.chunk, at=row.at)
     counts = from_stored(row.counts)
     counts.add(made.table, policy)
     ended = deployment.clock()
@@ -179,7 +180,7 @@ def _update(work: Work, run: str, **values: object) -> None:
 
 def _run(row: Any) -> Run:  # noqa: ANN401 -- a row of run
     return Run(
-        id=RunId(row.id), campaign=row.campaign, version=row.version, model=row.model, at=row.at, state=row.state,
-        done=row.done, total=row.total, counts=from_stored(row.counts), asked_by=row.asked_by, beat_at=row.beat_at,
+        id=RunId(row.id), campaign=row.campaign, version=row.version, model=row.model, catalogue=row.catalogue,
+        at=row.at, state=row.state, done=row.done, total=row.total, counts=from_stored(row.counts), asked_by=row.asked_by, beat_at=row.beat_at,
         ended_at=row.ended_at, seconds=row.milliseconds / 1000,
     )  # fmt: skip

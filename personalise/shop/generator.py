@@ -14,6 +14,9 @@ from personalise.shop import outcomes as simulated
 from personalise.shop.population import population
 from personalise.shop.statements import statements
 
+FILES: Final = Path(__file__).with_name("files")
+"""The shop's mappings and its campaign; its catalogue is the shipped one."""
+
 README: Final = """\
 A made-up shop, seed {seed}, {n} customers, as of {at}.
 

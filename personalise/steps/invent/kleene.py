@@ -8,6 +8,8 @@ Source:
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from personalise.steps.invent.cells import Bits, Mask, both
 
 
@@ -26,7 +28,8 @@ class Truth:
 
 def settled(asked: Bits) -> Truth:
     """Return true and false where the answer is known."""
-    return Truth(true=both(asked.values, asked.known), false=both(~asked.values, asked.known))
+    # known > values is `known & ~values` in one pass
+    return Truth(true=both(asked.values, asked.known), false=np.greater(asked.known, asked.values))
 
 
 def negated(of: Truth) -> Truth:
@@ -37,7 +40,6 @@ def negated(of: Truth) -> Truth:
 def conjunction(parts: Sequence[Truth]) -> Truth:
     """Return AND: false where one part is false, whatever the others are.
 
-    >>> import numpy as np
     >>> yes, unknown = (Truth(true=np.array([it]), false=np.array([False])) for it in (True, False))
     >>> [conjunction(pair).false.tolist() for pair in ([unknown, negated(yes)], [unknown, yes])]
     [[True], [False]]

@@ -7,7 +7,7 @@ from typing import Any, Final
 from consent.base.clock import from_ms, rfc3339
 from consent.catalogue.model import Catalogue
 from consent.permission.verdict import Reason
-from personalise.policy import HARD_STOP, WORTH_NOTHING, Candidate, Policy, stage_of
+from personalise.steps.personalise.policy import HARD_STOP, WORTH_NOTHING, Candidate, Policy, stage_of
 from personalise.steps.personalise.stages import LETS_ALL_PASS, Stage
 
 LEAVE_ALONE: Final = "leave_alone"

@@ -19,7 +19,7 @@ from personalise.shop.generator import Shop, rows, shop, write
 from personalise.shop.outcomes import TREATMENTS, outcomes_of
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
-EXAMPLES = Path(__file__).parents[3] / "examples" / "shop"
+EXAMPLES = Path(__file__).parents[3] / "personalise" / "shop" / "files"
 Rows = list[dict[str, str]]
 
 

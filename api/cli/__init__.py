@@ -1,0 +1,110 @@
+"""The command line. `main` is its one way in, and the one place where an error becomes a line and an exit code.
+
+A group of commands is a module: it reads arguments, calls one use case, and prints (`output`). What they stand on is in
+`frame`, the list of all of them in `tree`.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from api.cli import frame
+from api.cli.output import say
+from api.cli.tree import byleave
+from consent.base.errors import (
+    ByleaveError,
+    Conflict,
+    Invalid,
+    KeyLost,
+    LedgerBroken,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    Unavailable,
+)
+
+NAME: Final = "byleave"
+_MOST_PLACES: Final = 12
+"""Places that are named in a line; of the others it says how many there are."""
+
+_CODES: Final[tuple[tuple[type[ByleaveError], int], ...]] = (
+    (Conflict, frame.REFUSED),
+    (NotAllowed, frame.REFUSED),
+    (NotSignedIn, frame.REFUSED),
+    (Invalid, frame.USAGE),
+    (NotFound, frame.USAGE),
+    (Unavailable, frame.UNCHECKED),
+    (KeyLost, frame.UNCHECKED),
+    (LedgerBroken, frame.UNCHECKED),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Args:
+        argv: the arguments; the process's own where left out.
+    """
+    code = _run(argv)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = frame.UNHEARD
+    if code == frame.UNHEARD:
+        # What is still buffered goes nowhere: the interpreter would complain of the pipe once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def exit_code(error: ByleaveError) -> int:
+    """Return the exit code of an error of ours.
+
+    >>> exit_code(Invalid()), exit_code(NotAllowed()), exit_code(LedgerBroken())
+    (2, 1, 3)
+    """
+    return next((code for kind, code in _CODES if isinstance(error, kind)), frame.UNCHECKED)
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        return byleave.main(argv, prog_name=NAME, standalone_mode=False) or frame.OK
+    except (click.Abort, KeyboardInterrupt, EOFError):
+        _complain("interrupted")
+        return frame.INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as asked:
+        asked.show()
+        return frame.USAGE
+    except click.UsageError as wrong:
+        where = f"{wrong.ctx.command_path} --help" if wrong.ctx else f"{NAME} --help"
+        _complain(f"{wrong.format_message().rstrip('.')}. See `{where}`")
+        return wrong.exit_code
+    except click.ClickException as stopped:
+        _complain(stopped.format_message())
+        return stopped.exit_code
+    except ByleaveError as error:
+        _complain(_line(error))
+        return exit_code(error)
+    except OSError as refused:
+        named = f"{refused.filename}: " if refused.filename else ""
+        _complain(f"{named}{refused.strerror or refused}")
+        return frame.UNCHECKED
+    except Exception:  # noqa: BLE001 -- the last stop: what comes here is a fault of ours, and is shown whole
+        traceback.print_exc()
+        _complain("this is a fault of Byleave itself; please report the lines above")
+        return frame.UNCHECKED
+
+
+def _line(error: ByleaveError) -> str:
+    spots = [f"{place.where}: {place.why}" if place.where else place.why for place in error.places[:_MOST_PLACES]]
+    if len(error.places) > _MOST_PLACES:
+        spots.append(f"and {len(error.places) - _MOST_PLACES} more places")
+    return ": ".join(part for part in (error.title, error.detail, "; ".join(spots)) if part)
+
+
+def _complain(line: str) -> None:
+    say(f"{NAME}: {line}")
+

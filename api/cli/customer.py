@@ -1,0 +1,69 @@
+"""`byleave customer`: customers, and links for them."""
+
+from collections import Counter
+
+import click
+
+from api.actors import links as sign_in
+from api.cli.frame import Group, Words, at_home, customer_argument, found, json_option
+from api.cli.output import print_facts, print_json, print_line, print_table, say
+from api.paths import ENTER, WITHDRAW
+from api.roles import action
+from consent import gate
+from consent.base.ids import Scope
+from consent.permission.verdict import Permit
+from consent.register import customers, history, links
+
+
+@click.group(cls=Group)
+def customer() -> None:
+    """Customers, and links for them."""
+
+
+@customer.command(example="byleave customer show S000001")
+@customer_argument
+@json_option
+@action("customers.show")
+def show(customer: str, *, as_json: bool) -> None:
+    """Show who a customer is here: his id, how much he has said, and what he permits."""
+    with at_home() as house:
+        deployment = house.deployment
+        at = deployment.clock()
+        with deployment.store.read() as work:
+            who = found(house, work, customer)
+            said = history.of_customer(deployment.desk, work, who)
+            verdicts = gate.check_all(deployment.desk, work, who, at=at)
+    answer = {
+        "customer": who,
+        "at": at,
+        "statements": len(said),
+        "last_said_at": max((one.statement.said_at for one in said), default=None),
+        "permits": [one.scope for one in verdicts if isinstance(one, Permit)],
+        "denials": dict(Counter(one.reason.name for one in verdicts if not isinstance(one, Permit))),
+    }
+    if as_json:
+        print_json(answer)
+        return
+    denials = [f"{reason} {count}" for reason, count in answer["denials"].items()]
+    print_facts({**answer, "denials": denials})
+
+
+@customer.command("list", example="byleave customer list --limit 10")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many at most.")
+@click.option("--cursor", type=Words("id"), default="", help="The id after which to go on.")
+@json_option
+@action("customers.show")
+def list_(limit: int, cursor: str, *, as_json: bool) -> None:
+    """List customers by their ids, in the order in which they were enrolled."""
+    with at_home() as house, house.deployment.store.read() as work:
+        listed = customers.after(work, cursor, limit + 1)
+        total = customers.count(work)
+    shown = listed[:limit]
+    following = shown[-1] if len(listed) > limit else None
+    if as_json:
+        print_json({"data": [{"customer": each} for each in shown], "next_cursor": following, "total": total})
+        return
+    none = "Nobody comes after that." if cursor else "Nobody is enrolled yet: see `byleave import customers --help`."
+    print_table(("customer",), [(each,) for each in shown], empty=none)
+    if following:
+        say(f"{total:,} in all; go on with: byleave customer list --limit {limit} --cursor {following}")

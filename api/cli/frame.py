@@ -1,0 +1,232 @@
+"""What every command stands on: the house it opens, who sits at the shell, arguments read strictly, its example.
+
+A command declares its action with `@action(...)`, as a route does, and nothing is run that declares none. Its function
+returns the exit code, or None for 0.
+"""
+
+import os
+import pwd
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+
+import click
+from typing_extensions import override
+
+from api.actors.actor import Actor, require, shell
+from api.roles import action_of
+from api.settings import Settings, read_settings
+from api.wiring import House, open_house
+from consent.base.clock import parse_time
+from consent.base.errors import Invalid, NotAllowed
+from consent.base.ids import CustomerId
+from consent.base.store import Work
+from consent.register import customers
+
+OK: Final = 0
+REFUSED: Final = 1
+"""Findings, a denial, or a wish that can't be fulfilled as things stand."""
+USAGE: Final = 2
+"""What was typed, or what a file says, is wrong: nothing was done."""
+UNCHECKED: Final = 3
+"""It could not be found out."""
+INTERRUPTED: Final = 130
+UNHEARD: Final = 141
+"""Whoever read our output went away; as a shell counts a broken pipe."""
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class NoDeployment(click.ClickException):
+    """There is nothing here that could be asked."""
+
+    exit_code = UNCHECKED
+
+
+class Refused(click.ClickException):
+    """It can't be done as things stand; nothing was done."""
+
+    exit_code = REFUSED
+
+
+class Command(click.Command):
+    """A command that shows an example, and asks whether who runs it may."""
+
+    def __init__(self, *args: Any, example: str, **more: Any) -> None:  # noqa: ANN401 -- click's own options
+        """Keep the example: one line, ready to be run."""
+        super().__init__(*args, **more)
+        self.example = example
+
+    @override
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Example"):
+            formatter.write(f"{'':{formatter.current_indent}}{self.example}\n")
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        declared = action_of(self.callback)
+        if declared is None:
+            raise NotAllowed("nobody may: this command doesn't say who may")
+        require(caller(), declared)
+        return super().invoke(ctx)
+
+
+class Group(click.Group):
+    """Commands about one thing."""
+
+    command_class = Command
+
+
+class Lazy(NamedTuple):
+    """Where a command of the top level lies (`module:name`), and its line in the list of commands."""
+
+    path: str
+    line: str
+
+
+class Root(Group):
+    """The top level: a command's module is loaded when the command is asked for, and not to list it."""
+
+    def __init__(self, *args: Any, lazy: Mapping[str, Lazy], **more: Any) -> None:  # noqa: ANN401 -- click's own options
+        """Keep where the commands lie."""
+        super().__init__(*args, **more)
+        self.lazy = lazy
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.lazy)
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return self._loaded(cmd_name) if cmd_name in self.lazy else None
+
+    @override
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, each.line) for name, each in self.lazy.items()])
+
+    def complete(self) -> "Root":
+        """Return the group with every command loaded."""
+        for name in self.lazy:
+            self._loaded(name)
+        return self
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as gone:  # named here, for click would make exit code 1 of it
+            raise click.exceptions.Exit(UNHEARD) from gone
+
+    def _loaded(self, name: str) -> click.Command:
+        if name not in self.commands:
+            module, _, attribute = self.lazy[name].path.partition(":")
+            self.add_command(getattr(import_module(module), attribute), name)
+        return self.commands[name]
+
+
+class Instant(click.ParamType[datetime]):
+    """A time in RFC 3339, which names its zone."""
+
+    name = "time"
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            return parse_time(value)
+        except Invalid as wrong:
+            self.fail(wrong.detail, param, ctx)
+
+
+class Words(click.ParamType[str]):
+    """Text in Unicode's composed form, as names and references are kept."""
+
+    def __init__(self, name: str = "text", longest: int = 200) -> None:
+        """Keep what it is called in the usage line, and the most characters it may have."""
+        self.name = name
+        self._longest = longest
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = unicodedata.normalize("NFC", str(value))
+        if not text.strip() or len(text) > self._longest:
+            self.fail(f"must have 1 to {self._longest:,} characters", param, ctx)
+        if not all(sign.isprintable() or sign.isspace() for sign in text) or "\x00" in text:
+            self.fail("has a character that is none (a control character, or bytes that are not UTF-8)", param, ctx)
+        return text
+
+
+CUSTOMER: Final = Words("customer", 254)
+FILE: Final = click.Path(path_type=Path)
+
+
+def json_option(command: _F) -> _F:
+    """Give a command `--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")(command)
+
+
+def customer_argument(command: _F) -> _F:
+    """Give a command its customer: the name he has in the company's own system, or his id."""
+    return click.argument("customer", type=CUSTOMER)(command)
+
+
+def caller() -> Actor:
+    """Return who sits at the shell, as the machine itself knows him; variables can say anything."""
+    number = os.getuid()
+    try:
+        return shell(pwd.getpwuid(number).pw_name)
+    except KeyError:  # a container often runs as a number without a name
+        return shell(f"uid{number}")
+
+
+@contextmanager
+def at_home() -> Iterator[House]:
+    """Open the house that the settings name.
+
+    Raises:
+        SettingsInvalid: a setting is wrong, or the keyring can't be used.
+        NoDeployment: nothing was founded here.
+    """
+    settings = read_settings()
+    require_founded(settings)
+    house = open_house(settings)
+    try:
+        yield house
+    finally:
+        house.close()
+
+
+def require_founded(settings: Settings) -> None:
+    """Stop where there is no keyring.
+
+    Raises:
+        NoDeployment: nothing was founded here.
+    """
+    if not settings.keyring.exists():
+        raise NoDeployment(f"there is no deployment at {settings.home}: run `byleave init`, or set BYLEAVE_HOME")
+
+
+def found(house: House, work: Work, customer: str) -> CustomerId:
+    """Return the id of a customer, who is named by his reference or his id.
+
+    Raises:
+        CustomerUnknown: nobody enrolled is called that.
+    """
+    return customers.find(house.deployment.desk, work, customer)
+
+
+def past(given: datetime | None, now: datetime, *, option: str) -> datetime:
+    """Return the time that was asked for, or now.
+
+    Raises:
+        click.BadParameter: it lies in the future: nobody knows what will have been said then.
+    """
+    if given is not None and given > now:
+        raise click.BadParameter("lies in the future: what will stand then is not known yet", param_hint=option)
+    return now if given is None else given

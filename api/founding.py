@@ -1,0 +1,47 @@
+"""Founding a deployment: the home folder, the keyring, the tables, the ledger, the first catalogue.
+
+Each step looks whether it is done already, so that a founding that was cut off can be run again.
+"""
+
+from pathlib import Path
+
+from api.settings import Settings
+from api.wiring import House, open_house
+from consent.base import schema
+from consent.base.clock import Clock, system_clock
+from consent.base.errors import SettingsInvalid, StateConflict
+from consent.catalogue.reading import DEFAULT, read_catalogue
+from consent.deployment import new_keyring
+from consent.ledger import log
+from consent.register import proving, publishing
+
+
+def found(settings: Settings, *, catalogue: Path = DEFAULT, actor: str, clock: Clock = system_clock) -> House:
+    """Found the deployment that the settings name, and return it open.
+
+    Raises:
+        StateConflict: it was founded before.
+        CatalogueInvalid: the first catalogue breaks a rule; nothing was made.
+        SettingsInvalid: the home folder can't be made, or is another's.
+    """
+    first = read_catalogue(catalogue)
+    try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        settings.keyring.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as refused:
+        msg = f"the folder {settings.home} can't be made: {refused.strerror}"
+        raise SettingsInvalid(msg) from refused
+    if not settings.keyring.exists():
+        new_keyring(settings.keyring)
+    house = open_house(settings, clock=clock)
+    deployment = house.deployment
+    schema.upgrade(deployment.store)
+    at = clock()
+    with deployment.store.write() as work:
+        if log.is_open(work):
+            msg = f"{settings.home} was founded before"
+            raise StateConflict(msg)
+        publishing.found(deployment.desk, work, settings.name, at=at)
+        publishing.publish(deployment.desk, work, first, actor=actor, at=at)
+        proving.sign_checkpoint(deployment.desk, work, at=at)
+    return house
