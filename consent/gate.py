@@ -6,8 +6,9 @@ unknown field, a ledger out of reach: no personal field comes out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import compress
 from typing import Any, Final
 
 import numpy as np
@@ -17,11 +18,11 @@ from numpy.typing import NDArray
 
 from consent import standings, uses
 from consent.base.clock import to_ms
-from consent.base.database import Hot
+from consent.base.database import Hot, table_of
 from consent.base.errors import CustomerUnknown, NotAllowed
 from consent.base.ids import CustomerId, Scope
 from consent.base.store import Work
-from consent.catalogue.model import ASKED, Attribute, Catalogue, ScopeRule
+from consent.catalogue.model import Attribute, Catalogue, LegalBasis, ScopeRule
 from consent.ledger import log
 from consent.permission import many
 from consent.permission.standing import from_stored
@@ -41,8 +42,11 @@ ARROW: Final[Mapping[str, pa.DataType]] = {
 }
 """The column type of each attribute type."""
 
-_row = StandingRow.__table__
-_head = LedgerHeadRow.__table__
+_BIT_OF_NOTHING: Final = 1 << 40
+"""A bit beyond all that is ever given: nothing was said of it."""
+
+_row = table_of(StandingRow)
+_head = table_of(LedgerHeadRow)
 # `ledger_head` has one row, the open log's: joining it costs a lookup, and makes position and catalogue current.
 _CHECK: Final = Hot(
     sa.select(_row.c.states, _row.c.paused_until, _row.c.scopes, _head.c.size, _head.c.catalogue_version)
@@ -77,7 +81,9 @@ class Permits:
         return allowed
 
 
-def check(desk: Desk, work: Work, customer: CustomerId, scope: str, *, at: datetime, remembered: bool = False) -> Verdict:
+def check(
+    desk: Desk, work: Work, customer: CustomerId, scope: str, *, at: datetime, remembered: bool = False
+) -> Verdict:
     """Judge one scope of one customer, as it stands in the database this very moment.
 
     Args:
@@ -95,8 +101,8 @@ def check(desk: Desk, work: Work, customer: CustomerId, scope: str, *, at: datet
     if row is None:
         raise CustomerUnknown
     states, paused_until, scopes, size, version = row
-    rules = desk.catalogues.version(work, version).scopes
-    rule = rules.get(scope)
+    catalogue = desk.catalogues.version(work, version)
+    rule = catalogue.scopes.get(scope)
     at_ms = to_ms(at)
     reason = customer_reason(rule, states, paused_until, at_ms=at_ms) if states or paused_until else Reason.PERMIT
     positions: tuple[int, ...] = ()
@@ -104,7 +110,7 @@ def check(desk: Desk, work: Work, customer: CustomerId, scope: str, *, at: datet
         if rule is None:
             reason = Reason.UNKNOWN_SCOPE
         else:
-            kept = rules.get(f"remember:{rule.target}") if remembered and rule.operation == "use" else None
+            kept = _remember(catalogue, rule) if remembered else None
             reason, positions = stored_reason(scopes, rule, kept, at_ms=at_ms)
     return _verdict(reason, customer, Scope(scope), at, size, positions)
 
@@ -161,9 +167,7 @@ def _verdict(
     return Denial(customer=customer, scope=scope, at=at, position=size, positions=positions, reason=reason)
 
 
-def permits(
-    desk: Desk, work: Work, customers: Sequence[CustomerId], scopes: Iterable[str], *, at: datetime
-) -> Permits:
+def permits(desk: Desk, work: Work, customers: Sequence[CustomerId], scopes: Iterable[str], *, at: datetime) -> Permits:
     """Judge a chunk of customers on several scopes, with one query.
 
     A `use` scope is judged for remembered data: it needs `remember` of its category to stand too. Whoever is not
@@ -180,11 +184,14 @@ def permits(
     )
     rules = [catalogue.scopes.get(scope) for scope in asked]
     reasons = many.reasons(stacked, rules, [_remember(catalogue, rule) for rule in rules], to_ms(at))
+    enrolled = np.array([customer in rows for customer in customers], dtype=np.bool_)
+    # What needs no asking is permitted of customers, not of whoever is named.
+    reasons[~enrolled[:, None] & (reasons == Reason.PERMIT)] = Reason.NO_RECORD
     return Permits(
         customers=tuple(customers),
         scopes=asked,
         reasons=reasons,
-        enrolled=np.array([customer in rows for customer in customers], dtype=np.bool_),
+        enrolled=enrolled,
         masks=tuple(row.mask for row in found),
         position=newest.size,
         catalogue=catalogue,
@@ -193,7 +200,11 @@ def permits(
 
 
 def _remember(catalogue: Catalogue, rule: ScopeRule | None) -> ScopeRule | None:
-    return catalogue.scopes.get(f"remember:{rule.target}") if rule and rule.operation == "use" else None
+    """Return the rule of remembering what a use would read; where the catalogue has none, one that nobody can permit."""
+    if rule is None or rule.operation != "use":
+        return None
+    named = catalogue.scopes.get(f"remember:{rule.target}")
+    return named or replace(rule, operation="remember", legal_basis=LegalBasis.CONSENT, bit=_BIT_OF_NOTHING)
 
 
 def recall(desk: Desk, work: Work, permitted: Permits, *, attributes: Iterable[str], use: Use) -> pa.Table:
@@ -219,17 +230,13 @@ def recall(desk: Desk, work: Work, permitted: Permits, *, attributes: Iterable[s
     for category in categories:
         inside = [item for item in wanted if item.category == category]
         _fill(work, permitted, opened, category=category, inside=inside, purpose=use.purpose, cells=cells)
-    uses.record(
-        work, use, categories=categories, customers=len(opened), position=permitted.position, at=permitted.at
-    )
+    uses.record(work, use, categories=categories, customers=len(opened), position=permitted.position, at=permitted.at)
     columns = {"customer": pa.array(permitted.customers, type=pa.string())}
     columns.update({item.name: pa.array(cells[item.name], type=ARROW[item.type]) for item in wanted})
     return pa.table(columns)
 
 
-def _open_keys(
-    desk: Desk, work: Work, permitted: Permits, categories: Sequence[str], purpose: str
-) -> dict[str, bytes]:
+def _open_keys(desk: Desk, work: Work, permitted: Permits, categories: Sequence[str], purpose: str) -> dict[str, bytes]:
     anyone = np.zeros(len(permitted.customers), dtype=np.bool_)
     for category in categories:
         anyone |= permitted.permitted(f"use:{category}:{purpose}")
@@ -297,40 +304,64 @@ def remember(
     A fact of an attribute that no category declares is dropped too. A category is stored whole: facts already
     remembered in it and not among the new ones are kept.
     """
-    customers = list(dict.fromkeys(customer for customer, _ in facts))
-    allowed = {
-        key: {customers[spot] for spot in np.flatnonzero(who)}
-        for key, who in rememberable(desk, work, customers, at=at).items()
-    }
-    categories = {item.name: item.category for item in desk.catalogues.current(work).attributes.values()}
-    sorted_out: dict[tuple[CustomerId, str], dict[str, memory.Value]] = {}
-    stored = refused = 0
+    whole: dict[CustomerId, dict[str, memory.Value]] = {}
     for customer, attributes in facts:
-        for name, value in attributes.items():
-            category = categories.get(name)
-            if category is None or customer not in allowed[category]:
-                refused += 1
-                continue
-            sorted_out.setdefault((customer, category), {})[name] = value
-            stored += 1
-    whose = tuple(dict.fromkeys(customer for customer, _ in sorted_out))
-    data_keys = memory.data_keys(desk.keys, work, whose)
-    _merge_known(work, data_keys, sorted_out)
-    rows = [(customer, category, facts) for (customer, category), facts in sorted_out.items()]
-    memory.put(work, data_keys, rows, to_ms(at))
-    return Kept(stored=stored, refused=refused, customers=whose)
+        whole.setdefault(customer, {}).update(attributes)
+    names = dict.fromkeys(name for attributes in whole.values() for name in attributes)
+    columns = {name: [attributes.get(name) for attributes in whole.values()] for name in names}
+    return remember_columns(desk, work, list(whole), columns, at=at)
 
 
-def _merge_known(
+def remember_columns(
+    desk: Desk,
     work: Work,
-    data_keys: Mapping[str, bytes],
-    sorted_out: dict[tuple[CustomerId, str], dict[str, memory.Value]],
-) -> None:
-    by_category: dict[str, list[CustomerId]] = {}
-    for customer, category in sorted_out:
-        by_category.setdefault(category, []).append(customer)
-    for category, customers in by_category.items():
-        for customer, known in memory.get(work, data_keys, category, customers):
-            new = sorted_out[CustomerId(customer), category]
-            for name, value in known.items():
-                new.setdefault(name, value)
+    customers: Sequence[CustomerId],
+    columns: Mapping[str, Sequence[memory.Value | None]],
+    *,
+    at: datetime,
+) -> Kept:
+    """Store facts as `remember` does, from columns.
+
+    Args:
+        desk: keys and catalogues.
+        work: a transaction that writes.
+        customers: (n_customers,), each once.
+        columns: a column an attribute, each (n_customers,); None where nothing is known.
+        at: the instant at which it is judged.
+    """
+    known = desk.catalogues.current(work).attributes
+    allowed = rememberable(desk, work, customers, at=at)
+    data_keys = memory.data_keys(desk.keys, work, _any_of(customers, allowed))
+    stored = 0
+    whose: dict[CustomerId, None] = {}
+    for category, who in allowed.items():
+        names = [name for name in columns if name in known and known[name].category == category]
+        facts = _facts(customers, who, {name: columns[name] for name in names})
+        stored += sum(map(len, facts.values()))
+        whose.update(dict.fromkeys(facts))
+        for customer, before in memory.get(work, data_keys, category, list(facts)) if facts else ():
+            facts[CustomerId(customer)] = {**before, **facts[CustomerId(customer)]}
+        memory.put(work, data_keys, ((customer, category, fact) for customer, fact in facts.items()), to_ms(at))
+    told = sum(len(customers) - list(column).count(None) for column in columns.values())
+    return Kept(stored=stored, refused=told - stored, customers=tuple(whose))
+
+
+def _any_of(customers: Sequence[CustomerId], allowed: Mapping[str, NDArray[np.bool_]]) -> list[CustomerId]:
+    anyone = np.zeros(len(customers), dtype=np.bool_)
+    for who in allowed.values():
+        anyone |= who
+    return list(compress(customers, anyone))
+
+
+def _facts(
+    customers: Sequence[CustomerId], who: NDArray[np.bool_], columns: Mapping[str, Sequence[memory.Value | None]]
+) -> dict[CustomerId, dict[str, memory.Value]]:
+    """What is known of those who allow it; who has nothing known is left out."""
+    names = tuple(columns)
+    rows = zip(customers, *columns.values(), strict=True)
+    found = {}
+    for customer, *values in compress(rows, who) if names else ():
+        facts = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+        if facts:
+            found[customer] = facts
+    return found

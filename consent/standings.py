@@ -6,14 +6,14 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from consent.base.database import Hot, among
+from consent.base.database import Hot, among, table_of
 from consent.base.errors import CustomerUnknown
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.permission.standing import EMPTY, Standing, StoredStanding, from_stored, stored
 from consent.tables import CustomerRow, DataKeyRow, StandingRow
 
-_row = StandingRow.__table__
+_row = table_of(StandingRow)
 _COLUMNS: Final = ("mask", "next_expiry", "states", "paused_until", "last_said", "counter", "scopes")
 _SELECTED: Final = tuple(_row.c[name] for name in _COLUMNS)
 NOBODY: Final = stored(EMPTY)
@@ -39,14 +39,16 @@ def _locked(where: Any) -> sa.Select[Any]:  # noqa: ANN401 -- a Core condition
         .join(_row, _row.c.customer == CustomerRow.id)
         .where(where)
         .order_by(CustomerRow.id)
-        .with_for_update(of=CustomerRow.__table__)
+        .with_for_update(of=table_of(CustomerRow))
     )
 
 
 def _upsert(dialect: str) -> Any:  # noqa: ANN401 -- two dialects' inserts
     insert: Any = (postgresql if dialect == "postgresql" else sqlite).insert(_row)
     names = ("last_leaf", *_COLUMNS)
-    return insert.on_conflict_do_update(index_elements=["customer"], set_={name: insert.excluded[name] for name in names})
+    return insert.on_conflict_do_update(
+        index_elements=["customer"], set_={name: insert.excluded[name] for name in names}
+    )
 
 
 _ONE: Final = Hot(_locked(CustomerRow.id == sa.bindparam("customer")), "customer")
@@ -73,10 +75,7 @@ def locked(work: Work, customers: Sequence[CustomerId]) -> dict[str, Held]:
         away = next(customer for customer in customers if customer not in known)
         msg = f"{away} is not enrolled"
         raise CustomerUnknown(msg)
-    return {
-        row[0]: Held(row[1], bytes(row[2]), from_stored(_stored(row[4:])), bytes(row[3]))
-        for row in rows
-    }
+    return {row[0]: Held(row[1], bytes(row[2]), from_stored(_stored(row[4:])), bytes(row[3])) for row in rows}
 
 
 def _stored(values: Sequence[Any]) -> StoredStanding:

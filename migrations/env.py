@@ -1,7 +1,10 @@
 """Runs migrations on the connection that `consent.base.schema` hands over."""
 
+from typing import Any, Literal
+
 import sqlalchemy as sa
 from alembic import context
+from alembic.autogenerate.api import AutogenContext
 
 import api.tables  # noqa: F401 -- registers its tables
 import consent.tables  # noqa: F401 -- registers its tables
@@ -9,7 +12,7 @@ import personalise.tables  # noqa: F401 -- registers its tables
 from consent.base.database import Ident, Row, UtcDateTime
 
 
-def _as_plain_types(kind: str, item: object, _context: object) -> str | bool:
+def _as_plain_types(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:  # noqa: ANN401 -- Alembic's own signature
     """Render our column types as SQLAlchemy's own, so that a migration imports nothing from the product."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.BigInteger()"

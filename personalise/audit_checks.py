@@ -50,7 +50,10 @@ def unpermitted(desk: Desk, work: Work, chunk: Chunk) -> Iterator[tuple[str, str
         for scope in _needed(chunk, chosen[spot], used[spot]):
             reason = _judge(standing, scope, catalogue, chunk.at)
             if reason is not Reason.PERMIT:
-                yield f"{chunk.id}.{spot}", f"used {scope}, which stood as {reason.name} at ledger position {chunk.position}"
+                yield (
+                    f"{chunk.id}.{spot}",
+                    f"used {scope}, which stood as {reason.name} at ledger position {chunk.position}",
+                )
 
 
 def _stood(

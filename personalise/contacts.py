@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from consent.base.clock import to_ms
-from consent.base.database import Hot, among
+from consent.base.database import Hot, among, table_of
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from personalise.campaigns.model import Cap
@@ -22,7 +22,7 @@ GHOST: Final = "ghost"
 RESERVED: Final = "reserved"
 _COUNTING: Final = (RESERVED, "sent", "delivered", GHOST)
 _DAY_MS: Final = 86_400_000
-_contact = ContactRow.__table__
+_contact = table_of(ContactRow)
 
 _SINCE: Final = Hot(
     lambda dialect: (
@@ -106,9 +106,7 @@ def _per_customer(
     return count, frees
 
 
-def reserved(
-    work: Work, campaign: str, at: datetime, *, after: str, most: int
-) -> list[tuple[CustomerId, str]]:
+def reserved(work: Work, campaign: str, at: datetime, *, after: str, most: int) -> list[tuple[CustomerId, str]]:
     """Return whom a campaign's run at `at` reserved contacts with, and the treatment, in the order of customers."""
     query = (
         sa.select(_contact.c.customer, _contact.c.treatment)

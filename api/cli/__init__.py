@@ -107,4 +107,3 @@ def _line(error: ByleaveError) -> str:
 
 def _complain(line: str) -> None:
     say(f"{NAME}: {line}")
-

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from api.cli.frame import FILE, Group, Words, at_home, caller, json_option
+from api.cli.frame import FILE, OK, REFUSED, Group, Words, at_home, caller, json_option
 from api.cli.output import print_facts, print_json, print_line, print_table, progress, say
 from api.roles import action
 from api.wiring import House
@@ -22,6 +22,7 @@ from personalise.runs import run as runs
 from personalise.runs.counts import Counts
 from personalise.runs.dry_run import dry_run as dry_run_of
 from personalise.runs.run import PAUSED, RUNNING, STOPPED, Run
+from personalise.steps.invent.response import TooFew
 
 _KEY = Words("key", 63)
 
@@ -67,7 +68,9 @@ def publish(file: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"key": read.key, "version": version, "at": at})
     else:
-        print_line(f"Version {version} of {read.key} is published. See whom it would reach: byleave campaign dry-run {read.key}")
+        print_line(
+            f"Version {version} of {read.key} is published. See whom it would reach: byleave campaign dry-run {read.key}"
+        )
 
 
 @campaign.command("list", example="byleave campaign list")
@@ -86,7 +89,10 @@ def list_(*, as_json: bool) -> None:
         return
     print_table(
         ("key", "version", "published", "newest run", "state"),
-        [(key, version, at, *((newest[0].id, newest[0].state) if newest else (None, None))) for key, version, at, newest in listed],
+        [
+            (key, version, at, *((newest[0].id, newest[0].state) if newest else (None, None)))
+            for key, version, at, newest in listed
+        ],
         empty="There is no campaign yet: publish one with `byleave campaign publish FILE`.",
     )
 
@@ -154,6 +160,32 @@ def stop(run_or_key: str, *, as_json: bool) -> None:
     _change(run_or_key, STOPPED, as_json=as_json)
 
 
+@campaign.command(example="byleave campaign learn spring")
+@click.argument("key", type=_KEY)
+@json_option
+@action("campaigns.learn")
+def learn(key: str, *, as_json: bool) -> int:
+    """Fit the campaign's response model on the outcomes that customers permit to learn from."""
+    with at_home() as house:
+        learned = learning.learn(house.deployment, key, actor=caller().name)
+    if isinstance(learned, TooFew):
+        if as_json:
+            too_few = {"what": learned.what, "had": learned.had, "needed": learned.needed}
+            print_json({"key": key, "model": None, "rows": 0, "too_few": too_few})
+        else:
+            print_line(
+                f"Too few to learn from: {learned.had:,} {learned.what}, {learned.needed:,} are needed. Its rules go on scoring."
+            )
+        return REFUSED
+    if as_json:
+        print_json({"key": key, "model": learned.version, "rows": learned.rows, "too_few": None})
+    else:
+        print_line(
+            f"Model {learned.version} of {key}, learned from {learned.rows:,} customers, scores from the next run on."
+        )
+    return OK
+
+
 @campaign.command(example="byleave campaign report spring")
 @click.argument("key", type=_KEY)
 @json_option
@@ -190,7 +222,10 @@ def _under_way(house: House, run_or_key: str) -> RunId:
     with house.deployment.store.read() as work:
         if run_or_key not in {key for key, _, _ in shelf.keys(work)}:
             raise CampaignUnknown(f"{run_or_key!r} is neither a run nor a campaign")
-        open_ = [*runs.newest(work, run_or_key, most=1, state=RUNNING), *runs.newest(work, run_or_key, most=1, state=PAUSED)]
+        open_ = [
+            *runs.newest(work, run_or_key, most=1, state=RUNNING),
+            *runs.newest(work, run_or_key, most=1, state=PAUSED),
+        ]
     if not open_:
         raise RunUnknown(f"no run of {run_or_key} is under way")
     return open_[0].id
@@ -236,7 +271,9 @@ def _print_counts(counts: Counts, seconds: float) -> None:
     rows = [(f"gets {treatment}", count, f"{count / share:.1%}") for treatment, count in sorted(counts.chosen.items())]
     rows += [(f"leaves: {reason}", count, f"{count / share:.1%}") for reason, count in counts.reasons.most_common()]
     print_table(
-        ("what becomes of them", "customers", "share"), rows, empty="Nobody is enrolled yet: see `byleave import --help`."
+        ("what becomes of them", "customers", "share"),
+        rows,
+        empty="Nobody is enrolled yet: see `byleave import --help`.",
     )
     print_line()
     print_line(f"{counts.customers:,} customers in {seconds:,.1f} s")
@@ -258,7 +295,10 @@ def _print_effects(read: Campaign, measured: Effects) -> None:
     measure = read.objective.measure
     print_table(
         ("got", "customers", measure, "rate", "from", "to"),
-        [(rate.arm, rate.n, rate.successes, *map(_percent, (rate.rate, rate.lower, rate.upper))) for rate in measured.rates],
+        [
+            (rate.arm, rate.n, rate.successes, *map(_percent, (rate.rate, rate.lower, rate.upper)))
+            for rate in measured.rates
+        ],
         empty=f"No outcome is known yet of anybody who permits measuring {measure}: see `byleave import outcomes --help`.",
     )
     for each in measured.effects:
@@ -266,9 +306,13 @@ def _print_effects(read: Campaign, measured: Effects) -> None:
         if isinstance(each.effect, Effect):
             low, high = _percent(each.effect.lower), _percent(each.effect.upper)
             more = _percent(each.effect.difference)
-            print_line(f"{each.arm} against none: {each.outcome} {more} (with {each.effect.level:.0%} confidence {low} to {high})")
+            print_line(
+                f"{each.arm} against none: {each.outcome} {more} (with {each.effect.level:.0%} confidence {low} to {high})"
+            )
         else:
-            print_line(f"{each.arm} against none: too few to judge ({each.effect.what}: {each.effect.had} of {each.effect.needed})")
+            print_line(
+                f"{each.arm} against none: too few to judge ({each.effect.what}: {each.effect.had} of {each.effect.needed})"
+            )
 
 
 def _percent(share: float | None) -> str | None:

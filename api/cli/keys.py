@@ -38,7 +38,9 @@ def create(name: str, scopes: tuple[str, ...], expires: datetime | None, *, as_j
         with deployment.store.write() as work:
             made = keys.make(work, name, scopes=asked, at=at, expires_at=expires)
     if as_json:
-        print_json({"id": made.id, "name": name, "scopes": sorted(set(scopes)), "expires_at": expires, "key": made.token})
+        print_json(
+            {"id": made.id, "name": name, "scopes": sorted(set(scopes)), "expires_at": expires, "key": made.token}
+        )
         return
     say(f"{made.id} for {name}. Send it as `Authorization: Bearer …`; it is not shown again:")
     print_line(made.token)

@@ -34,6 +34,9 @@ Mark = Literal["ok", "attention", "unknown"]
 Tick = Callable[[int, int], None]
 """Told how many are done, and of how many."""
 
+Tell = Callable[[str, int, int], None]
+"""Told which step is under way, how many of it are done, and of how many."""
+
 _UNCUT: Final = 100_000
 """Columns of a table that isn't for a screen: nothing is wrapped or cut."""
 
@@ -154,34 +157,33 @@ def progress(what: str) -> Iterator[Tick | None]:
     if not console.is_terminal:
         yield None
         return
+    with _bars(console, transient=True) as bars:
+        task = bars.add_task(what, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+@contextmanager
+def steps() -> Iterator[Tell]:
+    """Show how far work of several steps is, a bar a step; what it is told goes nowhere where nobody watches."""
+    console = _console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _step, _done, _total: None
+        return
+    with _bars(console, transient=False) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step, total=total)
+            bars.update(tasks[step], completed=done, total=total)
+
+        yield tell
+
+
+def _bars(console: Console, *, transient: bool) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    return Progress(*columns, console=console, transient=transient)
 
 
 def _console(*, stderr: bool = False) -> Console:
     return Console(file=sys.stderr if stderr else sys.stdout, highlight=False, markup=False, emoji=False)
-
-
-@contextmanager
-def steps() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a walk of several steps, a bar each; where nobody watches nothing is shown.
-
-    Yields:
-        A function told a step's name, how many are done, and of how many.
-    """
-    console = _console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _name, _done, _total: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def tell(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bars.add_task(name, total=total)
-            bars.update(tasks[name], completed=done, total=total)
-
-        yield tell

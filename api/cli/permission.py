@@ -29,7 +29,9 @@ from consent.permission.statement import Act, Method, Statement
 from consent.permission.verdict import Denial, Permit, Verdict
 from consent.register import customers, history, recording
 
-_AS_OF: Final = click.option("--as-of", "--at", "as_of", type=Instant(), help="A past time (RFC 3339); now, where left out.")
+_AS_OF: Final = click.option(
+    "--as-of", "--at", "as_of", type=Instant(), help="A past time (RFC 3339); now, where left out."
+)
 _SCOPE: Final = Words("scope", 145)
 _BY_HAND: Final = tuple(method for method in Method if method not in (Method.IMPORT, Method.SIGNAL, Method.SYNTHETIC))
 
@@ -48,9 +50,18 @@ def permission() -> None:
     "--method", type=click.Choice([each.value for each in _BY_HAND]), default=Method.PHONE.value, show_default=True,
     help="How it was said.",
 )  # fmt: skip
-@click.option("--language", type=Words("tag", 32), default="", help="The language of the words that were shown, like en.")
-@click.option("--evidence", type=Words("text", 2_000), default="", help="Where the proof of it lies: a recording, a scan.")
-@click.option("--notice-version", type=click.IntRange(1, 65_535), default=None, help="The wording shown; the newest, where left out.")
+@click.option(
+    "--language", type=Words("tag", 32), default="", help="The language of the words that were shown, like en."
+)
+@click.option(
+    "--evidence", type=Words("text", 2_000), default="", help="Where the proof of it lies: a recording, a scan."
+)
+@click.option(
+    "--notice-version",
+    type=click.IntRange(1, 65_535),
+    default=None,
+    help="The wording shown; the newest, where left out.",
+)
 @click.option("--until", type=Instant(), help="When a pause ends; never, where left out.")
 @click.option("--idempotency-key", type=Words("key"), default="", help="The same key again records nothing new.")
 @click.option("--enrol", is_flag=True, help="Enrol the customer by this reference, if nobody is known by it.")
@@ -141,7 +152,9 @@ def show(customer: str, as_of: datetime | None, *, as_json: bool) -> None:
         position = verdicts[0].position if verdicts else 0
         print_json({"customer": who, "at": at, "position": position, "permissions": [_judged(one) for one in verdicts]})
         return
-    rows = [(one.scope, isinstance(one, Permit), one.reason.name, one.positions, _may_be_asked(one)) for one in verdicts]
+    rows = [
+        (one.scope, isinstance(one, Permit), one.reason.name, one.positions, _may_be_asked(one)) for one in verdicts
+    ]
     print_table(
         ("scope", "permit", "reason", "ledger entries", "may be asked"),
         rows,

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from consent import catalogues
 from consent.audit.findings import Evidence
-from consent.base.database import Hot
+from consent.base.database import Hot, table_of
 from consent.base.errors import Invalid
 from consent.base.ids import CustomerId
 from consent.base.store import Work
@@ -27,8 +27,8 @@ PAGE: Final = 1_000
 _BEHIND_ALL: Final = "\U0010ffff"
 """Sorts after every id."""
 
-_row: Final = StandingRow.__table__
-_memory: Final = MemoryRow.__table__
+_row: Final = table_of(StandingRow)
+_memory: Final = table_of(MemoryRow)
 
 
 def _in_range(column: Any) -> sa.ColumnElement[bool]:  # noqa: ANN401 -- a column of a Core table

@@ -8,7 +8,7 @@ driver's own cursor: building and compiling a statement for each call costs seve
 import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -64,6 +64,14 @@ class Row(DeclarativeBase):
     }
 
 
+_POSTGRESQL: Final[Any] = psycopg_dialect.dialect  # untyped in SQLAlchemy
+
+
+def table_of(row: type[Row]) -> sa.Table:
+    """Return the table of a row class, for Core statements."""
+    return cast("sa.Table", row.__table__)
+
+
 class _Compiled(NamedTuple):
     sql: str
     order: tuple[int, ...] | None
@@ -94,9 +102,7 @@ class Hot:
 
     def _compile(self, dialect: str) -> _Compiled:
         target: Dialect = (
-            psycopg_dialect.dialect(paramstyle="format")
-            if dialect == "postgresql"
-            else sqlite.dialect(paramstyle="qmark")
+            _POSTGRESQL(paramstyle="format") if dialect == "postgresql" else sqlite.dialect(paramstyle="qmark")
         )
         statement: Any = self._build(dialect) if callable(self._build) else self._build
         keys = [name for name in self._names if name in statement.table.c] if statement.is_insert else None
@@ -118,7 +124,7 @@ def arranged(compiled: _Compiled, values: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(row)
 
 
-def among(column: sa.ColumnElement[Any], name: str) -> Callable[[str], sa.ColumnElement[bool]]:
+def among(column: sa.SQLColumnExpression[Any], name: str) -> Callable[[str], sa.ColumnElement[bool]]:
     """Return a condition `column in (the list bound to name)` for a dialect: one parameter, whatever its length."""
 
     def condition(dialect: str) -> sa.ColumnElement[bool]:
@@ -130,7 +136,7 @@ def among(column: sa.ColumnElement[Any], name: str) -> Callable[[str], sa.Column
     return condition
 
 
-def wal_is_safe(version: tuple[int, int, int] = sqlite3.sqlite_version_info[:3]) -> bool:  # type: ignore[assignment] -- typeshed has no fixed length here
+def wal_is_safe(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
     """Say whether this SQLite is free of the WAL-reset fault (3.7.0 to 3.51.2, with two backports).
 
     Source:
@@ -206,7 +212,10 @@ def open_engines(url: str) -> Engines:
         options = {"connect_args": {"options": settings, "connect_timeout": 5}, "pool_pre_ping": True}
         engine = sa.create_engine(address, **options)
         # The driver's own read-only flag goes with BEGIN, which a live reader never sends: the server has to know.
-        options["connect_args"] = {**options["connect_args"], "options": f"{settings} -c default_transaction_read_only=on"}
+        options["connect_args"] = {
+            **options["connect_args"],
+            "options": f"{settings} -c default_transaction_read_only=on",
+        }
         reader = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         live = {"isolation_level": "AUTOCOMMIT", "postgresql_readonly": True}
         return Engines(

@@ -35,6 +35,8 @@ No message may carry personal data: it is shown, logged and sent.
 from collections.abc import Iterable
 from typing import ClassVar, NamedTuple
 
+from typing_extensions import override
+
 
 class Place(NamedTuple):
     """Where something is wrong (a JSON pointer, "line 3, column email", "--at") and why."""
@@ -55,6 +57,7 @@ class ByleaveError(Exception):
         self.detail = detail
         self.places = tuple(places)
 
+    @override
     def __str__(self) -> str:
         """Return the title, the detail and every place, on one line."""
         spots = "; ".join(f"{place.where}: {place.why}" for place in self.places)

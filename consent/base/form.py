@@ -58,7 +58,7 @@ class Form:
             return ""
         if value is not default and (not value.strip() or len(value) > longest):
             self.wrong(key, f"must have 1 to {longest:,} characters")
-        if any(ord(sign) < 0x20 and sign not in "\n\t" for sign in value):
+        if any(sign < " " and sign not in "\n\t" for sign in value):
             self.wrong(key, "has a control character")
         return value
 

@@ -56,19 +56,22 @@ def _no_constant(word: str) -> float:
 def _check(value: Any, where: str, depth: int) -> None:  # noqa: ANN401 -- walks JSON of any shape
     if depth > DEEPEST:
         raise _refused(where[:200], f"is nested deeper than {DEEPEST}")
-    if isinstance(value, str):
-        _check_text(value, where)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _check_text(key, where)
-            _check(item, f"{where}/{key.replace('~', '~0').replace('/', '~1')}", depth + 1)
-    elif isinstance(value, list):
-        for spot, item in enumerate(value):
-            _check(item, f"{where}/{spot}", depth + 1)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise _refused(where, "is too large a number")
-    elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
-        raise _refused(where, "is beyond ±(2^53 − 1), where JSON readers start to round")
+    match value:
+        case str():
+            _check_text(value, where)
+        case dict():
+            for key, item in value.items():
+                _check_text(key, where)
+                _check(item, f"{where}/{key.replace('~', '~0').replace('/', '~1')}", depth + 1)
+        case list():
+            for spot, item in enumerate(value):
+                _check(item, f"{where}/{spot}", depth + 1)
+        case float() if not math.isfinite(value):
+            raise _refused(where, "is too large a number")
+        case int() if abs(value) > LARGEST_INTEGER:
+            raise _refused(where, "is beyond ±(2^53 − 1), where JSON readers start to round")
+        case _:
+            pass
 
 
 def _check_text(text: str, where: str) -> None:

@@ -12,6 +12,7 @@ from consent.base.ids import Scope
 from consent.catalogue.duration import Duration
 
 Operation = Literal["remember", "use", "contact", "share"]
+Origin = Literal["provided", "observed", "derived", "inferred"]
 AttributeType = Literal["number", "integer", "boolean", "text", "time"]
 UNPUBLISHED: Final = 0
 NO_BIT: Final = -1
@@ -49,7 +50,7 @@ class Category:
 
     key: str
     title: str
-    origin: Literal["provided", "observed", "derived", "inferred"]
+    origin: Origin
     special: bool
     attributes: tuple[Attribute, ...]
 
@@ -168,6 +169,8 @@ def difference(old: Catalogue | None, new: Catalogue) -> dict[str, list[str]]:
     return {
         "added": sorted(new.scopes.keys() - before.keys()),
         "removed": sorted(before.keys() - new.scopes.keys()),
-        "changed": sorted(scope for scope in kept if replace(new.scopes[scope], bit=before[scope].bit) != before[scope]),
+        "changed": sorted(
+            scope for scope in kept if replace(new.scopes[scope], bit=before[scope].bit) != before[scope]
+        ),
         "asks_again": sorted(s for s in kept if new.scopes[s].material_since > before[s].material_since > 0),
     }

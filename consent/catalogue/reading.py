@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, get_args
+from typing import Any, Final, cast, get_args
 
 from consent.base.errors import CatalogueInvalid, Place
 from consent.base.form import Form, read_table, read_text
@@ -21,6 +21,8 @@ from consent.catalogue.model import (
     Channel,
     LegalBasis,
     Notice,
+    Operation,
+    Origin,
     Purpose,
     Recipient,
     ScopeRule,
@@ -32,7 +34,6 @@ DEFAULT: Final = Path(__file__).with_name("default.toml")
 _SCOPE: Final = re.compile(r"(remember):([a-z][a-z0-9_]*)|(use|contact|share):([a-z][a-z0-9_]*):([a-z][a-z0-9_]*)")
 _LANGUAGE: Final = re.compile(r"[a-z]{2}(-[A-Z]{2})?")
 _ATTRIBUTE: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_ORIGINS: Final = ("provided", "observed", "derived", "inferred")
 
 
 def read_catalogue(path: Path) -> Catalogue:
@@ -86,7 +87,9 @@ def _catalogue(table: dict[str, Any], text: str, name: str) -> Catalogue:
     top.unknown()
     if places:
         raise CatalogueInvalid(f"{len(places)} places in {name}", places=places)
-    return Catalogue(**{**{f: getattr(draft, f) for f in draft.__dataclass_fields__}, "scopes": MappingProxyType(scopes)})
+    return Catalogue(
+        **{**{f: getattr(draft, f) for f in draft.__dataclass_fields__}, "scopes": MappingProxyType(scopes)}
+    )
 
 
 def _by_key(top: Form, kind: str, read: Any) -> dict[str, Any]:  # noqa: ANN401 -- one reader a kind
@@ -122,7 +125,7 @@ def _category(form: Form) -> Category:
     return Category(
         key=key,
         title=form.text("title"),
-        origin=form.choice("origin", _ORIGINS),  # type: ignore[arg-type] -- checked against the literal's values
+        origin=cast("Origin", form.choice("origin", get_args(Origin))),
         special=form.flag("special", default=False),
         attributes=tuple(attributes),
     )
@@ -164,13 +167,16 @@ def _scope(form: Form, draft: Catalogue) -> ScopeRule | None:
     text = form.text("scope")
     shape = _SCOPE.fullmatch(text)
     if not shape:
-        form.wrong("scope", "must be remember:CATEGORY, use:CATEGORY:PURPOSE, contact:CHANNEL:PURPOSE or share:RECIPIENT:PURPOSE")
+        form.wrong(
+            "scope",
+            "must be remember:CATEGORY, use:CATEGORY:PURPOSE, contact:CHANNEL:PURPOSE or share:RECIPIENT:PURPOSE",
+        )
         return None
     operation, target, purpose = shape[1] or shape[3], shape[2] or shape[4], shape[5] or ""
     notice = form.key("notice", default="")
     rule = ScopeRule(
         scope=Scope(text),
-        operation=operation,  # type: ignore[arg-type] -- the pattern admits the literal's values only
+        operation=cast("Operation", operation),  # the pattern admits no other
         target=target,
         purpose=purpose,
         legal_basis=_basis(form),

@@ -87,7 +87,7 @@ def _kept(desk: Desk, work: Work, told: Told, *, at: datetime) -> tuple[int, gat
         kept = would_keep(desk, work, told, [customer or NOBODY for customer in known], at=at)
         return known.count(None), kept
     enrolled = customers.enrol_counted(desk, work, told.identities, at=at)
-    return enrolled.new, gate.remember(desk, work, list(told.facts(enrolled.customers)), at=at)
+    return enrolled.new, gate.remember_columns(desk, work, enrolled.customers, told.values, at=at)
 
 
 def _note_strangers(

@@ -1,6 +1,6 @@
 """Facts of customers on their way from a file into memory: what customers and outcomes have in common."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import compress
@@ -36,14 +36,6 @@ class Told:
             names={kind: list(compress(found, chosen)) for kind, found in self.names.items()},
             values={name: list(compress(found, chosen)) for name, found in self.values.items()},
         )
-
-    def facts(self, customers: Sequence[CustomerId]) -> Iterator[tuple[CustomerId, dict[str, Value]]]:
-        """What is known of each customer; an empty cell says nothing, so it overrides nothing."""
-        attributes = tuple(self.values)
-        for customer, row in zip(customers, zip(*self.values.values(), strict=True), strict=bool(attributes)):
-            known = {name: value for name, value in zip(attributes, row, strict=True) if value is not None}
-            if known:
-                yield customer, known
 
 
 class FactReader:

@@ -91,4 +91,4 @@ def _kept(desk: Desk, work: Work, told: Told, *, at: datetime) -> tuple[int, gat
     enrolled = [customer for customer in found if customer is not None]
     if not work.writing:
         return len(enrolled), would_keep(desk, work, there, enrolled, at=at)
-    return len(enrolled), gate.remember(desk, work, list(there.facts(enrolled)), at=at)
+    return len(enrolled), gate.remember_columns(desk, work, enrolled, there.values, at=at)

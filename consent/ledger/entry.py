@@ -76,11 +76,20 @@ def b64(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def write(*, at: str, commitment: bytes, catalogue_version: int, digest: bytes, log: str, seq: int, kind: Kind) -> bytes:
+def write(
+    *, at: str, commitment: bytes, catalogue_version: int, digest: bytes, log: str, seq: int, kind: Kind
+) -> bytes:
     """Return the entry's bytes. They are canonical by construction; `at` is RFC 3339 with three decimals.
 
-    >>> write(at="2026-11-21T17:00:00.000Z", commitment=bytes(32), catalogue_version=1, digest=bytes(32),
-    ...       log="shop.example/consent/2026h2", seq=0, kind=Kind.STATEMENT)[:40]
+    >>> write(
+    ...     at="2026-11-21T17:00:00.000Z",
+    ...     commitment=bytes(32),
+    ...     catalogue_version=1,
+    ...     digest=bytes(32),
+    ...     log="shop.example/consent/2026h2",
+    ...     seq=0,
+    ...     kind=Kind.STATEMENT,
+    ... )[:40]
     b'{"at":"2026-11-21T17:00:00.000Z","c":"AA'
     """
     return (

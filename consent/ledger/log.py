@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from consent.base.clock import from_ms, rfc3339, to_ms
-from consent.base.database import Hot
+from consent.base.database import Hot, table_of
 from consent.base.errors import ClockBehind, EntryUnknown, HeadMoved, LedgerBroken
 from consent.base.store import Work
 from consent.ledger import entry, merkle
@@ -22,7 +22,7 @@ from consent.tables import LedgerEntryRow, LedgerHeadRow, LedgerLogRow, LedgerNo
 CLOCK_TOLERANCE_MS: Final = 5_000
 """How far the clock may lie behind the ledger's own time before appends are refused."""
 
-_head = LedgerHeadRow.__table__
+_head = table_of(LedgerHeadRow)
 
 
 def _newest_head(*, locked: bool) -> sa.Select[tuple[object, ...]]:
@@ -41,9 +41,9 @@ _MOVE: Final = Hot(
             catalogue_version=sa.bindparam("b_version")),
     "b_log", "b_old", "b_size", "b_frontier", "b_at", "b_version",
 )  # fmt: skip
-_ENTRY: Final = Hot(sa.insert(LedgerEntryRow.__table__), "log", "seq", "body", "leaf")
-_NODE: Final = Hot(sa.insert(LedgerNodeRow.__table__), "log", "level", "idx", "hash")
-_PAYLOAD: Final = Hot(sa.insert(LedgerPayloadRow.__table__), "log", "seq", "owner", "sealed")
+_ENTRY: Final = Hot(sa.insert(table_of(LedgerEntryRow)), "log", "seq", "body", "leaf")
+_NODE: Final = Hot(sa.insert(table_of(LedgerNodeRow)), "log", "level", "idx", "hash")
+_PAYLOAD: Final = Hot(sa.insert(table_of(LedgerPayloadRow)), "log", "seq", "owner", "sealed")
 
 
 class Head(NamedTuple):

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from consent.base.database import Hot, arranged
+from consent.base.database import Hot, arranged, table_of
 from consent.base.errors import LedgerBroken
 from consent.base.store import Work
 from consent.ledger.leaves import Entries
@@ -35,11 +35,11 @@ class Keyed(NamedTuple):
     values: list[Any]
 
 
-_entry: Final = LedgerEntryRow.__table__
-_node: Final = LedgerNodeRow.__table__
-_signed: Final = LedgerCheckpointRow.__table__
-_payload: Final = LedgerPayloadRow.__table__
-_catalogue: Final = CatalogueVersionRow.__table__
+_entry: Final = table_of(LedgerEntryRow)
+_node: Final = table_of(LedgerNodeRow)
+_signed: Final = table_of(LedgerCheckpointRow)
+_payload: Final = table_of(LedgerPayloadRow)
+_catalogue: Final = table_of(CatalogueVersionRow)
 
 
 def _between(column: Any) -> sa.ColumnElement[bool]:  # noqa: ANN401 -- a column of a Core table

@@ -14,7 +14,9 @@ from consent.catalogue.model import ASKED, LegalBasis, ScopeRule
 from consent.permission.standing import ERASED, PENDING, RECORD_BYTES, RESTRICTED, SUPPRESSED, Status
 from consent.permission.verdict import Reason, status_reason
 
-RECORD: Final = np.dtype([("status", "u1"), ("flags", "u1"), ("notice", "<u2"), ("expires", "<u4"), ("position", "<u8")])
+RECORD: Final = np.dtype(
+    [("status", "u1"), ("flags", "u1"), ("notice", "<u2"), ("expires", "<u4"), ("position", "<u8")]
+)
 _NOTHING: Final = np.array([(0, 0, 0, 2**32 - 1, 0)], dtype=RECORD).tobytes()
 _BY_STATUS: Final = {
     basis: np.array([status_reason(basis, status) for status in Status], dtype=np.uint8) for basis in LegalBasis
@@ -62,7 +64,9 @@ def reasons(
     """
     verdicts = np.empty((len(standings.states), len(rules)), dtype=np.uint8)
     for column, (rule, remember) in enumerate(zip(rules, remembers, strict=True)):
-        found = _scope(standings, rule, at_ms) if rule else np.full(len(standings.states), Reason.UNKNOWN_SCOPE, np.uint8)
+        found = (
+            _scope(standings, rule, at_ms) if rule else np.full(len(standings.states), Reason.UNKNOWN_SCOPE, np.uint8)
+        )
         if rule and remember:
             kept = _scope(standings, remember, at_ms)
             found[(found == Reason.PERMIT) & (kept != Reason.PERMIT)] = Reason.REMEMBER_MISSING

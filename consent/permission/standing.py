@@ -131,6 +131,14 @@ def _expiry(statement: Statement, scope: Scope) -> int:
     return _NEVER_S if ends is None else max(0, min(to_ms(ends) // 1000, _NEVER_S))
 
 
+_ENDS: Final = {
+    Act.OBJECT: Status.OBJECTED,
+    Act.REFUSE: Status.REFUSED,
+    Act.WITHDRAW: Status.WITHDRAWN,
+    Act.REQUEST: Status.REQUESTED,
+}
+
+
 def _moved(was: ScopeStanding, statement: Statement, scope: Scope, position: int) -> ScopeStanding:
     notice = (statement.notices or {}).get(scope, 0)
     match statement.act:
@@ -139,19 +147,13 @@ def _moved(was: ScopeStanding, statement: Statement, scope: Scope, position: int
             return ScopeStanding(Status.GIVEN, flags, notice, _expiry(statement, scope), position)
         case Act.RENEW if was.status in VALID:
             return ScopeStanding(Status.RENEWED, was.flags, notice or was.notice, _expiry(statement, scope), position)
-        case Act.OBJECT:
-            return ScopeStanding(Status.OBJECTED, 0, notice, _NEVER_S, position)
-        case Act.REFUSE if was.status is not Status.OBJECTED:
-            return ScopeStanding(Status.REFUSED, 0, notice, _NEVER_S, position)
-        case Act.WITHDRAW if was.status is not Status.OBJECTED:
-            return ScopeStanding(Status.WITHDRAWN, 0, notice, _NEVER_S, position)
         case Act.INVALIDATE if was.status in VALID:
             return ScopeStanding(Status.INVALIDATED, 0, was.notice, _NEVER_S, position)
-        case Act.REQUEST if was.status is Status.UNKNOWN:
-            return ScopeStanding(Status.REQUESTED, 0, notice, _NEVER_S, position)
-        case _:
-            # An objection outlives a refusal or withdrawal; a request never undoes an answer.
-            return was
+    # An objection outlives a refusal or withdrawal; a request never undoes an answer.
+    keeps = was.status is Status.OBJECTED or (statement.act is Act.REQUEST and was.status is not Status.UNKNOWN)
+    if statement.act not in _ENDS or (keeps and statement.act is not Act.OBJECT):
+        return was
+    return ScopeStanding(_ENDS[statement.act], 0, notice, _NEVER_S, position)
 
 
 def _states(states: int, act: Act) -> int:

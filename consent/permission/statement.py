@@ -71,24 +71,21 @@ class Statement:
 
     def record(self) -> dict[str, Any]:
         """Return the statement as it goes into the sealed payload; what is empty is left out."""
-        said: dict[str, Any] = {"act": str(self.act), "method": str(self.method), "said_at": rfc3339(self.said_at)}
-        if self.scopes:
-            said["scopes"] = list(self.scopes)
-        if self.notice_version:
-            said["notice_version"] = self.notice_version
-        if self.language:
-            said["language"] = self.language
-        if self.evidence:
-            said["evidence"] = self.evidence
-        if self.notices:
-            said["notices"] = [self.notices.get(scope, 0) for scope in self.scopes]
-        if self.valid_until:
-            said["valid_until"] = [rfc3339(self.valid_until[s]) if s in self.valid_until else "" for s in self.scopes]
-        if self.awaiting:
-            said["awaiting"] = sorted(self.awaiting)
-        if self.until:
-            said["until"] = rfc3339(self.until)
-        return said
+        ends = self.valid_until or {}
+        said: dict[str, Any] = {
+            "act": str(self.act),
+            "method": str(self.method),
+            "said_at": rfc3339(self.said_at),
+            "scopes": list(self.scopes),
+            "notice_version": self.notice_version,
+            "language": self.language,
+            "evidence": self.evidence,
+            "notices": [self.notices.get(scope, 0) for scope in self.scopes] if self.notices else [],
+            "valid_until": [rfc3339(ends[scope]) if scope in ends else "" for scope in self.scopes] if ends else [],
+            "awaiting": sorted(self.awaiting),
+            "until": rfc3339(self.until) if self.until else "",
+        }
+        return {name: value for name, value in said.items() if value}
 
 
 def from_record(customer: CustomerId, said: Mapping[str, Any]) -> Statement:

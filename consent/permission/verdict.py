@@ -175,7 +175,7 @@ def _with_memory(
     rule: ScopeRule, stands: ScopeStanding, remember: ScopeRule | None, kept: ScopeStanding | None, *, at_ms: int
 ) -> tuple[Reason, tuple[int, ...]]:
     reason = scope_reason(rule, stands, at_ms=at_ms)
-    positions = (stands.position,) if stands.status else ()
+    positions: tuple[int, ...] = (stands.position,) if stands.status else ()
     if remember is None or kept is None or reason is not Reason.PERMIT:
         return reason, positions
     if kept.status:

@@ -1,7 +1,7 @@
 """Enrol customers, and find them again by a reference or an address."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from consent import standings
 from consent.base.clock import to_ms
-from consent.base.database import Hot, among
+from consent.base.database import Hot, among, table_of
 from consent.base.errors import CustomerUnknown
 from consent.base.ids import CustomerId, is_id, new_id
 from consent.base.store import Work
@@ -23,9 +23,9 @@ REFERENCE: Final = "reference"
 _Blind: TypeAlias = tuple[str, bytes]
 """A kind of identity, and the keyed hash of what it is."""
 
-_CUSTOMER: Final = Hot(sa.insert(CustomerRow.__table__), "id", "enrolled_at")
-_IDENTITY: Final = Hot(sa.insert(IdentityRow.__table__), "kind", "blind", "customer")
-_DATA_KEY: Final = Hot(sa.insert(DataKeyRow.__table__), "owner", "kek", "wrapped")
+_CUSTOMER: Final = Hot(sa.insert(table_of(CustomerRow)), "id", "enrolled_at")
+_IDENTITY: Final = Hot(sa.insert(table_of(IdentityRow)), "kind", "blind", "customer")
+_DATA_KEY: Final = Hot(sa.insert(table_of(DataKeyRow)), "owner", "kek", "wrapped")
 _FIND: Final = Hot(
     sa.select(IdentityRow.customer).where(
         IdentityRow.kind == sa.bindparam("kind"), IdentityRow.blind == sa.bindparam("blind")
@@ -33,17 +33,23 @@ _FIND: Final = Hot(
     "kind",
     "blind",
 )
-_OWNERS: Final = sa.select(IdentityRow.blind, IdentityRow.customer).where(
-    IdentityRow.kind == sa.bindparam("kind"), IdentityRow.blind.in_(sa.bindparam("blinds", expanding=True))
+_AT_ONCE: Final = 500
+_FEW: Final = 20
+_PLACES: Final = tuple(f"blind_{number}" for number in range(_AT_ONCE))
+_OWNERS: Final = Hot(
+    sa.select(IdentityRow.blind, IdentityRow.customer).where(
+        IdentityRow.kind == sa.bindparam("kind"), IdentityRow.blind.in_([sa.bindparam(name) for name in _PLACES])
+    ),
+    "kind",
+    *_PLACES,
 )
 _NAMED: Final = Hot(
     lambda dialect: sa.select(IdentityRow.customer).where(
-        IdentityRow.kind == sa.bindparam("kind"), among(IdentityRow.__table__.c.customer, "customers")(dialect)
+        IdentityRow.kind == sa.bindparam("kind"), among(table_of(IdentityRow).c.customer, "customers")(dialect)
     ),
     "kind",
     "customers",
 )
-_AT_ONCE: Final = 1_000
 _AFTER: Final = Hot(
     sa.select(CustomerRow.id)
     .where(CustomerRow.id > sa.bindparam("after"))
@@ -144,7 +150,7 @@ def _blinds(desk: Desk, identities: Sequence[Mapping[str, str]]) -> list[list[_B
 
 
 def _owners(work: Work, wanted: Sequence[Sequence[_Blind]]) -> dict[_Blind, CustomerId]:
-    """Look identities up, a thousand at a time: a query each would be a round trip each."""
+    """Look identities up, many at a time: a query each would be a round trip each."""
     by_kind: dict[str, list[bytes]] = {}
     for kind, blind in {blind for blinds in wanted for blind in blinds}:
         by_kind.setdefault(kind, []).append(blind)
@@ -152,10 +158,17 @@ def _owners(work: Work, wanted: Sequence[Sequence[_Blind]]) -> dict[_Blind, Cust
         (kind, bytes(blind)): CustomerId(customer)
         for kind, blinds in by_kind.items()
         for first in range(0, len(blinds), _AT_ONCE)
-        for blind, customer in work.connection.execute(
-            _OWNERS, {"kind": kind, "blinds": blinds[first : first + _AT_ONCE]}
-        )
+        for blind, customer in _owners_of(work, kind, blinds[first : first + _AT_ONCE])
     }
+
+
+def _owners_of(work: Work, kind: str, blinds: Sequence[bytes]) -> Iterable[tuple[bytes, str]]:
+    if len(blinds) <= _FEW:
+        found = ((blind, work.run(_FIND, kind, blind).fetchone()) for blind in blinds)
+        return ((blind, row[0]) for blind, row in found if row)
+    repeated = blinds[:1] * (_AT_ONCE - len(blinds))  # the statement has so many places, and finds each but once
+    rows: list[tuple[bytes, str]] = work.run(_OWNERS, kind, *blinds, *repeated).fetchall()
+    return rows
 
 
 def find(desk: Desk, work: Work, value: str, *, kind: str = REFERENCE) -> CustomerId:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from consent import catalogues
 from consent.base.canonical import b64u_bytes
 from consent.base.clock import parse_time
-from consent.base.database import Hot, among
+from consent.base.database import Hot, among, table_of
 from consent.base.errors import CustomerUnknown, EntryUnknown, KeyLost, LedgerBroken
 from consent.base.ids import CustomerId
 from consent.base.store import Work
@@ -36,8 +36,8 @@ class Said:
     leaf: bytes
 
 
-_payload = LedgerPayloadRow.__table__
-_entry = LedgerEntryRow.__table__
+_payload = table_of(LedgerPayloadRow)
+_entry = table_of(LedgerEntryRow)
 
 
 def _query(where: Any) -> sa.Select[Any]:  # noqa: ANN401 -- a Core condition

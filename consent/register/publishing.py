@@ -27,7 +27,7 @@ def found(desk: Desk, work: Work, name: str, *, at: datetime) -> str:
     Raises:
         StateConflict: it was founded before, or the name can't be part of an origin.
     """
-    origin = f"{name}/consent/{at.year}h{1 if at.month <= 6 else 2}"
+    origin = f"{name}/consent/{at.year}h{(at.month + 5) // 6}"
     if not ORIGIN.fullmatch(origin):
         msg = f"{name!r} can't name a log: use a host name, like shop.example"
         raise StateConflict(msg)

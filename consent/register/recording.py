@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from consent import catalogues, standings
 from consent.base import canonical
+from consent.base.database import table_of
 from consent.base.errors import IdempotencyConflict, NothingToRenew, Place, StatementInvalid
 from consent.base.ids import CustomerId
 from consent.base.store import Work
@@ -151,9 +152,7 @@ class _Batch:
             self._standing[customer] = self._refolded(customer)
         self._leaf[customer] = appended.leaf
         self._note_forgetting(statement)
-        return Recorded(
-            customer=customer, seq=appended.seq, at=self._appender.at, statement=statement, repeated=False
-        )
+        return Recorded(customer=customer, seq=appended.seq, at=self._appender.at, statement=statement, repeated=False)
 
     def _refolded(self, customer: CustomerId) -> Standing:
         """Fold the whole history where a statement was said before others: it has to take its place in order.
@@ -169,7 +168,9 @@ class _Batch:
     def _require_given(self, standing: Standing, statement: Statement) -> None:
         missing = [s for s in statement.scopes if standing.of(self._bits[s]).status not in VALID]
         if missing:
-            raise NothingToRenew(places=[Place(scope, "no permission stands that could be renewed") for scope in missing])
+            raise NothingToRenew(
+                places=[Place(scope, "no permission stands that could be renewed") for scope in missing]
+            )
 
     def save(self) -> None:
         standings.save(self._work, ((c, standing, self._leaf[c]) for c, standing in self._standing.items()))
@@ -179,7 +180,10 @@ class _Batch:
     def _note_forgetting(self, statement: Statement) -> None:
         """Note whose memory of a category goes with this statement: a "no" to remembering is a "forget"."""
         for scope in statement.scopes if statement.act in _ENDING else ():
-            if scope.startswith(_REMEMBER) and self._standing[statement.customer].of(self._bits[scope]).status not in VALID:
+            if (
+                scope.startswith(_REMEMBER)
+                and self._standing[statement.customer].of(self._bits[scope]).status not in VALID
+            ):
                 self._to_forget.setdefault(scope.removeprefix(_REMEMBER), set()).add(statement.customer)
 
 
@@ -201,7 +205,7 @@ class _Key:
 
     def repeated(self, desk: Desk, work: Work, statements: Sequence[Statement]) -> list[Recorded] | None:
         """Return what the key made the first time; None where it is new."""
-        row = work.connection.execute(sa.select(IdempotencyRow.__table__).where(IdempotencyRow.key == self.key)).first()
+        row = work.connection.execute(sa.select(table_of(IdempotencyRow)).where(IdempotencyRow.key == self.key)).first()
         if row is None:
             return None
         if not hmac.compare_digest(bytes(row.request), self.request):

@@ -11,7 +11,7 @@ import orjson
 import sqlalchemy as sa
 
 from consent.base.canonical import b64u_bytes
-from consent.base.database import Hot
+from consent.base.database import Hot, table_of
 from consent.base.errors import KeyLost
 from consent.base.store import Work
 from consent.ledger import entry
@@ -19,8 +19,8 @@ from consent.register.payloads import LOG_OWNER, unsealed
 from consent.tables import DataKeyRow, LedgerEntryRow, LedgerPayloadRow
 from consent.vault.keyring import Keys, Wrapped
 
-_payload: Final = LedgerPayloadRow.__table__
-_entry: Final = LedgerEntryRow.__table__
+_payload: Final = table_of(LedgerPayloadRow)
+_entry: Final = table_of(LedgerEntryRow)
 _COMMITMENT, _KIND = 2, 7
 SALT_BYTES: Final = 32
 
@@ -29,14 +29,17 @@ def _in_range(column: Any) -> sa.ColumnElement[bool]:  # noqa: ANN401 -- a colum
     return sa.and_(column > sa.bindparam("after"), column <= sa.bindparam("last"), column != LOG_OWNER)
 
 
-_SEALED: Final = Hot(
-    sa.select(_payload.c.owner, _payload.c.seq, _payload.c.sealed, _entry.c.body, _entry.c.leaf)
-    .join_from(_payload, _entry, sa.and_(_entry.c.log == _payload.c.log, _entry.c.seq == _payload.c.seq), isouter=True)
-    .where(_in_range(_payload.c.owner))
-    .order_by(_payload.c.owner, _payload.c.log, _payload.c.seq),
-    "after",
-    "last",
-)
+def _chosen(where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    same = sa.and_(_entry.c.log == _payload.c.log, _entry.c.seq == _payload.c.seq)
+    return (
+        sa.select(_payload.c.owner, _payload.c.seq, _payload.c.sealed, _entry.c.body, _entry.c.leaf)
+        .join_from(_payload, _entry, same, isouter=True)
+        .where(where)
+        .order_by(_payload.c.owner, _payload.c.log, _payload.c.seq)
+    )
+
+
+_SEALED: Final = Hot(_chosen(_in_range(_payload.c.owner)), "after", "last")
 _DATA_KEYS: Final = Hot(
     sa.select(DataKeyRow.owner, DataKeyRow.kek, DataKeyRow.wrapped).where(_in_range(DataKeyRow.owner)), "after", "last"
 )
@@ -64,6 +67,16 @@ def sealed_between(work: Work, after: str, last: str) -> Sealed:
     """Return the payloads of the owners in `(after, last]`, the deployment's own left out; nothing is opened yet."""
     keys = {row[0]: Wrapped(row[1], bytes(row[2])) for row in work.run(_DATA_KEYS, after, last).fetchall()}
     return Sealed(work.run(_SEALED, after, last).fetchall(), keys)
+
+
+def sealed_at(work: Work, log: int, seq: int) -> Sealed:
+    """Return the payload of one entry, whoever owns it."""
+    rows = work.connection.execute(_chosen(sa.and_(_payload.c.log == log, _payload.c.seq == seq))).all()
+    keys = sa.select(DataKeyRow.owner, DataKeyRow.kek, DataKeyRow.wrapped).where(
+        DataKeyRow.owner.in_([row.owner for row in rows])
+    )
+    found = {owner: Wrapped(kek, bytes(wrapped)) for owner, kek, wrapped in work.connection.execute(keys)}
+    return Sealed([tuple(row) for row in rows], found)
 
 
 def reopened(keys: Keys, sealed: Sealed) -> Iterator[Reopened]:

@@ -76,7 +76,9 @@ def _wrong_scope(statement: Statement, scope: Scope, spot: int, catalogue: Catal
         why = f"{scope} stands on {rule.legal_basis}: it isn't granted, it can only be objected to"
         yield Place(f"scopes/{spot}", why)
     if statement.notice_version and (rule.notice, statement.notice_version) not in catalogue.notices:
-        yield Place("notice_version", f"notice {rule.notice or '(none)'} of {scope} has no version {statement.notice_version}")
+        yield Place(
+            "notice_version", f"notice {rule.notice or '(none)'} of {scope} has no version {statement.notice_version}"
+        )
 
 
 def _newest_notice(rule: ScopeRule, catalogue: Catalogue) -> int:

@@ -10,11 +10,13 @@ from typing import Final, NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing_extensions import override
 
 from consent.base.errors import KeyLost, SettingsInvalid
 
 _NONCE: Final = 12
 _FORMAT: Final = 1
+_KEY_BYTES: Final = 32
 
 
 class Wrapped(NamedTuple):
@@ -61,6 +63,7 @@ class FileKeyring:
         self._log_seed = log_seed
         self._link_key = link_key
 
+    @override
     def __repr__(self) -> str:
         """Say nothing of the keys."""
         return f"FileKeyring(versions={sorted(self._keks)})"
@@ -146,7 +149,7 @@ def open_keyring(path: Path) -> FileKeyring:
     if mode & 0o077:
         msg = f"the keyring {path} can be read by others (mode {mode:04o}): chmod 600 it"
         raise SettingsInvalid(msg)
-    if not keks or any(len(key) != 32 for key in [*keks.values(), *named.values()]):
+    if not keks or any(len(key) != _KEY_BYTES for key in [*keks.values(), *named.values()]):
         msg = f"the keyring {path} holds a key that is not 32 bytes long"
         raise SettingsInvalid(msg)
     return FileKeyring(keks, **named)

@@ -1,4 +1,4 @@
-"""Memory: what is remembered of a customer, one sealed blob a category, so that a permission's border is a ciphertext's."""
+"""Memory: what is remembered of a customer, one sealed blob a category: a permission's border is a ciphertext's."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -7,7 +7,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from consent.base.database import Hot, among
+from consent.base.database import Hot, among, table_of
 from consent.base.errors import KeyLost
 from consent.base.ids import CustomerId
 from consent.base.store import Work
@@ -15,7 +15,7 @@ from consent.tables import DataKeyRow, MemoryRow
 from consent.vault import seal
 from consent.vault.keyring import Keys, Wrapped
 
-_memory = MemoryRow.__table__
+_memory = table_of(MemoryRow)
 
 Value = str | int | float | bool
 

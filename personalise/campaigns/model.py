@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from personalise.steps.invent.terms import Condition, Number
+from personalise.language.terms import Condition, Number
 
 Scorer = Literal["rule", "response"]
 

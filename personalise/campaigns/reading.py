@@ -10,8 +10,8 @@ from consent.base.errors import CampaignInvalid, ExpressionInvalid, Place
 from consent.base.form import Form, read_table, read_text
 from consent.catalogue.model import Catalogue
 from personalise.campaigns.model import Campaign, Cap, Holdout, Objective, Offer, Scorer, Treatment
-from personalise.steps.invent.expressions import condition, number
-from personalise.steps.invent.terms import Condition, Number
+from personalise.language.expressions import condition, number
+from personalise.language.terms import Condition, Number
 
 _MOST_TREATMENTS: Final = 200
 _NUMERIC: Final = frozenset({"number", "integer", "boolean"})

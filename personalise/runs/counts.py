@@ -48,7 +48,9 @@ class Counts:
         furthest = policy.stage_of[rules].argmax(axis=1)
         ends = rules[np.arange(len(left)), furthest]
         seen = self._observed(decided, policy, left, ends=ends, furthest=furthest)
-        for (rule, reason), count in zip(*np.unique(np.column_stack([ends, seen]), axis=0, return_counts=True), strict=True):
+        for (rule, reason), count in zip(
+            *np.unique(np.column_stack([ends, seen]), axis=0, return_counts=True), strict=True
+        ):
             name = policy.rules[rule]
             self.stages[stage_of(name).name.lower()] += int(count)
             self.reasons[f"{name} {Reason(reason).name}" if reason else name] += int(count)
@@ -82,7 +84,9 @@ class Counts:
 
     def stored(self) -> str:
         """Return the counts as text for a run's row."""
-        return json.dumps({"customers": self.customers, "stages": self.stages, "reasons": self.reasons, "chosen": self.chosen})
+        return json.dumps(
+            {"customers": self.customers, "stages": self.stages, "reasons": self.reasons, "chosen": self.chosen}
+        )
 
 
 def from_stored(text: str) -> Counts:
@@ -94,4 +98,3 @@ def from_stored(text: str) -> Counts:
         reasons=Counter(table["reasons"]),
         chosen=Counter(table["chosen"]),
     )
-

@@ -12,6 +12,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from consent.base.database import table_of
 from consent.base.canonical import b64u
 from consent.base.clock import rfc3339
 from consent.base.errors import DecisionUnknown
@@ -102,7 +103,11 @@ def _rows(table: pa.Table) -> list[bytes]:
     flat = fixed.tobytes()
     named = zip(table["customer"].to_pylist(), table["mask"].to_pylist(), strict=True)
     return [
-        len(customer).to_bytes(2) + customer.encode() + len(mask).to_bytes(2) + mask + flat[spot * width : (spot + 1) * width]
+        len(customer).to_bytes(2)
+        + customer.encode()
+        + len(mask).to_bytes(2)
+        + mask
+        + flat[spot * width : (spot + 1) * width]
         for spot, (customer, mask) in enumerate(named)
     ]
 
@@ -134,7 +139,7 @@ def read(work: Work, chunk_id: str) -> Chunk:
     Raises:
         DecisionUnknown: there is no such chunk.
     """
-    query = sa.select(DecisionChunkRow.__table__).where(DecisionChunkRow.id == chunk_id)
+    query = sa.select(table_of(DecisionChunkRow)).where(DecisionChunkRow.id == chunk_id)
     row = work.connection.execute(query).first()
     if row is None:
         raise DecisionUnknown

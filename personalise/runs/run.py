@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from consent.base.database import table_of
 from consent.base.clock import to_ms
 from consent.base.errors import LedgerBroken, RunUnknown, StateConflict
 from consent.base.ids import RunId, new_id
@@ -151,7 +152,7 @@ def read(deployment: Deployment, run: RunId) -> Run:
         RunUnknown: no run by that id.
     """
     with deployment.store.read() as work:
-        row = work.connection.execute(sa.select(RunRow.__table__).where(RunRow.id == run)).first()
+        row = work.connection.execute(sa.select(table_of(RunRow)).where(RunRow.id == run)).first()
     if row is None:
         raise RunUnknown
     return _run(row)
@@ -159,7 +160,7 @@ def read(deployment: Deployment, run: RunId) -> Run:
 
 def newest(work: Work, campaign: str | None = None, *, most: int = 20, state: str | None = None) -> list[Run]:
     """Return the newest runs, of all campaigns or of one, newest first."""
-    query = sa.select(RunRow.__table__).order_by(RunRow.created_at.desc(), RunRow.id.desc()).limit(most)
+    query = sa.select(table_of(RunRow)).order_by(RunRow.created_at.desc(), RunRow.id.desc()).limit(most)
     if campaign is not None:
         query = query.where(RunRow.campaign == campaign)
     if state is not None:
@@ -168,7 +169,7 @@ def newest(work: Work, campaign: str | None = None, *, most: int = 20, state: st
 
 
 def _locked(work: Work, run: RunId) -> Any:  # noqa: ANN401 -- a row of run
-    row = work.connection.execute(sa.select(RunRow.__table__).where(RunRow.id == run).with_for_update()).first()
+    row = work.connection.execute(sa.select(table_of(RunRow)).where(RunRow.id == run).with_for_update()).first()
     if row is None:
         raise RunUnknown
     return row

@@ -10,8 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from consent.base.errors import ExpressionInvalid
-from personalise.steps.invent.columns import Frame, holds, value
-from personalise.steps.invent.expressions import condition, number
+from personalise.language.columns import Frame, holds, value
+from personalise.language.expressions import condition, number
 from tests.properties.meant import AT, ATTRIBUTES, CONDITIONS, NUMBERS, chunks, columns, table, widths
 
 LAW = settings(deadline=None, max_examples=60)  # machines are shared: time is measured in benchmarks, not here

@@ -15,9 +15,19 @@ from numpy.typing import NDArray
 
 from consent.permission.verdict import Reason
 from personalise.campaigns.model import Cap
-from personalise.steps.personalise.policy import AUDIENCE, ELIGIBILITY, HARD_STOP, HELD_OUT, NEUTRAL, NOT_ENROLLED, OUTRANKED, UNKNOWN, WORTH_NOTHING
+from personalise.steps.personalise.policy import (
+    AUDIENCE,
+    ELIGIBILITY,
+    HARD_STOP,
+    HELD_OUT,
+    NEUTRAL,
+    NOT_ENROLLED,
+    OUTRANKED,
+    UNKNOWN,
+    WORTH_NOTHING,
+)
 from personalise.steps.personalise.policy import Candidate, Policy
-from personalise.steps.invent.columns import Frame, Truth
+from personalise.language.columns import Frame, Truth
 from personalise.steps.invent.response import extra, numeric
 
 Codes = NDArray[np.uint16]

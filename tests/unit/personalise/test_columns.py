@@ -9,8 +9,8 @@ import pytest
 
 from consent.base.errors import Invalid
 from consent.catalogue.model import Attribute, AttributeType
-from personalise.steps.invent.columns import Frame, holds, value
-from personalise.steps.invent.expressions import condition, number
+from personalise.language.columns import Frame, holds, value
+from personalise.language.expressions import condition, number
 
 AT = datetime(2026, 3, 31, 12, 0, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ import sqlglot
 
 from consent.base.errors import ExpressionInvalid, Place
 from consent.catalogue.model import Attribute, AttributeType
-from personalise.steps.invent.expressions import condition, number
-from personalise.steps.invent.terms import And, Between, Choice, Comparison, Constant, Fact, Negative, Not, Product, Sum
+from personalise.language.expressions import condition, number
+from personalise.language.terms import And, Between, Choice, Comparison, Constant, Fact, Negative, Not, Product, Sum
 
 KINDS: dict[str, tuple[str, AttributeType]] = {
     "months_since_purchase": ("purchases", "integer"),

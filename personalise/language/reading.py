@@ -9,9 +9,9 @@ from typing import Final, Literal, TypeAlias, cast
 
 from sqlglot import exp
 
-from personalise.steps.invent.lexemes import Fault, Lexeme
-from personalise.steps.invent.shape import first_word, leaf, shape
-from personalise.steps.invent.terms import (
+from personalise.language.lexemes import Fault, Lexeme
+from personalise.language.shape import first_word, leaf, shape
+from personalise.language.terms import (
     And,
     AttributeType,
     Between,
@@ -95,7 +95,7 @@ def read(
 ) -> tuple[Read, list[Fault]]:
     """Return the typed tree of words in order, and what is wrong with it.
 
-    >>> from personalise.steps.invent.lexemes import lexemes
+    >>> from personalise.language.lexemes import lexemes
     >>> text = "mens = 'yes' OR mens + 1"
     >>> tree, faults = read(lexemes(text)[0], text, kind="boolean", types={"mens": "integer"})
     >>> [fault.offset for fault in faults]

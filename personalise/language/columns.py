@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from consent.base.clock import to_ms
-from personalise.steps.invent.cells import (
+from personalise.language.cells import (
     NEVER,
     SURE,
     Bits,
@@ -35,8 +35,8 @@ from personalise.steps.invent.cells import (
     times,
     whole,
 )
-from personalise.steps.invent.kleene import Truth, conjunction, negated, same, settled
-from personalise.steps.invent.terms import (
+from personalise.language.kleene import Truth, conjunction, negated, same, settled
+from personalise.language.terms import (
     And,
     Between,
     Call,
@@ -77,7 +77,7 @@ def holds(condition: Condition, table: Table, *, at: datetime) -> Truth:
         Invalid: `at` has no time zone.
 
     >>> from datetime import UTC
-    >>> from personalise.steps.invent.expressions import condition
+    >>> from personalise.language.expressions import condition
     >>> from consent.catalogue.model import Attribute
     >>> recent = condition("months <= 6", {"months": Attribute(name="months", category="purchases", type="integer")})
     >>> truth = holds(recent, {"months": pa.array([1, 9, None])}, at=datetime(2026, 11, 21, tzinfo=UTC))
@@ -95,7 +95,7 @@ def value(number: Number, table: Table, *, at: datetime) -> Values:
         Invalid: `at` has no time zone.
 
     >>> from datetime import UTC
-    >>> from personalise.steps.invent.expressions import number
+    >>> from personalise.language.expressions import number
     >>> from consent.catalogue.model import Attribute
     >>> score = number("0.5 + 1 / visits", {"visits": Attribute(name="visits", category="web", type="integer")})
     >>> scores = value(score, {"visits": pa.array([2, 0, None])}, at=datetime(2026, 11, 21, tzinfo=UTC))

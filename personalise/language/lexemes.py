@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from consent.base.errors import Place
-from personalise.steps.invent.terms import EXACT, KEYWORDS
+from personalise.language.terms import EXACT, KEYWORDS
 
 LONGEST: Final = 4_000
 """Characters of an expression."""

@@ -14,10 +14,10 @@ from difflib import get_close_matches
 from typing import Final, Protocol, TypeAlias
 
 from consent.base.errors import ExpressionInvalid
-from personalise.steps.invent.lexemes import LONGEST, Fault, Lexeme, advice, lexemes, place, unprintable
-from personalise.steps.invent.reading import FUNCTIONS, read
-from personalise.steps.invent.shape import is_function, out_of_order
-from personalise.steps.invent.terms import RESERVED, AttributeType, Condition, Fact, Kind, Node, Number, nodes
+from personalise.language.lexemes import LONGEST, Fault, Lexeme, advice, lexemes, place, unprintable
+from personalise.language.reading import FUNCTIONS, read
+from personalise.language.shape import is_function, out_of_order
+from personalise.language.terms import RESERVED, AttributeType, Condition, Fact, Kind, Node, Number, nodes
 
 __all__ = ["Attribute", "Condition", "Number", "condition", "number"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from personalise.steps.invent.cells import Bits, Mask, both
+from personalise.language.cells import Bits, Mask, both
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

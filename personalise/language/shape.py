@@ -13,7 +13,7 @@ from sqlglot import Token, TokenType, exp
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import ParseError
 
-from personalise.steps.invent.lexemes import Fault, Lexeme
+from personalise.language.lexemes import Fault, Lexeme
 
 DEEPEST: Final = 32
 """Levels of parentheses, functions, CASE, NOT and minus signs inside each other."""
@@ -151,7 +151,7 @@ class _Order:
 def out_of_order(words: Sequence[Lexeme], end: int) -> Fault | None:
     """Return the first word that can't stand where it does; None if all can.
 
-    >>> from personalise.steps.invent.lexemes import lexemes
+    >>> from personalise.language.lexemes import lexemes
     >>> out_of_order(lexemes("a = 1 AND")[0], 9)
     Fault(offset=9, why='the expression ends too early: write a value here')
     """
@@ -161,7 +161,7 @@ def out_of_order(words: Sequence[Lexeme], end: int) -> Fault | None:
 def shape(words: Sequence[Lexeme], text: str) -> exp.Expr | Fault:
     """Return sqlglot's tree of words in order, its leaves numbered: see `leaf`.
 
-    >>> from personalise.steps.invent.lexemes import lexemes
+    >>> from personalise.language.lexemes import lexemes
     >>> text = "a = 1 AND NOT b"
     >>> shape(lexemes(text)[0], text).sql()
     '"0" = 2 AND NOT "5"'

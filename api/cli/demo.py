@@ -1,0 +1,101 @@
+"""`byleave demo`: a sample shop, and the whole story on it."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from api import journey
+from api.cli.frame import Command, Refused, json_option
+from api.cli.output import print_facts, print_json, print_line, print_table, steps
+from api.roles import action
+
+MARKER: Final = ".made-by-byleave-demo"
+"""Lies in a folder that `demo` made, and may therefore make anew."""
+
+_LOOK: Final = (
+    ("campaign report spring", "what the treatments did"),
+    ("permission history S000001", "what one customer said"),
+    ("decide S000001 --campaign spring", "what to do about him now, and why"),
+    ("audit run", "whether every use was allowed"),
+    ("ledger verify", "every byte, again"),
+)
+
+
+@click.command(cls=Command, example="byleave demo --customers 500")
+@click.option(
+    "--folder", type=click.Path(path_type=Path), default=Path("byleave-demo"), show_default=True,
+    help="Where it is made; made anew, if an earlier demo made it.",
+)  # fmt: skip
+@click.option("--customers", type=click.IntRange(100, 999_999), default=20_000, show_default=True, help="How many.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Another seed, another shop."
+)
+@json_option
+@action("demo.run")
+def demo(folder: Path, customers: int, seed: int, *, as_json: bool) -> None:
+    """Make a sample shop and run the whole story on it: import, campaign, withdrawals, audit, proof.
+
+    Every customer of it is made up.
+    """
+    _cleared(folder)
+    with steps() as tell:
+        told = journey.demo(folder, count=customers, seed=seed, tell=tell)
+    if as_json:
+        print_json(told)
+    else:
+        _print(told, folder)
+
+
+def _cleared(folder: Path) -> None:
+    """Make the folder anew.
+
+    Raises:
+        Refused: there is one that no demo made.
+    """
+    if folder.exists():
+        if not (folder / MARKER).is_file():
+            raise Refused(f"{folder} was not made by a demo, and is left as it is: give another --folder")
+        shutil.rmtree(folder)
+    folder.mkdir(mode=0o700, parents=True)
+    (folder / MARKER).write_text("Made by `byleave demo`, which deletes this folder when it is run again.\n")
+
+
+def _print(told: Mapping[str, Any], folder: Path) -> None:
+    dry, first, second = told["dry_run"], told["run"], told["second_run"]
+    print_line(f"A shop with {told['customers']:,} customers, all of them made up, in {folder}")
+    print_line()
+    print_table(
+        ("what happened", "customers", "addressed", "held out", "left alone", "without permission"),
+        [
+            _counted("dry run", dry, None),
+            _counted("run", first, first["addressed_without_permission"]),
+            _counted(
+                f"run again, after {told['withdrawn']:,} withdrew", second, second["addressed_without_permission"]
+            ),
+        ],
+        empty="Nothing.",
+    )
+    print_line()
+    ledger, audit = told["ledger"], told["audit"]
+    whole = "whole" if ledger["ok"] else "BROKEN"
+    print_facts(
+        {
+            "ledger": f"{whole}, {ledger['checked']:,} entries verified",
+            "audit": f"{audit['status']}, {len(audit['findings'])} findings, {len(audit['gaps'])} gaps",
+            "took": f"{told['seconds']:,.1f} s, {told['peak_memory_mb']:,.0f} MB",
+        }
+    )
+    home = f"BYLEAVE_HOME={folder}"
+    print_line()
+    print_line("What to look at:")
+    for command, why in _LOOK:
+        print_line(f"  {home} byleave {command:<58} {why}")
+    print_line(f"  {home} make serve")
+
+
+def _counted(name: str, counts: Mapping[str, Any], without: int | None) -> tuple[object, ...]:
+    addressed = sum(counts["chosen"].values())
+    return name, counts["customers"], addressed, counts["holdout"], counts["left_alone"], without

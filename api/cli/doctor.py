@@ -1,0 +1,1 @@
+"""`byleave doctor`."""

@@ -1,0 +1,111 @@
+"""`byleave serve`, `byleave worker`, `byleave openapi`: what runs until it is stopped, and what it offers.
+
+The one module that names other faces: starting them is a command's work.
+"""
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+import click
+from granian import Granian
+from granian.constants import Interfaces
+
+from api import app, jobs
+from api.cli.frame import UNCHECKED, Command, at_home, require_founded
+from api.cli.output import print_verbatim, say
+from api.roles import action
+from api.settings import read_settings
+from api.wiring import open_house
+from consent.base import schema
+
+_TARGET: Final = "api.wsgi:app"
+_LOG: Final = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+@click.command(cls=Command, example="byleave serve --with-worker --port 8000")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--port", type=click.IntRange(1, 65_535), default=8000, show_default=True, help="The port to listen at.")
+@click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Processes that answer.")
+@click.option("--with-worker", is_flag=True, help="Run the worker as well, in this process.")
+@action("house.serve")
+def serve(host: str, port: int, workers: int, *, with_worker: bool) -> None:
+    """Serve pages and API until stopped."""
+    _require_ready()
+    settings = read_settings()
+    server = Granian(
+        _TARGET, host, port, interface=Interfaces.WSGI, workers=workers, blocking_threads=1, factory=True,
+        websockets=False, respawn_failed_workers=True,
+    )  # fmt: skip
+    say(f"serving {settings.home} at http://{host}:{port}; people reach it at {settings.base_url}")
+    stop = threading.Event()
+    with _working(stop) if with_worker else _alone():
+        server.serve()
+
+
+@click.command(cls=Command, example="byleave worker")
+@action("house.serve")
+def worker() -> None:
+    """Run what is due until stopped: audits, checkpoints, runs. Two workers are harmless."""
+    _require_ready()
+    stop = threading.Event()
+
+    def stopped(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, stopped)
+    logging.basicConfig(level=logging.INFO, format=_LOG)
+    say("working; stop with Ctrl-C: what is under way is finished first")
+    with at_home() as house:
+        jobs.work(house, stop)
+
+
+@click.command(cls=Command, example="byleave openapi")
+@action("openapi.show")
+def openapi() -> None:
+    """Print the API's description (OpenAPI 3.1) as JSON."""
+    with at_home() as house:
+        answer = app.create_app(house).test_client().get("/openapi.json", base_url=house.settings.base_url)
+    print_verbatim(answer.get_data(as_text=True))
+
+
+def _require_ready() -> None:
+    """Stop here, with a reason, rather than in each process of the server.
+
+    Raises:
+        click.ClickException: the schema is not that of this version.
+    """
+    with at_home() as house:
+        current, newest = schema.current(house.deployment.store), schema.newest()
+    if current != newest:
+        behind = click.ClickException(
+            f"the schema is at {current or 'nothing'}, and has to be at {newest}: byleave db upgrade"
+        )
+        behind.exit_code = UNCHECKED
+        raise behind
+
+
+@contextmanager
+def _working(stop: threading.Event) -> Iterator[None]:
+    """Run the worker in a thread while the server answers in its processes; leaving ends it."""
+    settings = read_settings()
+    require_founded(settings)
+    house = open_house(settings)
+    thread = threading.Thread(target=jobs.work, args=(house, stop), name="worker")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        house.close()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    yield

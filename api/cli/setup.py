@@ -1,0 +1,131 @@
+"""`byleave init` and `byleave db`: found a deployment, and keep its schema up to date."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import click
+
+from api import founding
+from api.cli.frame import (
+    FILE,
+    OK,
+    REFUSED,
+    Command,
+    Group,
+    Refused,
+    Words,
+    at_home,
+    caller,
+    json_option,
+)
+from api.cli.output import print_facts, print_json, print_line
+from api.roles import action
+from api.settings import Settings, read_settings
+from consent.base import schema
+from consent.base.store import Store
+from consent.catalogue.reading import DEFAULT
+from consent.ledger import log
+from consent.register import proving
+
+_NEXT: Final = """
+Keep the verifier key somewhere else than here: with it everybody can verify the ledger, and nobody can change it unseen.
+The keyring opens everything that is sealed: back it up, apart from the database.
+
+What next:
+  byleave catalogue show                     what customers may be asked
+  byleave import statements FILE --mapping MAPPING
+  byleave user invite NAME --role marketer   a link to sign in with
+  byleave serve --with-worker                pages and API"""
+
+
+@click.command(cls=Command, example="byleave init --name shop.example")
+@click.option("--name", type=Words("host"), help="The host name that the ledger is called by, for ever.")
+@click.option("--catalogue", type=FILE, default=DEFAULT, help="What customers may be asked; a shop's, where left out.")
+@json_option
+@action("house.found")
+def init(name: str | None, catalogue: Path, *, as_json: bool) -> None:
+    """Found a deployment: folder, keyring, database, ledger, catalogue. One that was cut off can be run again."""
+    settings = read_settings()
+    if name:
+        settings = replace(settings, name=name)
+    _refuse_keyless(settings)
+    house = founding.found(settings, catalogue=catalogue, actor=caller().name)
+    try:
+        deployment = house.deployment
+        with deployment.store.read() as work:
+            origin = log.head(work).origin
+            vkey = proving.verifier_key(deployment.desk, work)
+            version = deployment.desk.catalogues.current(work).version
+    finally:
+        house.close()
+    answer = {"home": str(settings.home), "log": origin, "vkey": vkey, "catalogue": version}
+    if as_json:
+        print_json(answer)
+        return
+    print_facts({"home": settings.home, "ledger": origin, "verifier key": vkey, "catalogue": f"version {version}"})
+    for line in _NEXT.splitlines():
+        print_line(line)
+
+
+def _refuse_keyless(settings: Settings) -> None:
+    """Refuse to make a new keyring for a ledger that has one: nothing that is sealed would open with it.
+
+    Raises:
+        Refused: the database has a ledger, and its keyring isn't there.
+    """
+    store = Store(settings.database_url)
+    try:
+        if settings.keyring.exists() or not _has_tables(store):
+            return
+        with store.read() as work:
+            if log.is_open(work):
+                where = f"its keyring is not at {settings.keyring}"
+                raise Refused(f"the database has a ledger, and {where}: bring it back, a new one could open nothing")
+    finally:
+        store.close()
+
+
+def _has_tables(store: Store) -> bool:
+    file = store.engines.read.url.database
+    if store.dialect == "sqlite" and not (file and Path(file).exists()):
+        return False  # to look would make the file
+    return schema.current(store) is not None
+
+
+@click.group(cls=Group)
+def db() -> None:
+    """The database's schema."""
+
+
+@db.command(example="byleave db upgrade")
+@json_option
+@action("house.found")
+def upgrade(*, as_json: bool) -> None:
+    """Bring the database's schema up to this version, in one transaction."""
+    with at_home() as house:
+        store = house.deployment.store
+        before = schema.current(store)
+        schema.upgrade(store)
+        after = schema.current(store)
+    if as_json:
+        print_json({"before": before, "after": after})
+    else:
+        print_line(f"The schema is at {after}; it was at {before or 'nothing'}.")
+
+
+@db.command(example="byleave db check")
+@json_option
+@action("house.check")
+def check(*, as_json: bool) -> int:
+    """Say whether the database's schema is that of this version; the exit code is 1 where it isn't."""
+    with at_home() as house:
+        current = schema.current(house.deployment.store)
+    newest = schema.newest()
+    if as_json:
+        print_json({"ok": current == newest, "current": current, "newest": newest})
+    elif current == newest:
+        print_line(f"The schema is at {current}, the newest.")
+    else:
+        print_line(f"The schema is at {current or 'nothing'}, the newest is {newest}: byleave db upgrade")
+    return OK if current == newest else REFUSED

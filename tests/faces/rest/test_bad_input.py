@@ -1,0 +1,207 @@
+"""Malformed input at every route that takes a body: a 4xx that names the place, and nothing stored."""
+
+import json
+
+import pytest
+
+STATEMENTS = "/api/v1/statements"
+BATCH = "/api/v1/statements:batch"
+CHECK = "/api/v1/permissions:check"
+CUSTOMERS = "/api/v1/customers"
+POSTS = (STATEMENTS, BATCH, CHECK, CUSTOMERS)
+BOM = "\N{BYTE ORDER MARK}"
+
+UNREADABLE = [
+    pytest.param(b"", {"place": "line 1, column 1", "detail": "Expecting value"}, id="empty"),
+    pytest.param(b'{"a": 1', {"place": "line 1, column 8", "detail": "Expecting ',' delimiter"}, id="cut-off"),
+    pytest.param(b'{"a": 1} {}', {"place": "line 1, column 10", "detail": "Extra data"}, id="two-values"),
+    pytest.param(b"{'a': 1}", {"place": "line 1, column 2",
+                 "detail": "Expecting property name enclosed in double quotes"}, id="not-quite-json"),
+    pytest.param(b'{"a": "x\\u0000"}', {"pointer": "/a", "detail": "has a NUL character"}, id="nul-escaped"),
+    pytest.param(b'{"a": "x\x00"}', {"place": "line 1, column 9", "detail": "Invalid control character at"}, id="nul"),
+    pytest.param(b'{"a~/b": "\\ud800"}', {"pointer": "/a~0~1b", "detail": "has half a surrogate pair"}, id="surrogate"),
+    pytest.param(b'{"\\udc00": 1}', {"pointer": "", "detail": "has half a surrogate pair"}, id="surrogate-key"),
+    pytest.param(b'{"a": 1, "a": 2}', {"pointer": "/a", "detail": "stands twice in one object"}, id="twice"),
+    pytest.param(b'{"a": 9007199254740993}', {"pointer": "/a",
+                 "detail": "is beyond \u00b1(2^53 \u2212 1), where JSON readers start to round"}, id="2^53+1"),
+    pytest.param(b'{"a": [NaN]}', {"pointer": "", "detail": "NaN is not a number in JSON"}, id="nan"),
+    pytest.param(b'{"a": -Infinity}', {"pointer": "", "detail": "-Infinity is not a number in JSON"}, id="infinity"),
+    pytest.param(b'{"a": 1e999}', {"pointer": "/a", "detail": "is too large a number"}, id="1e999"),
+    pytest.param(b'{"a": ' + b"9" * 5_000 + b"}", {"pointer": "", "detail": "has a number with too many digits"},
+                 id="5000-digits"),
+    pytest.param(b'{"a": ' + b"[" * 40 + b"]" * 40 + b"}", {"pointer": "/a" + "/0" * 32,
+                 "detail": "is nested deeper than 32"}, id="deep"),
+    pytest.param(b"[" * 100_000, {"pointer": "", "detail": "is nested deeper than 32"}, id="bottomless"),
+    pytest.param('{"a": "\u00fc"}'.encode("latin-1"), {"place": "byte 7", "detail": "is not UTF-8"}, id="latin-1"),
+    pytest.param(b'{"a": "\xed\xa0\x80"}', {"place": "byte 7", "detail": "is not UTF-8"}, id="surrogate-in-bytes"),
+    pytest.param(b'{"a": "\xc0\xaf"}', {"place": "byte 7", "detail": "is not UTF-8"}, id="overlong"),
+    pytest.param('{"a": 1}'.encode("utf-16"), {"place": "byte 0", "detail": "is not UTF-8"}, id="utf-16"),
+    pytest.param(f'{BOM}{{"a": 1}}'.encode(), {"place": "line 1, column 1",
+                 "detail": "Unexpected UTF-8 BOM (decode using utf-8-sig)"}, id="byte-order-mark"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", POSTS)
+@pytest.mark.parametrize(("data", "error"), UNREADABLE)
+def test_what_is_no_json_is_refused_with_the_place(shop, stored, path, data, error):
+    before = stored()
+    answer = shop.raw(path, data)
+
+    assert (answer.status_code, answer.mimetype) == (400, "application/problem+json")
+    assert answer.get_json()["errors"] == [error]
+    assert stored() == before
+
+
+@pytest.mark.parametrize("path", POSTS)
+@pytest.mark.parametrize("data", [b"[]", b"null", b"1", b'"text"', b"true"])
+def test_a_body_is_one_object(shop, stored, path, data):
+    before = stored()
+    answer = shop.raw(path, data)
+
+    assert answer.status_code == 400
+    assert answer.get_json()["errors"] == [{"pointer": "", "detail": "must be an object"}]
+    assert stored() == before
+
+
+@pytest.mark.parametrize("path", POSTS)
+@pytest.mark.parametrize(("content_type", "headers"), [
+    ("text/plain", {}),
+    ("application/x-www-form-urlencoded", {}),
+    ("multipart/form-data; boundary=x", {}),
+    ("application/xml", {}),
+    ("", {}),
+    ("application/json; charset=latin-1", {}),
+    ("application/json; charset=utf-16", {}),
+    ("application/json", {"Content-Encoding": "gzip"}),
+])  # fmt: skip
+def test_another_kind_of_body_is_refused(shop, stored, path, content_type, headers):
+    before = stored()
+    answer = shop.raw(path, b"{}", content_type, headers=headers)
+
+    assert (answer.status_code, answer.get_json()["code"]) == (415, "unsupported_media_type")
+    assert stored() == before
+
+
+@pytest.mark.parametrize("path", POSTS)
+def test_a_body_may_say_that_it_is_utf_8(shop, path):
+    assert shop.raw(path, b"[]", "application/json; charset=UTF-8").status_code == 400
+
+
+@pytest.mark.parametrize("path", POSTS)
+def test_a_body_that_is_too_large_is_not_read(shop, stored, path):
+    before = stored()
+    announced = shop.raw(path, b"{}", environ_overrides={"CONTENT_LENGTH": "100000000"})
+    sent = shop.raw(path, b'{"a": "' + b"x" * 1_048_576 + b'"}')
+
+    assert [(each.status_code, each.get_json()["code"]) for each in (announced, sent)] == [(413, "too_large")] * 2
+    assert stored() == before
+
+
+def statement(customer, **more):
+    return {"customer": customer, "act": "grant", "method": "web_form", "scopes": ["remember:purchases"], **more}
+
+
+WHOLE = "must be a whole number from 1 to 65,535"
+FLAG = "must be true or false"
+WORDS = "must be one of request, grant, refuse, withdraw, object, renew, invalidate, pause, resume, restrict, lift"
+
+MISSHAPEN = [
+    ({"notice_version": 1.9}, "/notice_version", WHOLE),
+    ({"notice_version": 1.0}, "/notice_version", WHOLE),
+    ({"notice_version": "1"}, "/notice_version", WHOLE),
+    ({"notice_version": "\N{FULLWIDTH DIGIT ONE}"}, "/notice_version", WHOLE),
+    ({"notice_version": True}, "/notice_version", WHOLE),
+    ({"notice_version": 0}, "/notice_version", WHOLE),
+    ({"notice_version": 65_536}, "/notice_version", WHOLE),
+    ({"notice_version": None}, "/notice_version", "must not be null"),
+    ({"customer": "ANN"}, "/customer", "must have 36 to 36"),
+    ({"customer": "cus_" + "G" * 32}, "/customer", "is not a customer's id"),
+    ({"customer": "cus_" + "0" * 31 + "\n"}, "/customer", "is not a customer's id"),
+    ({"customer": 1}, "/customer", "must be text"),
+    ({"act": "grab"}, "/act", WORDS),
+    ({"act": "GRANT"}, "/act", WORDS),
+    ({"act": ["grant"]}, "/act", "must be text"),
+    ({"scopes": "remember:purchases"}, "/scopes", "must be a list"),
+    ({"scopes": {"0": "remember:purchases"}}, "/scopes", "must be a list"),
+    ({"scopes": ["remember:purchases", "Remember:purchases"]}, "/scopes/1", "is not a scope"),
+    ({"scopes": ["remember:purchases\n"]}, "/scopes/0", "is not a scope"),
+    ({"scopes": [None]}, "/scopes/0", "must not be null"),
+    ({"scopes": ["remember:purchases"] * 201}, "/scopes", "must have at most 200"),
+    ({"said_at": "2026-11-21"}, "/said_at", "'2026-11-21' is not a time; write it like 2026-11-21T17:00:00Z"),
+    ({"said_at": "2026-11-21T09:00:00"}, "/said_at",
+     "'2026-11-21T09:00:00' is not a time; write it like 2026-11-21T17:00:00Z"),
+    ({"said_at": 1_795_255_200}, "/said_at", "must be a time like 2026-11-21T17:00:00Z"),
+    ({"said_at": "2026-02-30T09:00:00Z"}, "/said_at",
+     "'2026-02-30T09:00:00Z' is not on the calendar: day is out of range for month"),
+    ({"language": "english please"}, "/language", "is not a language tag"),
+    ({"evidence": "line\nbreak"}, "/evidence", "has a control character"),
+    ({"evidence": "e\N{COMBINING ACUTE ACCENT}"}, "/evidence", "is not in Unicode's composed form (NFC)"),
+    ({"evidence": "x" * 2_001}, "/evidence", "must have 1 to 2,000"),
+    ({"seq": 7}, "/seq", "is not known here"),
+    ({"actor": "me"}, "/actor", "is not known here"),
+    ({"recorded_at": "2026-11-21T09:00:00Z"}, "/recorded_at", "is not known here"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "pointer", "detail"), MISSHAPEN)
+def test_a_statement_of_the_wrong_form_is_refused_at_its_place(shop, sqlite_world, stored, change, pointer, detail):
+    good, bad = statement(sqlite_world.bo), statement(sqlite_world.bo, **change)
+    before = stored()
+
+    one = shop.post(STATEMENTS, bad, key="one")
+    many = shop.post(BATCH, {"statements": [good, good, bad]}, key="many")
+
+    assert (one.status_code, many.status_code) == (400, 400)
+    assert one.get_json()["errors"] == [{"pointer": pointer, "detail": detail}]
+    assert many.get_json()["errors"] == [{"pointer": f"/statements/2{pointer}", "detail": detail}]
+    assert stored() == before
+    assert shop.post(STATEMENTS, good, key="one").status_code == 201
+
+
+@pytest.mark.parametrize("flag", ["on", "true", 1, 0, "", None, []])
+def test_a_flag_is_true_or_false(shop, sqlite_world, flag):
+    asked = {"customer": sqlite_world.ann, "scope": "use:purchases:recommendations"}
+    answer = shop.post(CHECK, {"checks": [asked, {**asked, "remembered": flag}]})
+
+    detail = "must not be null" if flag is None else FLAG
+    assert answer.status_code == 400
+    assert answer.get_json()["errors"] == [{"pointer": "/checks/1/remembered", "detail": detail}]
+
+
+@pytest.mark.parametrize(("path", "body", "errors"), [
+    (STATEMENTS, {}, [("/act", "is missing"), ("/customer", "is missing"), ("/method", "is missing")]),
+    (BATCH, {}, [("/statements", "is missing")]),
+    (BATCH, {"statements": []}, [("/statements", "must have 1 to 1,000")]),
+    (BATCH, {"statements": [{}] * 1_001}, [("/statements", "must have at most 1,000")]),
+    (BATCH, {"statements": [1, None]}, [("/statements/0", "must be an object"), ("/statements/1", "must not be null")]),
+    (BATCH, {"statements": [{"~/": 1}]}, [
+        ("/statements/0/act", "is missing"), ("/statements/0/customer", "is missing"),
+        ("/statements/0/method", "is missing"), ("/statements/0/~0~1", "is not known here"),
+    ]),
+    (CHECK, {"checks": [], "as_of": "now"}, [
+        ("/as_of", "'now' is not a time; write it like 2026-11-21T17:00:00Z"), ("/checks", "must have 1 to 1,000"),
+    ]),
+    (CHECK, {"checks": [{"customer": "x", "scope": ""}]}, [
+        ("/checks/0/customer", "must have 36 to 36"), ("/checks/0/customer", "is not a customer's id"),
+        ("/checks/0/scope", "must have 3 to 145"), ("/checks/0/scope", "is not a scope"),
+    ]),
+    (CUSTOMERS, {"addresses": []}, [("/addresses", "must be an object")]),
+    (CUSTOMERS, {"reference": 7}, [("/reference", "must be text")]),
+])  # fmt: skip
+def test_all_that_is_wrong_is_named_at_once(shop, stored, path, body, errors):
+    before = stored()
+    answer = shop.post(path, body, key="one")
+
+    assert answer.status_code == 400
+    assert sorted((each["pointer"], each["detail"]) for each in answer.get_json()["errors"]) == sorted(errors)
+    assert stored() == before
+
+
+def test_a_flood_of_errors_is_cut_at_a_hundred(shop):
+    answer = shop.post(CUSTOMERS, {f"key{number}": 1 for number in range(500)})
+    assert (answer.status_code, len(answer.get_json()["errors"])) == (400, 100)
+
+
+def test_a_name_out_of_bounds_is_not_echoed_whole(shop):
+    answer = shop.post(CUSTOMERS, json.loads('{"' + "k" * 5_000 + '": 1}'))
+    assert answer.get_json()["errors"] == [{"pointer": "/" + "k" * 80, "detail": "is not known here"}]
