@@ -116,10 +116,14 @@ def problem_of(error: Exception) -> Problem:
         )
     if isinstance(error, HTTPException) and (status := error.code or _OURS) in range(400, _OURS):
         plain = _PLAIN.get(status, _PLAIN[400])
-        kept = [(name, value) for name, value in error.get_headers() if name in ("Allow", "Retry-After")]
+        kept = [(name, _sorted(value)) for name, value in error.get_headers() if name in ("Allow", "Retry-After")]
         return Problem(status=status, code=plain.code, title=plain.title, detail=plain.meaning, headers=tuple(kept))
     plain = _PLAIN[500]
     return Problem(status=500, code=plain.code, title=plain.title, detail=plain.meaning)
+
+
+def _sorted(listed: str) -> str:
+    return ", ".join(sorted(listed.split(", ")))
 
 
 def _headers(status: int) -> Iterator[tuple[str, str]]:

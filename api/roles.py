@@ -77,6 +77,7 @@ ACTIONS: Final[Mapping[str, Who]] = {
     "permissions.show": _who(Role.AGENT, Role.INTEGRATOR, Role.OFFICER, scope=KeyScope.CONSENT_READ),
     "customers.enrol": _who(Role.AGENT, Role.INTEGRATOR, scope=KeyScope.CONSENT_WRITE),
     "customers.show": _who(Role.AGENT, Role.OFFICER),
+    "customers.link": _SHELL,
     "catalogue.show": _who(*STAFF, Role.INTEGRATOR, scope=KeyScope.CONSENT_READ),
     "catalogue.publish": _who(Role.OFFICER),
     # What a customer does for himself.
@@ -87,6 +88,7 @@ ACTIONS: Final[Mapping[str, Who]] = {
     "campaigns.show": _who(Role.MARKETER, Role.APPROVER, Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.CAMPAIGNS_RUN),
     "campaigns.publish": _who(Role.MARKETER),
     "campaigns.dry_run": _who(Role.MARKETER, Role.APPROVER, Role.INTEGRATOR, scope=KeyScope.CAMPAIGNS_RUN),
+    "campaigns.learn": _who(Role.MARKETER),
     "campaigns.run": _who(Role.APPROVER, Role.INTEGRATOR, scope=KeyScope.CAMPAIGNS_RUN),
     "outcomes.record": _who(Role.INTEGRATOR, scope=KeyScope.DECISIONS_WRITE),
     # Proving.

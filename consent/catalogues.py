@@ -40,6 +40,10 @@ class Catalogues:
             known = self._read[number] = _load(work, number)
         return known
 
+    def forget(self, number: int) -> None:
+        """Read a version anew when it is next asked for: its number was given before, and that was rolled back."""
+        self._read.pop(number, None)
+
 
 def bits(work: Work) -> dict[str, int]:
     """Return the bit number of every scope that was ever published."""

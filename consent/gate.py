@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from consent import standings, uses
 from consent.base.clock import to_ms
 from consent.base.database import Hot, table_of
-from consent.base.errors import CustomerUnknown, NotAllowed
+from consent.base.errors import CustomerUnknown, Invalid, NotAllowed, Place
 from consent.base.ids import CustomerId, Scope
 from consent.base.store import Work
 from consent.catalogue.model import Attribute, Catalogue, LegalBasis, ScopeRule
@@ -328,8 +328,14 @@ def remember_columns(
         customers: (n_customers,), each once.
         columns: a column an attribute, each (n_customers,); None where nothing is known.
         at: the instant at which it is judged.
+
+    Raises:
+        Invalid: a fact isn't of its attribute's type. It would spoil the column of everybody recalled beside it.
     """
     known = desk.catalogues.current(work).attributes
+    wrong = [name for name, column in columns.items() if name in known and not known[name].admits(column)]
+    if wrong:
+        raise Invalid(places=[Place(name, f"must be of type {known[name].type}") for name in wrong])
     allowed = rememberable(desk, work, customers, at=at)
     data_keys = memory.data_keys(desk.keys, work, _any_of(customers, allowed))
     stored = 0

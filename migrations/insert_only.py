@@ -15,8 +15,8 @@ END $$
 """
 
 
-def guard(dialect: str, table: str, key: Sequence[str]) -> Iterator[str]:
-    """Return the statements that guard `table`, whose primary key is `key`."""
+def guard(dialect: str, table: str, key: Sequence[str], *, unique: Sequence[str] = ()) -> Iterator[str]:
+    """Return the statements that guard `table`, whose primary key is `key`; `unique` are columns unique by themselves."""
     if dialect == "postgresql":
         yield _FUNCTION
         for name, when in (("change", "UPDATE OR DELETE"), ("truncate", "TRUNCATE")):
@@ -28,7 +28,8 @@ def guard(dialect: str, table: str, key: Sequence[str]) -> Iterator[str]:
             yield f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}__{name}"
         return
     refuse = f"SELECT RAISE(ABORT, '{table} is insert-only')"
-    same = " AND ".join(f"{column} = NEW.{column}" for column in key)
+    keys = [key, *([column] for column in unique)]  # replacing removes whatever row has any of them
+    same = " OR ".join(" AND ".join(f"{column} = NEW.{column}" for column in each) for each in keys)
     there = f"EXISTS (SELECT 1 FROM {table} WHERE {same})"  # noqa: S608 -- names of our own tables, from migrations only
     yield f"CREATE TRIGGER {table}__update BEFORE UPDATE ON {table} BEGIN {refuse}; END"
     yield f"CREATE TRIGGER {table}__delete BEFORE DELETE ON {table} BEGIN {refuse}; END"

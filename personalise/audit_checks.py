@@ -1,4 +1,8 @@
-"""Checks over decisions: that each used only what stood at its position, and that its log is the one committed to."""
+"""Checks over decisions: that each used only what stood at its position, and that its log is the one committed to.
+
+They trust the ledger's sealed statements and the decisions' own record, and no projection: not the standing rows that
+the gate had read.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +12,16 @@ from typing import Any, Final
 import numpy as np
 
 from consent import catalogues
+from consent.audit.findings import Check, Evidence, Finding, Judged, Severity, Yielded
+from consent.base.canonical import b64u
+from consent.base.errors import ByleaveError
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.catalogue.model import Catalogue, ScopeRule
 from consent.deployment import Deployment
 from consent.permission.standing import Standing, fold
 from consent.permission.verdict import Reason, judged
-from consent.register import history
+from consent.register import history, publishing
 from consent.register.desk import Desk
 from personalise import contacts
 from personalise.runs import log
@@ -22,15 +29,61 @@ from personalise.runs.dry_run import load_policy
 from personalise.runs.log import Chunk
 from personalise.runs.run import Run
 
+DECISIONS: Final = "decisions"
+DECISION_LOG: Final = "decision_log"
 _CHUNK: Final = 2_000
 
 
-def wrong_root(chunk: Chunk) -> str | None:
-    """Return what is wrong where a chunk's decisions are not the ones whose root was stored; None where they are."""
-    salt = bytes.fromhex(chunk.about["salt"])
-    if log.root_of(chunk.table, salt) != chunk.root:
-        return "the decisions are not the ones whose root was committed to the ledger"
+def decision_log(evidence: Evidence) -> Iterator[Yielded]:
+    """Hold every chunk of decisions against the root that the ledger committed to."""
+    with evidence.store.read() as work:
+        ids = log.chunk_ids(work)
+    for identity in ids:
+        with evidence.store.read() as work:
+            chunk = log.read(work, identity)
+            why = _wrong_root(evidence.desk, work, chunk)
+        if why:
+            yield Finding(check=DECISION_LOG, severity=Severity.CRITICAL, subject=identity, why=why)
+        yield Judged(chunk.table.num_rows)
+
+
+def _wrong_root(desk: Desk, work: Work, chunk: Chunk) -> str | None:
+    try:
+        committed = publishing.noted(desk, work, chunk.log, chunk.seq)
+    except ByleaveError as lost:
+        return f"entry {chunk.seq}, which commits to these decisions, can't be read: {lost.title}"
+    if committed.get("root") != b64u(log.root_of(chunk.table, bytes.fromhex(chunk.about["salt"]))):
+        return f"the decisions are not the ones that ledger entry {chunk.seq} committed to"
+    if committed.get("chunk") != chunk.id or committed.get("position") != chunk.position:
+        return f"ledger entry {chunk.seq} commits to another chunk, or to another position"
     return None
+
+
+def decisions(evidence: Evidence) -> Iterator[Yielded]:
+    """Judge every decision anew: each scope it used must have stood at its ledger position."""
+    with evidence.store.read() as work:
+        ids = log.chunk_ids(work)
+    for identity in ids:
+        with evidence.store.read() as work:
+            chunk = log.read(work, identity)
+            found = list(unpermitted(evidence.desk, work, chunk))
+        for decision, why in found:
+            yield Finding(check=DECISIONS, severity=Severity.CRITICAL, subject=decision, why=why)
+        yield Judged(chunk.table.num_rows)
+
+
+CHECKS: Final = (
+    Check(
+        key=DECISION_LOG,
+        title="Every decision is the one that the ledger committed to",
+        function=decision_log,
+    ),
+    Check(
+        key=DECISIONS,
+        title="Every decision used only what its customer permitted at its position",
+        function=decisions,
+    ),
+)
 
 
 def unpermitted(desk: Desk, work: Work, chunk: Chunk) -> Iterator[tuple[str, str]]:

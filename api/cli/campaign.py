@@ -17,12 +17,12 @@ from personalise.campaigns.model import Campaign
 from personalise.campaigns.reading import read_campaign
 from personalise.learning import Effects
 from personalise.measure.effects import Effect
-from personalise.policy import policy
 from personalise.runs import run as runs
 from personalise.runs.counts import Counts
 from personalise.runs.dry_run import dry_run as dry_run_of
 from personalise.runs.run import PAUSED, RUNNING, STOPPED, Run
 from personalise.steps.invent.response import TooFew
+from personalise.steps.personalise.policy import policy
 
 _KEY = Words("key", 63)
 
@@ -69,7 +69,7 @@ def publish(file: Path, *, as_json: bool) -> None:
         print_json({"key": read.key, "version": version, "at": at})
     else:
         print_line(
-            f"Version {version} of {read.key} is published. See whom it would reach: byleave campaign dry-run {read.key}"
+            f"Version {version} of {read.key} is published. Whom it reaches: byleave campaign dry-run {read.key}"
         )
 
 
@@ -106,11 +106,11 @@ def dry_run(key: str, *, as_json: bool) -> None:
     began = perf_counter()
     with at_home() as house, progress("deciding") as tick:
         counts = dry_run_of(house.deployment, key, actor=caller().name, progress=tick)
-    answer = {**counts.as_json(), "seconds": round(perf_counter() - began, 3)}
+    seconds = round(perf_counter() - began, 3)
     if as_json:
-        print_json(answer)
+        print_json({**counts.as_json(), "seconds": seconds})
     else:
-        _print_counts(counts, answer["seconds"])
+        _print_counts(counts, seconds)
 
 
 @campaign.command("run", example="byleave campaign run spring --json")
@@ -170,12 +170,10 @@ def learn(key: str, *, as_json: bool) -> int:
         learned = learning.learn(house.deployment, key, actor=caller().name)
     if isinstance(learned, TooFew):
         if as_json:
-            too_few = {"what": learned.what, "had": learned.had, "needed": learned.needed}
-            print_json({"key": key, "model": None, "rows": 0, "too_few": too_few})
+            few = {"arm": learned.arm, "rows": learned.rows}
+            print_json({"key": key, "model": None, "rows": 0, "too_few": few})
         else:
-            print_line(
-                f"Too few to learn from: {learned.had:,} {learned.what}, {learned.needed:,} are needed. Its rules go on scoring."
-            )
+            print_line(f"Too few to learn from: {learned.rows:,} of {learned.arm}. The campaign's rules go on scoring.")
         return REFUSED
     if as_json:
         print_json({"key": key, "model": learned.version, "rows": learned.rows, "too_few": None})
@@ -299,7 +297,7 @@ def _print_effects(read: Campaign, measured: Effects) -> None:
             (rate.arm, rate.n, rate.successes, *map(_percent, (rate.rate, rate.lower, rate.upper)))
             for rate in measured.rates
         ],
-        empty=f"No outcome is known yet of anybody who permits measuring {measure}: see `byleave import outcomes --help`.",
+        empty=f"No {measure} is known yet of anybody who permits measuring: see `byleave import outcomes --help`.",
     )
     for each in measured.effects:
         print_line()
@@ -307,12 +305,11 @@ def _print_effects(read: Campaign, measured: Effects) -> None:
             low, high = _percent(each.effect.lower), _percent(each.effect.upper)
             more = _percent(each.effect.difference)
             print_line(
-                f"{each.arm} against none: {each.outcome} {more} (with {each.effect.level:.0%} confidence {low} to {high})"
+                f"{each.arm} against none: {each.outcome} {more}, {each.effect.level:.0%} interval {low} to {high}"
             )
         else:
-            print_line(
-                f"{each.arm} against none: too few to judge ({each.effect.what}: {each.effect.had} of {each.effect.needed})"
-            )
+            few = f"{each.effect.what}: {each.effect.had} of {each.effect.needed}"
+            print_line(f"{each.arm} against none: too few to judge ({few})")
 
 
 def _percent(share: float | None) -> str | None:

@@ -5,9 +5,8 @@ from collections import Counter
 import click
 
 from api.actors import links as sign_in
-from api.cli.frame import Group, Words, at_home, customer_argument, found, json_option
+from api.cli.frame import SIGN_IN, WITHDRAW, Group, Words, address, at_home, customer_argument, found, json_option
 from api.cli.output import print_facts, print_json, print_line, print_table, say
-from api.paths import ENTER, WITHDRAW
 from api.roles import action
 from consent import gate
 from consent.base.ids import Scope
@@ -33,30 +32,30 @@ def show(customer: str, *, as_json: bool) -> None:
             who = found(house, work, customer)
             said = history.of_customer(deployment.desk, work, who)
             verdicts = gate.check_all(deployment.desk, work, who, at=at)
+    denials = Counter(one.reason.name for one in verdicts if not isinstance(one, Permit))
     answer = {
         "customer": who,
         "at": at,
         "statements": len(said),
         "last_said_at": max((one.statement.said_at for one in said), default=None),
         "permits": [one.scope for one in verdicts if isinstance(one, Permit)],
-        "denials": dict(Counter(one.reason.name for one in verdicts if not isinstance(one, Permit))),
+        "denials": dict(denials),
     }
     if as_json:
         print_json(answer)
         return
-    denials = [f"{reason} {count}" for reason, count in answer["denials"].items()]
-    print_facts({**answer, "denials": denials})
+    print_facts({**answer, "denials": [f"{reason} {count}" for reason, count in denials.items()]})
 
 
 @customer.command("list", example="byleave customer list --limit 10")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many at most.")
-@click.option("--cursor", type=Words("id"), default="", help="The id after which to go on.")
+@click.option("--cursor", type=Words("id"), help="The id after which to go on.")
 @json_option
 @action("customers.show")
-def list_(limit: int, cursor: str, *, as_json: bool) -> None:
+def list_(limit: int, cursor: str | None, *, as_json: bool) -> None:
     """List customers by their ids, in the order in which they were enrolled."""
     with at_home() as house, house.deployment.store.read() as work:
-        listed = customers.after(work, cursor, limit + 1)
+        listed = customers.after(work, cursor or "", limit + 1)
         total = customers.count(work)
     shown = listed[:limit]
     following = shown[-1] if len(listed) > limit else None
@@ -67,3 +66,45 @@ def list_(limit: int, cursor: str, *, as_json: bool) -> None:
     print_table(("customer",), [(each,) for each in shown], empty=none)
     if following:
         say(f"{total:,} in all; go on with: byleave customer list --limit {limit} --cursor {following}")
+
+
+@customer.command(example="byleave customer link S000001")
+@customer_argument
+@json_option
+@action("customers.link")
+def link(customer: str, *, as_json: bool) -> None:
+    """Make a link that signs a customer in to his own page, once, within ten minutes."""
+    with at_home() as house:
+        deployment = house.deployment
+        at = deployment.clock()
+        with deployment.store.write() as work:
+            who = found(house, work, customer)
+            token = sign_in.for_customer(work, who, at=at)
+        made = address(house, SIGN_IN, token)
+    if as_json:
+        print_json({"customer": who, "link": made, "expires_at": at + sign_in.GOOD_FOR})
+    else:
+        print_line(made)
+
+
+@customer.command(example="byleave customer withdraw-link S000001 contact:email:recommendations")
+@customer_argument
+@click.argument("scopes", metavar="SCOPE...", type=Words("scope", 145), nargs=-1, required=True)
+@json_option
+@action("customers.link")
+def withdraw_link(customer: str, scopes: tuple[str, ...], *, as_json: bool) -> None:
+    """Make the link that stands in every message: it withdraws these scopes without a sign-in, and can do no more."""
+    with at_home() as house:
+        deployment = house.deployment
+        at = deployment.clock()
+        with deployment.store.read() as work:
+            who = found(house, work, customer)
+            known = deployment.desk.catalogues.current(work).scopes
+        strange = [scope for scope in scopes if scope not in known]
+        if strange:
+            raise click.BadParameter(f"{', '.join(strange)} is not in the catalogue", param_hint="SCOPE")
+        made = address(house, WITHDRAW, links.sign(deployment.desk, who, [Scope(scope) for scope in scopes], at=at))
+    if as_json:
+        print_json({"customer": who, "scopes": sorted(set(scopes)), "link": made})
+    else:
+        print_line(made)

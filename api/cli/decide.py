@@ -11,10 +11,10 @@ from personalise import engine
 @click.command(cls=Command, example="byleave decide S000001 --campaign spring --channel email")
 @customer_argument
 @click.option("--campaign", type=Words("key"), required=True, help="The campaign's key.")
-@click.option("--channel", type=Words("channel"), default="", help="Only what goes by this channel.")
+@click.option("--channel", type=Words("channel"), help="Only what goes by this channel.")
 @json_option
 @action("decisions.make")
-def decide(customer: str, campaign: str, channel: str, *, as_json: bool) -> None:
+def decide(customer: str, campaign: str, channel: str | None, *, as_json: bool) -> None:
     """Decide for one customer, now: reserve the contact, log the decision, and say why.
 
     That he is left alone is an answer: the exit code is 0.
@@ -23,7 +23,7 @@ def decide(customer: str, campaign: str, channel: str, *, as_json: bool) -> None
         deployment = house.deployment
         with deployment.store.live() as work:
             who = found(house, work, customer)
-        decision = engine.decide_one(deployment, who, campaign=campaign, actor=caller().name, channel=channel)
+        decision = engine.decide_one(deployment, who, campaign=campaign, actor=caller().name, channel=channel or "")
     if as_json:
         print_json(decision.as_json())
         return

@@ -1,1 +1,170 @@
-"""`byleave doctor`."""
+"""`byleave doctor`: what is well here, and what needs attention. It looks, and changes nothing."""
+
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import click
+
+from api.cli.frame import OK, REFUSED, UNCHECKED, Command, json_option, require_founded
+from api.cli.output import Mark, print_json, print_mark
+from api.roles import action
+from api.settings import Settings, read_settings
+from api.wiring import House, open_house
+from consent import jobs
+from consent.base import schema
+from consent.base.clock import from_ms, rfc3339, to_ms
+from consent.base.database import wal_is_safe
+from consent.base.errors import ByleaveError, SettingsInvalid
+from consent.ledger import log
+from consent.ledger.log import CLOCK_TOLERANCE_MS
+from consent.register import proving
+
+HEARTBEAT: Final = "worker.heartbeat"
+"""The job under which a worker leaves its signs of life."""
+
+_DEAD_AFTER: Final = timedelta(minutes=1)
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+class Said(NamedTuple):
+    """What one look found."""
+
+    state: Mark
+    detail: str
+
+
+class _Looked(NamedTuple):
+    check: str
+    said: Said
+
+
+@click.command(cls=Command, example="byleave doctor")
+@json_option
+@action("house.check")
+def doctor(*, as_json: bool) -> int:
+    """Say what is well here and what needs attention: files, keys, database, clock, worker. It changes nothing.
+
+    The exit code is 1 where something needs attention, 3 where something could not be looked at.
+    """
+    settings = read_settings()
+    require_founded(settings)
+    looked = list(_all(settings))
+    states = {each.said.state for each in looked}
+    if as_json:
+        checks = [{"check": each.check, "state": each.said.state, "detail": each.said.detail} for each in looked]
+        print_json({"ok": states == {"ok"}, "checks": checks})
+    else:
+        for each in looked:
+            print_mark(each.said.state, each.check, each.said.detail)
+    if "unknown" in states:
+        return UNCHECKED
+    return REFUSED if "attention" in states else OK
+
+
+def _all(settings: Settings) -> Iterator[_Looked]:
+    yield _Looked("settings", _settings(settings))
+    yield _Looked("home", _home(settings.home))
+    try:
+        house = open_house(settings)
+    except SettingsInvalid as wrong:
+        yield _Looked("keyring", Said("attention", wrong.detail))
+        return
+    yield _Looked("keyring", Said("ok", f"{settings.keyring}, readable by its owner alone"))
+    try:
+        yield from (_Looked(check, _guarded(look, house)) for check, look in _LOOKS)
+    finally:
+        house.close()
+
+
+def _guarded(look: Callable[[House], Said], house: House) -> Said:
+    """Look; what can't be looked at is not well, and not a reason to leave out the rest."""
+    try:
+        return look(house)
+    except ByleaveError as failed:
+        return Said("unknown", str(failed))
+
+
+def _settings(settings: Settings) -> Said:
+    if settings.environment == "production":
+        return Said("ok", f"production, at {settings.base_url}")
+    return Said("ok", f"development, at {settings.base_url}; BYLEAVE_ENVIRONMENT=production asks for more")
+
+
+def _home(home: Path) -> Said:
+    if not home.is_dir():
+        return Said("ok", f"{home} is not there, and nothing lies in it")
+    mode = stat.S_IMODE(home.stat().st_mode)
+    if mode & _OTHERS:
+        return Said("attention", f"others can look into {home} (mode {mode:04o}): chmod 700 {home}")
+    return Said("ok", f"{home}, open to its owner alone")
+
+
+def _database(house: House) -> Said:
+    current, newest = schema.current(house.deployment.store), schema.newest()
+    if current == newest:
+        return Said("ok", f"{house.deployment.store.dialect} answers, its schema is at {newest}")
+    return Said("attention", f"the schema is at {current or 'nothing'}, the newest is {newest}: byleave db upgrade")
+
+
+def _version(house: House) -> Said:
+    if house.deployment.store.dialect != "sqlite":
+        return Said("ok", "PostgreSQL decides when a commit is on disk")
+    version = sqlite3.sqlite_version
+    if wal_is_safe():
+        return Said("ok", f"SQLite {version} with a write-ahead log")
+    return Said("ok", f"SQLite {version} can lose a write-ahead log: a rollback journal is used, safe and slower")
+
+
+def _triggers(house: House) -> Said:
+    bare = schema.unguarded(house.deployment.store)
+    if bare:
+        return Said("attention", f"{', '.join(bare)} can be changed: their triggers are gone; verify the ledger")
+    return Said("ok", "what is insert-only refuses changes")
+
+
+def _clock(house: House) -> Said:
+    at = house.deployment.clock()
+    with house.deployment.store.read() as work:
+        newest = log.head(work)
+    behind = newest.last_at - to_ms(at)
+    if behind > CLOCK_TOLERANCE_MS:
+        why = f"the clock is {behind / 1000:,.0f} s behind the ledger's last entry ({rfc3339(from_ms(newest.last_at))})"
+        return Said("attention", f"{why}: nothing is recorded until it has caught up")
+    return Said("ok", f"{rfc3339(at)}, not behind the ledger")
+
+
+def _ledger(house: House) -> Said:
+    with house.deployment.store.read() as work:
+        newest = log.head(work)
+        signed = proving.newest_checkpoint(work)
+    covered = int(signed.split("\n")[1]) if signed else 0
+    state = f"{newest.origin}, {newest.size:,} entries, catalogue version {newest.catalogue_version}"
+    if covered < newest.size:
+        waiting = newest.size - covered
+        return Said("ok", f"{state}; {waiting:,} await a checkpoint, which the worker signs")
+    return Said("ok", f"{state}, all under a signed checkpoint")
+
+
+def _worker(house: House) -> Said:
+    at = house.deployment.clock()
+    with house.deployment.store.read() as work:
+        last = jobs.last_beat(work, HEARTBEAT)
+    if last is None:
+        return Said("attention", "none has ever worked here: byleave worker, or byleave serve --with-worker")
+    if at - last > _DEAD_AFTER:
+        return Said("attention", f"its last sign of life was at {rfc3339(last)}: start it with byleave worker")
+    return Said("ok", f"alive at {rfc3339(last)}")
+
+
+_LOOKS: Final[tuple[tuple[str, Callable[[House], Said]], ...]] = (
+    ("database", _database),
+    ("sqlite", _version),
+    ("triggers", _triggers),
+    ("clock", _clock),
+    ("ledger", _ledger),
+    ("worker", _worker),
+)

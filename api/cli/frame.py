@@ -38,11 +38,18 @@ INTERRUPTED: Final = 130
 UNHEARD: Final = 141
 """Whoever read our output went away; as a shell counts a broken pipe."""
 
+_WHOLE_SENTENCE: Final = 200
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class NoDeployment(click.ClickException):
     """There is nothing here that could be asked."""
+
+    exit_code = UNCHECKED
+
+
+class Unready(click.ClickException):
+    """What is here can't be worked with yet."""
 
     exit_code = UNCHECKED
 
@@ -60,6 +67,10 @@ class Command(click.Command):
         """Keep the example: one line, ready to be run."""
         super().__init__(*args, **more)
         self.example = example
+
+    @override
+    def get_short_help_str(self, limit: int = 0) -> str:
+        return super().get_short_help_str(_WHOLE_SENTENCE)
 
     @override
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -162,6 +173,12 @@ class Words(click.ParamType[str]):
         return text
 
 
+SIGN_IN: Final = "/enter"
+"""The page whose button takes a sign-in link."""
+
+WITHDRAW: Final = "/withdraw"
+"""The page whose button withdraws what a link names."""
+
 CUSTOMER: Final = Words("customer", 254)
 FILE: Final = click.Path(path_type=Path)
 
@@ -219,6 +236,11 @@ def found(house: House, work: Work, customer: str) -> CustomerId:
         CustomerUnknown: nobody enrolled is called that.
     """
     return customers.find(house.deployment.desk, work, customer)
+
+
+def address(house: House, page: str, token: str) -> str:
+    """Return a link to a page: built from the configured base URL, and from nothing else."""
+    return f"{house.settings.base_url}{page}/{token}"
 
 
 def past(given: datetime | None, now: datetime, *, option: str) -> datetime:

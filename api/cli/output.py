@@ -116,19 +116,20 @@ def shown(value: object) -> str:
     """
     match value:
         case None | "" | ():
-            return _NOTHING
+            text = _NOTHING
         case bool():
-            return "yes" if value else "no"
+            text = "yes" if value else "no"
         case int():
-            return f"{value:,}"
+            text = f"{value:,}"
         case float():
-            return f"{value:,.4g}"
+            text = f"{value:,.4g}"
         case datetime():
-            return rfc3339(value)
+            text = rfc3339(value)
         case list() | tuple():
-            return ", ".join(shown(item) for item in value) or _NOTHING
+            text = ", ".join(shown(item) for item in value) or _NOTHING
         case _:
-            return printable(str(value))
+            text = printable(str(value))
+    return text
 
 
 def printable(text: str) -> str:

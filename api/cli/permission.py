@@ -6,7 +6,6 @@ from typing import Any, Final
 import click
 
 from api.cli.frame import (
-    CUSTOMER,
     OK,
     REFUSED,
     Group,
@@ -50,12 +49,8 @@ def permission() -> None:
     "--method", type=click.Choice([each.value for each in _BY_HAND]), default=Method.PHONE.value, show_default=True,
     help="How it was said.",
 )  # fmt: skip
-@click.option(
-    "--language", type=Words("tag", 32), default="", help="The language of the words that were shown, like en."
-)
-@click.option(
-    "--evidence", type=Words("text", 2_000), default="", help="Where the proof of it lies: a recording, a scan."
-)
+@click.option("--language", type=Words("tag", 32), help="The language of the words that were shown, like en.")
+@click.option("--evidence", type=Words("text", 2_000), help="Where the proof of it lies: a recording, a scan.")
 @click.option(
     "--notice-version",
     type=click.IntRange(1, 65_535),
@@ -63,7 +58,7 @@ def permission() -> None:
     help="The wording shown; the newest, where left out.",
 )
 @click.option("--until", type=Instant(), help="When a pause ends; never, where left out.")
-@click.option("--idempotency-key", type=Words("key"), default="", help="The same key again records nothing new.")
+@click.option("--idempotency-key", type=Words("key"), help="The same key again records nothing new.")
 @click.option("--enrol", is_flag=True, help="Enrol the customer by this reference, if nobody is known by it.")
 @json_option
 @action("statements.record")
@@ -76,7 +71,7 @@ def record(customer: str, *, enrol: bool, as_json: bool, **said: Any) -> None:  
             if enrol:
                 customers.enrol(deployment.desk, work, [{customers.REFERENCE: customer}], at=at)
             who = found(house, work, customer)
-            key = said["idempotency_key"]
+            key = said["idempotency_key"] or ""
             [done] = recording.record(
                 deployment.desk, work, [_statement(who, said, at)], actor=caller().name, at=at,
                 idempotency_key=key, request=_request(who, said) if key else b"",
@@ -99,8 +94,8 @@ def _statement(customer: CustomerId, said: dict[str, Any], at: datetime) -> Stat
         said_at=said["said_at"] or at,
         method=Method(said["method"]),
         notice_version=said["notice_version"] or 0,
-        language=said["language"],
-        evidence=said["evidence"],
+        language=said["language"] or "",
+        evidence=said["evidence"] or "",
         until=said["until"],
     )
 

@@ -16,7 +16,7 @@ from granian import Granian
 from granian.constants import Interfaces
 
 from api import app, jobs
-from api.cli.frame import UNCHECKED, Command, at_home, require_founded
+from api.cli.frame import Command, Unready, at_home, require_founded
 from api.cli.output import print_verbatim, say
 from api.roles import action
 from api.settings import read_settings
@@ -78,16 +78,12 @@ def _require_ready() -> None:
     """Stop here, with a reason, rather than in each process of the server.
 
     Raises:
-        click.ClickException: the schema is not that of this version.
+        Unready: the schema is not that of this version.
     """
     with at_home() as house:
         current, newest = schema.current(house.deployment.store), schema.newest()
     if current != newest:
-        behind = click.ClickException(
-            f"the schema is at {current or 'nothing'}, and has to be at {newest}: byleave db upgrade"
-        )
-        behind.exit_code = UNCHECKED
-        raise behind
+        raise Unready(f"the schema is at {current or 'nothing'}, and has to be at {newest}: byleave db upgrade")
 
 
 @contextmanager

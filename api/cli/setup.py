@@ -29,7 +29,7 @@ from consent.ledger import log
 from consent.register import proving
 
 _NEXT: Final = """
-Keep the verifier key somewhere else than here: with it everybody can verify the ledger, and nobody can change it unseen.
+Keep the verifier key somewhere else than here: with it everybody can verify the ledger, and see that it was changed.
 The keyring opens everything that is sealed: back it up, apart from the database.
 
 What next:

@@ -31,24 +31,33 @@ _MISSING: Final = {"required": "is missing", "null": "must not be null", "valida
 _DIGITS: Final = re.compile("0|[1-9][0-9]{0,14}", re.ASCII)
 
 
-class _Pattern(validate.Regexp):
-    """A pattern that the whole text must match; unlike `$`, it lets no newline slip in at the end."""
+class _Written(validate.Regexp):
+    """A length, and a pattern that all of the text matches: unlike `$`, it lets no newline slip in at the end."""
+
+    equal = None
+
+    def __init__(self, low: int, high: int, pattern: str, why: str) -> None:
+        super().__init__(pattern)
+        self.min, self.max = low, high
+        self._whole = re.compile(pattern.removeprefix("^").removesuffix("$"), re.ASCII)
+        self._why = why
 
     @override
     def __call__(self, value: Any) -> Any:
-        pattern = str(self.regex.pattern).removeprefix("^").removesuffix("$")
-        if not re.fullmatch(pattern, value, re.ASCII):
-            raise ValidationError(str(self.error))
+        if not self.min <= len(value) <= self.max:
+            raise ValidationError(self._why or f"must have {self.min:,} to {self.max:,} characters")
+        if not self._whole.fullmatch(value):
+            raise ValidationError(self._why or "has a control character")
         return value
 
 
 class _Size(validate.Length):
-    """How many signs or items."""
+    """How many items."""
 
     @override
     def __call__(self, value: Any) -> Any:
         if not (self.min or 0) <= len(value) <= (self.max or 0):
-            raise ValidationError(f"must have {self.min or 0:,} to {self.max or 0:,}")
+            raise ValidationError(f"must have {self.min or 0:,} to {self.max or 0:,} items")
         return value
 
 
@@ -58,8 +67,7 @@ class Text(fields.String):
     default_error_messages = {**_MISSING, "invalid": "must be text"}  # noqa: RUF012 -- as marshmallow has it
 
     def __init__(self, low: int, high: int, pattern: str = NO_CONTROLS, why: str = "", **more: Any) -> None:  # noqa: ANN401 -- a field's own options
-        checks = [_Size(low, high), _Pattern(pattern, error=why or "has a control character")]
-        super().__init__(validate=checks, **more)
+        super().__init__(validate=_Written(low, high, pattern, why), **more)
 
     @override
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> str:
@@ -99,8 +107,8 @@ class Whole(fields.Integer):
     def __init__(self, low: int, high: int, *, in_query: bool = False, **more: Any) -> None:  # noqa: ANN401 -- a field's own options
         self._in_query = in_query
         why = f"must be a whole number from {low:,} to {high:,}"
-        self.default_error_messages = {**_MISSING, "invalid": why}
-        super().__init__(validate=validate.Range(low, high, error=why), **more)
+        check = validate.Range(low, high, error=why)
+        super().__init__(validate=check, error_messages={**_MISSING, "invalid": why}, **more)
 
     @override
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> int:
@@ -158,7 +166,7 @@ class Items(fields.List[Any]):
         if type(value) is not list:
             raise self.make_error("invalid")
         if len(value) > self.validators[0].max:  # type: ignore[attr-defined]  # the _Size set above; before each item is read
-            raise ValidationError(f"must have at most {self.validators[0].max:,}")  # type: ignore[attr-defined]  # as above
+            raise ValidationError(f"must have at most {self.validators[0].max:,} items")  # type: ignore[attr-defined]  # as above
         return super()._deserialize(value, attr, data, **more)
 
 

@@ -99,4 +99,4 @@ def _reasons(
 
 
 def _chosen(customers: Sequence[str], which: NDArray[np.bool_]) -> list[str]:
-    return [customers[spot] for spot in np.flatnonzero(which)]
+    return [customer for customer, chosen in zip(customers, which.tolist(), strict=True) if chosen]

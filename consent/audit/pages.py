@@ -73,7 +73,7 @@ class Told(NamedTuple):
 
 
 def pages(evidence: Evidence) -> Iterator[Page]:
-    """Walk all customers in the order of their ids. What belongs to no customer is in the page where his id would be."""
+    """Walk all customers in the order of their ids; what is nobody's is in the page where his id would be."""
     after = ""
     while after != _BEHIND_ALL:
         with evidence.store.read() as work:

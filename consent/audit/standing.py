@@ -11,7 +11,8 @@ from consent.audit.findings import Evidence, Finding, Judged, Severity, Yielded
 from consent.audit.pages import Page, Row, Told
 from consent.base.canonical import b64u
 from consent.ledger.entry import Kind
-from consent.permission.standing import EMPTY, FOREVER, Standing, Status, scope_at, stored
+from consent.permission.many import RECORD
+from consent.permission.standing import EMPTY, FOREVER, NOTHING, Standing, Status, stored
 from consent.register.reopening import Reopened
 
 KEY: Final = "standing"

@@ -14,6 +14,19 @@ from consent.base.store import Store
 
 _FOLDER: Final = Path(migrations.__file__).parent
 
+_GUARDS: Final = {
+    "sqlite": (
+        ("update", "delete", "replace"),
+        "SELECT name FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%RAISE(ABORT%'",
+    ),
+    "postgresql": (
+        ("change", "truncate"),
+        """SELECT tgname FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
+           WHERE proname = 'byleave_insert_only' AND tgenabled = 'A'""",
+    ),
+}
+"""For each database: the triggers of an insert-only table, and the query for those that are in force."""
+
 
 def _config(connection: sa.Connection | None = None) -> Config:
     config = Config()
@@ -53,3 +66,13 @@ def current(store: Store) -> str | None:
     """Return the revision that the database is at; None where it has no schema."""
     with store.read() as work:
         return MigrationContext.configure(work.connection).get_current_revision()
+
+
+def unguarded(store: Store) -> list[str]:
+    """Return the insert-only tables that lost a trigger which their migration gave them, in the order of names."""
+    revisions = ScriptDirectory.from_config(_config()).walk_revisions()
+    guarded = {table for each in revisions for table in getattr(each.module, "INSERT_ONLY", ())}
+    wanted, query = _GUARDS[store.dialect]
+    with store.read() as work:
+        there = set(work.connection.execute(sa.text(query)).scalars())
+    return sorted(table for table in guarded if not {f"{table}__{name}" for name in wanted} <= there)

@@ -1,7 +1,9 @@
 """The catalogue as values: what may be asked, on which legal basis, in which words."""
 
 import hashlib
-from collections.abc import Mapping
+import re
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -14,6 +16,15 @@ from consent.catalogue.duration import Duration
 Operation = Literal["remember", "use", "contact", "share"]
 Origin = Literal["provided", "observed", "derived", "inferred"]
 AttributeType = Literal["number", "integer", "boolean", "text", "time"]
+_PYTHON: Final[Mapping[AttributeType, frozenset[type]]] = {
+    "number": frozenset({float, int}),
+    "integer": frozenset({int}),
+    "boolean": frozenset({bool}),
+    "text": frozenset({str}),
+    "time": frozenset({int}),
+}
+_MOST: Final[Mapping[type, float]] = {float: sys.float_info.max, int: 2**53 - 1, bool: 1}
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 UNPUBLISHED: Final = 0
 NO_BIT: Final = -1
 
@@ -42,6 +53,23 @@ class Attribute:
     name: str
     category: str
     type: AttributeType
+
+    def admits(self, values: Iterable[object]) -> bool:
+        """Say whether all values are of the attribute's type; None, for what isn't known, always is.
+
+        Numbers are finite, whole numbers within ±(2^53 − 1), times whole milliseconds since 1970, texts free of
+        surrogates.
+
+        >>> spent = Attribute(name="spent", category="purchases", type="number")
+        >>> spent.admits([12.5, 3, None]), spent.admits([True]), spent.admits([float("nan")])
+        (True, False, False)
+        """
+        told = [value for value in values if value is not None]
+        if not set(map(type, told)) <= _PYTHON[self.type]:
+            return False
+        if self.type == "text":
+            return not any(map(_SURROGATE.search, map(str, told)))
+        return all(isinstance(value, float | int) and abs(value) <= _MOST[type(value)] for value in told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from consent import gate
-from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.imports import rows
 from consent.imports.facts import FactReader, Told, would_keep
@@ -16,9 +14,6 @@ from consent.imports.passes import Deployed, Passes, Progress, Trail
 from consent.imports.rows import Chunk, Faults
 from consent.register import customers
 from consent.register.desk import Desk
-
-NOBODY: Final = CustomerId("")
-"""Stands in a dry run for a customer who would be enrolled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +79,7 @@ def _kept(desk: Desk, work: Work, told: Told, *, at: datetime) -> tuple[int, gat
     """Store a chunk, or in a transaction that can't write say what would be stored: new customers, and facts."""
     if not work.writing:
         known = customers.known(desk, work, told.identities)
-        kept = would_keep(desk, work, told, [customer or NOBODY for customer in known], at=at)
-        return known.count(None), kept
+        return known.count(None), would_keep(desk, work, told, known, at=at)
     enrolled = customers.enrol_counted(desk, work, told.identities, at=at)
     return enrolled.new, gate.remember_columns(desk, work, enrolled.customers, told.values, at=at)
 

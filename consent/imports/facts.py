@@ -10,10 +10,13 @@ import numpy as np
 from consent import gate
 from consent.base.ids import CustomerId
 from consent.base.store import Work
+from consent.catalogue.model import Catalogue
 from consent.imports.cells import fact_reader, names
 from consent.imports.mapping import REFERENCE, Fact, FileMapping, Value
 from consent.imports.passes import Once
 from consent.imports.rows import Chunk, Faults
+from consent.permission.standing import EMPTY
+from consent.permission.verdict import Reason, judged
 from consent.register.desk import Desk
 
 
@@ -68,14 +71,29 @@ class FactReader:
             once.note(faults)
 
 
-def would_keep(desk: Desk, work: Work, told: Told, customers: Sequence[CustomerId], *, at: datetime) -> gate.Kept:
-    """Return what `gate.remember` would keep and refuse, without storing it; who isn't enrolled has said nothing."""
-    attributes = desk.catalogues.current(work).attributes
-    allowed = gate.rememberable(desk, work, customers, at=at)
+def would_keep(
+    desk: Desk, work: Work, told: Told, customers: Sequence[CustomerId | None], *, at: datetime
+) -> gate.Kept:
+    """Return what `gate.remember` would keep and refuse once those who aren't enrolled (None) are. Stores nothing."""
+    catalogue = desk.catalogues.current(work)
+    allowed = gate.rememberable(desk, work, [customer or CustomerId("") for customer in customers], at=at)
+    new = np.fromiter((customer is None for customer in customers), dtype=np.bool_, count=len(customers))
+    for category in _unasked(catalogue, at):
+        allowed[category] |= new
     stored = known = 0
     for name, values in told.values.items():
         there = np.fromiter((value is not None for value in values), dtype=np.bool_, count=len(values))
         known += int(there.sum())
-        if name in attributes:
-            stored += int((there & allowed[attributes[name].category]).sum())
+        if name in catalogue.attributes:
+            stored += int((there & allowed[catalogue.attributes[name].category]).sum())
     return gate.Kept(stored=stored, refused=known - stored, customers=())
+
+
+def _unasked(catalogue: Catalogue, at: datetime) -> set[str]:
+    """Return the categories that may be remembered of a customer who has said nothing."""
+    return {
+        rule.target
+        for rule in catalogue.scopes.values()
+        if rule.operation == "use"
+        and judged(EMPTY, rule, catalogue.scopes.get(f"remember:{rule.target}"), at)[0] is Reason.PERMIT
+    }

@@ -17,6 +17,7 @@ from functools import reduce
 from hashlib import sha256
 from typing import Final, NamedTuple
 
+from consent.base.canonical import b64
 from consent.base.clock import parse_time, to_ms
 from consent.base.errors import Invalid, LedgerBroken
 from consent.base.store import Store, Work
@@ -79,6 +80,16 @@ class Verified:
     def first_bad(self) -> Bad | None:
         """The wrong spot with the lowest `seq`."""
         return self.bad[0] if self.bad else None
+
+    def as_json(self) -> dict[str, object]:
+        """Return what other programs read: `ok`, `size`, `root` (base64), `checked`, `first_bad`."""
+        return {
+            "ok": self.ok,
+            "size": self.size,
+            "root": b64(self.root),
+            "checked": self.checked,
+            "first_bad": self.first_bad._asdict() if self.first_bad else None,
+        }
 
 
 def verify(store: Store, *, vkey: str, chunk: int = CHUNK) -> Verified:

@@ -162,7 +162,7 @@ def _owners(work: Work, wanted: Sequence[Sequence[_Blind]]) -> dict[_Blind, Cust
     }
 
 
-def _owners_of(work: Work, kind: str, blinds: Sequence[bytes]) -> Iterable[tuple[bytes, str]]:
+def _owners_of(work: Work, kind: str, blinds: list[bytes]) -> Iterable[tuple[bytes, str]]:
     if len(blinds) <= _FEW:
         found = ((blind, work.run(_FIND, kind, blind).fetchone()) for blind in blinds)
         return ((blind, row[0]) for blind, row in found if row)

@@ -9,15 +9,15 @@ import sqlalchemy as sa
 
 from consent import catalogues
 from consent.base.canonical import b64u
-from consent.base.errors import StateConflict
+from consent.base.errors import EntryUnknown, KeyLost, LedgerBroken, StateConflict
 from consent.base.store import Work
 from consent.catalogue.model import Catalogue
-from consent.ledger import log
+from consent.ledger import entry, log
 from consent.ledger.entry import ORIGIN, Kind
 from consent.ledger.log import Appended, Appender
 from consent.register.desk import Desk
-from consent.register.payloads import LOG_OWNER, sealed_payload
-from consent.tables import CatalogueVersionRow, DataKeyRow, LedgerLogRow, ScopeBitRow
+from consent.register.payloads import LOG_OWNER, opened_payload, sealed_payload
+from consent.tables import CatalogueVersionRow, DataKeyRow, LedgerLogRow, LedgerPayloadRow, ScopeBitRow
 from consent.vault import seal
 
 
@@ -50,6 +50,32 @@ def note(desk: Desk, work: Work, kind: Kind, payload: Mapping[str, Any], *, at: 
     return appended
 
 
+def noted(desk: Desk, work: Work, log_number: int, seq: int) -> dict[str, Any]:
+    """Return what an entry about the deployment itself says, out of its sealed payload.
+
+    Raises:
+        EntryUnknown: there is no such entry, or none of the deployment's own.
+        LedgerBroken: its payload doesn't open, or is not the one that the entry commits to.
+    """
+    query = sa.select(LedgerPayloadRow.sealed).where(
+        LedgerPayloadRow.log == log_number, LedgerPayloadRow.seq == seq, LedgerPayloadRow.owner == LOG_OWNER
+    )
+    sealed = work.connection.execute(query).scalar()
+    read = entry.read(log.body_of(work, log_number, seq))
+    if sealed is None or read is None:
+        msg = f"entry {seq} is not one of the deployment's own"
+        raise EntryUnknown(msg)
+    try:
+        payload, plain = opened_payload(desk.data_key(work, LOG_OWNER), LOG_OWNER, bytes(sealed))
+    except KeyLost as lost:
+        msg = f"the payload of entry {seq} does not open"
+        raise LedgerBroken(msg) from lost
+    if not entry.opens(plain, read.commitment):
+        msg = f"the payload of entry {seq} is not the one that the entry commits to"
+        raise LedgerBroken(msg)
+    return payload
+
+
 def publish(desk: Desk, work: Work, catalogue: Catalogue, *, actor: str, at: datetime) -> int:
     """Publish a catalogue: give it a number, its new scopes their bits, and an entry in the ledger.
 
@@ -63,6 +89,7 @@ def publish(desk: Desk, work: Work, catalogue: Catalogue, *, actor: str, at: dat
     if number > 1 and desk.catalogues.version(work, number - 1).digest == catalogue.digest:
         msg = f"version {number - 1} is exactly this file"
         raise StateConflict(msg)
+    desk.catalogues.forget(number)
     _give_bits(work, catalogue)
     payload = {"actor": actor, "digest": b64u(catalogue.digest), "name": catalogue.name, "version": number}
     sealed, commitment = sealed_payload(desk.data_key(work, LOG_OWNER), LOG_OWNER, payload)

@@ -20,6 +20,7 @@ INSERT_ONLY = {
     "catalogue_version": ["version"],
     "scope_bit": ["scope"],
 }
+UNIQUE = {"ledger_log": ["origin"], "scope_bit": ["bit"]}
 
 
 def upgrade() -> None:
@@ -241,7 +242,7 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     for table, key in INSERT_ONLY.items():
-        for statement in guard(op.get_bind().dialect.name, table, key):
+        for statement in guard(op.get_bind().dialect.name, table, key, unique=UNIQUE.get(table, ())):
             op.execute(statement)
 
 

@@ -30,7 +30,8 @@ def recalled(world, *who, purpose="recommendations"):
 
 def uses(world):
     return world.rows(
-        "SELECT actor, purpose, categories, customers, customer, position, decision, reason FROM data_use ORDER BY id"
+        "SELECT actor, purpose, categories, customers, customer, position, decision, reason FROM data_use "
+        "ORDER BY at, customers DESC"
     )
 
 
@@ -320,8 +321,8 @@ def test_who_is_not_enrolled_permits_nothing(world):
         scopes = list(world.deployment.desk.catalogues.current(work).scopes)
         found = gate.permits(world.deployment.desk, work, [world.ann, NOBODY], scopes, at=world.clock())
 
-    assert found.reasons[0].any() == False  # noqa: E712 -- NumPy's False is not Python's
-    assert {Reason(each).name for each in found.reasons[1].tolist()} == {"NO_RECORD"}
+    assert [len(set(row) & {Reason.PERMIT}) for row in found.reasons.tolist()] == [1, 0]
+    assert set(found.reasons[1].tolist()) == {Reason.NO_RECORD, Reason.REMEMBER_MISSING}
 
 
 def test_many_at_once_are_judged_as_each_alone(world):

@@ -41,29 +41,26 @@ UNREADABLE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("path", POSTS)
 @pytest.mark.parametrize(("data", "error"), UNREADABLE)
-def test_what_is_no_json_is_refused_with_the_place(shop, stored, path, data, error):
+def test_what_is_no_json_is_refused_with_the_place(shop, stored, data, error):
     before = stored()
-    answer = shop.raw(path, data)
+    answers = [shop.raw(path, data) for path in POSTS]
 
-    assert (answer.status_code, answer.mimetype) == (400, "application/problem+json")
-    assert answer.get_json()["errors"] == [error]
+    assert [(each.status_code, each.mimetype) for each in answers] == [(400, "application/problem+json")] * 4
+    assert [each.get_json()["errors"] for each in answers] == [[error]] * 4
     assert stored() == before
 
 
-@pytest.mark.parametrize("path", POSTS)
 @pytest.mark.parametrize("data", [b"[]", b"null", b"1", b'"text"', b"true"])
-def test_a_body_is_one_object(shop, stored, path, data):
+def test_a_body_is_one_object(shop, stored, data):
     before = stored()
-    answer = shop.raw(path, data)
+    answers = [shop.raw(path, data) for path in POSTS]
 
-    assert answer.status_code == 400
-    assert answer.get_json()["errors"] == [{"pointer": "", "detail": "must be an object"}]
+    assert [each.status_code for each in answers] == [400] * 4
+    assert [each.get_json()["errors"] for each in answers] == [[{"pointer": "", "detail": "must be an object"}]] * 4
     assert stored() == before
 
 
-@pytest.mark.parametrize("path", POSTS)
 @pytest.mark.parametrize(("content_type", "headers"), [
     ("text/plain", {}),
     ("application/x-www-form-urlencoded", {}),
@@ -74,31 +71,31 @@ def test_a_body_is_one_object(shop, stored, path, data):
     ("application/json; charset=utf-16", {}),
     ("application/json", {"Content-Encoding": "gzip"}),
 ])  # fmt: skip
-def test_another_kind_of_body_is_refused(shop, stored, path, content_type, headers):
+def test_another_kind_of_body_is_refused(shop, stored, content_type, headers):
     before = stored()
-    answer = shop.raw(path, b"{}", content_type, headers=headers)
+    answers = [shop.raw(path, b"{}", content_type, headers=headers) for path in POSTS]
 
-    assert (answer.status_code, answer.get_json()["code"]) == (415, "unsupported_media_type")
+    assert [(each.status_code, each.get_json()["code"]) for each in answers] == [(415, "unsupported_media_type")] * 4
     assert stored() == before
 
 
-@pytest.mark.parametrize("path", POSTS)
-def test_a_body_may_say_that_it_is_utf_8(shop, path):
-    assert shop.raw(path, b"[]", "application/json; charset=UTF-8").status_code == 400
+def test_a_body_may_say_that_it_is_utf_8(shop, sqlite_world):
+    data = json.dumps({"reference": "Zoë"}, ensure_ascii=False).encode()
+    assert shop.raw(CUSTOMERS, data, "application/json; charset=UTF-8").status_code == 200
 
 
-@pytest.mark.parametrize("path", POSTS)
-def test_a_body_that_is_too_large_is_not_read(shop, stored, path):
+def test_a_body_that_is_too_large_is_not_read(shop, stored):
     before = stored()
-    announced = shop.raw(path, b"{}", environ_overrides={"CONTENT_LENGTH": "100000000"})
-    sent = shop.raw(path, b'{"a": "' + b"x" * 1_048_576 + b'"}')
+    announced = [shop.raw(path, b"{}", environ_overrides={"CONTENT_LENGTH": "100000000"}) for path in POSTS]
+    sent = [shop.raw(path, b'{"a": "' + b"x" * 1_048_576 + b'"}') for path in POSTS]
 
-    assert [(each.status_code, each.get_json()["code"]) for each in (announced, sent)] == [(413, "too_large")] * 2
+    answers = [(each.status_code, each.get_json()["code"]) for each in (*announced, *sent)]
+    assert answers == [(413, "too_large")] * 8
     assert stored() == before
 
 
-def statement(customer, **more):
-    return {"customer": customer, "act": "grant", "method": "web_form", "scopes": ["remember:purchases"], **more}
+def statement(who, **more):
+    return {"customer": who, "act": "grant", "method": "web_form", "scopes": ["remember:purchases"], **more}
 
 
 WHOLE = "must be a whole number from 1 to 65,535"
@@ -114,7 +111,7 @@ MISSHAPEN = [
     ({"notice_version": 0}, "/notice_version", WHOLE),
     ({"notice_version": 65_536}, "/notice_version", WHOLE),
     ({"notice_version": None}, "/notice_version", "must not be null"),
-    ({"customer": "ANN"}, "/customer", "must have 36 to 36"),
+    ({"customer": "ANN"}, "/customer", "is not a customer's id"),
     ({"customer": "cus_" + "G" * 32}, "/customer", "is not a customer's id"),
     ({"customer": "cus_" + "0" * 31 + "\n"}, "/customer", "is not a customer's id"),
     ({"customer": 1}, "/customer", "must be text"),
@@ -126,7 +123,7 @@ MISSHAPEN = [
     ({"scopes": ["remember:purchases", "Remember:purchases"]}, "/scopes/1", "is not a scope"),
     ({"scopes": ["remember:purchases\n"]}, "/scopes/0", "is not a scope"),
     ({"scopes": [None]}, "/scopes/0", "must not be null"),
-    ({"scopes": ["remember:purchases"] * 201}, "/scopes", "must have at most 200"),
+    ({"scopes": ["remember:purchases"] * 201}, "/scopes", "must have at most 200 items"),
     ({"said_at": "2026-11-21"}, "/said_at", "'2026-11-21' is not a time; write it like 2026-11-21T17:00:00Z"),
     ({"said_at": "2026-11-21T09:00:00"}, "/said_at",
      "'2026-11-21T09:00:00' is not a time; write it like 2026-11-21T17:00:00Z"),
@@ -136,7 +133,7 @@ MISSHAPEN = [
     ({"language": "english please"}, "/language", "is not a language tag"),
     ({"evidence": "line\nbreak"}, "/evidence", "has a control character"),
     ({"evidence": "e\N{COMBINING ACUTE ACCENT}"}, "/evidence", "is not in Unicode's composed form (NFC)"),
-    ({"evidence": "x" * 2_001}, "/evidence", "must have 1 to 2,000"),
+    ({"evidence": "x" * 2_001}, "/evidence", "must have 1 to 2,000 characters"),
     ({"seq": 7}, "/seq", "is not known here"),
     ({"actor": "me"}, "/actor", "is not known here"),
     ({"recorded_at": "2026-11-21T09:00:00Z"}, "/recorded_at", "is not known here"),
@@ -171,19 +168,18 @@ def test_a_flag_is_true_or_false(shop, sqlite_world, flag):
 @pytest.mark.parametrize(("path", "body", "errors"), [
     (STATEMENTS, {}, [("/act", "is missing"), ("/customer", "is missing"), ("/method", "is missing")]),
     (BATCH, {}, [("/statements", "is missing")]),
-    (BATCH, {"statements": []}, [("/statements", "must have 1 to 1,000")]),
-    (BATCH, {"statements": [{}] * 1_001}, [("/statements", "must have at most 1,000")]),
+    (BATCH, {"statements": []}, [("/statements", "must have 1 to 1,000 items")]),
+    (BATCH, {"statements": [{}] * 1_001}, [("/statements", "must have at most 1,000 items")]),
     (BATCH, {"statements": [1, None]}, [("/statements/0", "must be an object"), ("/statements/1", "must not be null")]),
     (BATCH, {"statements": [{"~/": 1}]}, [
         ("/statements/0/act", "is missing"), ("/statements/0/customer", "is missing"),
         ("/statements/0/method", "is missing"), ("/statements/0/~0~1", "is not known here"),
     ]),
     (CHECK, {"checks": [], "as_of": "now"}, [
-        ("/as_of", "'now' is not a time; write it like 2026-11-21T17:00:00Z"), ("/checks", "must have 1 to 1,000"),
+        ("/as_of", "'now' is not a time; write it like 2026-11-21T17:00:00Z"), ("/checks", "must have 1 to 1,000 items"),
     ]),
     (CHECK, {"checks": [{"customer": "x", "scope": ""}]}, [
-        ("/checks/0/customer", "must have 36 to 36"), ("/checks/0/customer", "is not a customer's id"),
-        ("/checks/0/scope", "must have 3 to 145"), ("/checks/0/scope", "is not a scope"),
+        ("/checks/0/customer", "is not a customer's id"), ("/checks/0/scope", "is not a scope"),
     ]),
     (CUSTOMERS, {"addresses": []}, [("/addresses", "must be an object")]),
     (CUSTOMERS, {"reference": 7}, [("/reference", "must be text")]),

@@ -43,7 +43,7 @@ def test_every_wrong_name_is_pointed_at(shop, stored):
 
     assert answer.status_code == 400
     assert {each["pointer"]: each["detail"] for each in answer.get_json()["errors"]} == {
-        "/reference": "must have 1 to 200",
+        "/reference": "must have 1 to 200 characters",
         "/addresses/email": "is not an e-mail address",
         "/addresses/phone": "is not a telephone number like +4930123456",
         "/addresses/fax": "is not known here",

@@ -7,6 +7,7 @@ import pytest
 from api.actors import keys
 from api.roles import KeyScope, Role
 from consent.base.errors import NotFound
+from consent.register import history
 
 CHECK = "/api/v1/permissions:check"
 
@@ -102,4 +103,6 @@ def test_the_ledger_says_which_key_brought_a_statement(shop, sqlite_world):
     shop.post("/api/v1/statements", body, key="one")
     [(number,)] = sqlite_world.rows("SELECT id FROM api_key")
 
-    assert sqlite_world.actors(sqlite_world.bo) == [f"key:{number}"]
+    with sqlite_world.store.read() as work:
+        said = history.of_customer(sqlite_world.deployment.desk, work, sqlite_world.bo)
+    assert [each.actor for each in said] == [f"key:{number}"]

@@ -78,7 +78,7 @@ def test_a_thousand_checks_fit_into_one_call_and_no_more(shop, sqlite_world):
 
     assert reasons(shop.post(CHECK, {"checks": [one] * 1_000})) == ["PERMIT"] * 1_000
     assert answer.status_code == 400
-    assert answer.get_json()["errors"] == [{"pointer": "/checks", "detail": "must have at most 1,000"}]
+    assert answer.get_json()["errors"] == [{"pointer": "/checks", "detail": "must have at most 1,000 items"}]
 
 
 def test_the_future_is_not_known(shop, sqlite_world):

@@ -153,7 +153,8 @@ def test_one_wrong_statement_among_many_stops_them_all(shop, sqlite_world, store
 
     assert (answer.status_code, answer.get_json()["code"]) == (422, "statement_invalid")
     assert answer.get_json()["errors"] == [
-        {"pointer": "/statements/1/scopes/1", "detail": "'remember:dreams' is not in the catalogue (version 1)"}
+        {"pointer": "/statements/1/scopes/1", "detail": "'remember:dreams' is not in the catalogue (version 1)"},
+        {"pointer": "/statements/2/scopes", "detail": "name at least one scope"},
     ]
     assert stored() == before
 

@@ -1,0 +1,277 @@
+"""PURE: a customer's choices as cards: what is asked, in which words, and what stands.
+
+What stands is judged by the same rules as a check, scope by scope; that the customer has paused or restricted
+everything is said once, above the cards.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Literal
+
+from api.pages.words import FIRST, Words
+from consent.base.clock import from_ms, to_ms
+from consent.catalogue.duration import Duration
+from consent.catalogue.model import ASKED, SERVICE, Catalogue, LegalBasis, Notice, ScopeRule
+from consent.permission.standing import FOREVER, RESTRICTED, SUPPRESSED, VALID, ScopeStanding, Standing
+from consent.permission.verdict import Reason, scope_reason
+
+State = Literal["yes", "no", "unasked", "pending", "expired", "stale", "objected", "runs", "needed"]
+Answer = Literal["yes", "no", ""]
+
+_STATES: Final[Mapping[Reason, State]] = {
+    Reason.PERMIT: "yes",
+    Reason.OBJECTED: "objected",
+    Reason.WITHDRAWN: "no",
+    Reason.REFUSED: "no",
+    Reason.NOTICE_STALE: "stale",
+    Reason.EXPIRED: "expired",
+    Reason.PENDING_CONFIRMATION: "pending",
+}
+_ANSWERS: Final[Mapping[State, Answer]] = {"yes": "yes", "pending": "yes", "no": "no", "objected": "no"}
+_NEVER_S: Final = 2**32 - 1
+_SECTIONS: Final = ("data", "contact", "share", "interest", "service")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One scope as the customer sees it."""
+
+    scope: str
+    anchor: str
+    operation: str
+    title: str
+    wording: str
+    language: str
+    """Of the wording; the catalogue may lack the page's."""
+    notice: int
+    """Version of the wording; 0 where there is none."""
+    version: str
+    benefit: str
+    state: State
+    state_name: str
+    meaning: str
+    asks: Literal["answer", "object", ""]
+    was: Answer
+    """The answer that stands: what a form that nobody touched sends back."""
+    chosen: Answer
+    """The answer that is filled in."""
+    basis: str
+    covers: str
+    kept: str
+    holds: str
+    changed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """Cards of one kind."""
+
+    key: str
+    title: str
+    intro: str
+    cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """All that a customer can decide, and what overrides it at the moment."""
+
+    sections: tuple[Section, ...]
+    above: tuple[str, ...]
+    asked: int
+    """How many questions there are to answer."""
+
+
+def state_of(rule: ScopeRule, stands: ScopeStanding, at: datetime) -> State:
+    """Return what a scope's standing is called on the pages."""
+    if rule.legal_basis in SERVICE:
+        return "needed"
+    reason = scope_reason(rule, stands, at_ms=to_ms(at))
+    if rule.legal_basis is LegalBasis.LEGITIMATE_INTEREST:
+        return "runs" if reason is Reason.PERMIT else "objected"
+    return _STATES.get(reason, "unasked")
+
+
+def answer_of(state: State) -> Answer:
+    """Return the answer that a state amounts to; none where the question is open (again).
+
+    >>> answer_of("yes"), answer_of("expired")
+    ('yes', '')
+    """
+    return _ANSWERS.get(state, "")
+
+
+def anchor(scope: str) -> str:
+    """Return a scope as an element's id.
+
+    >>> anchor("contact:email:newsletter")
+    'contact-email-newsletter'
+    """
+    return scope.replace(":", "-")
+
+
+def wording(notice: Notice | None, language: str) -> tuple[str, str]:
+    """Return a notice's words and the language they are in: the one asked for, English, or any; both "" for none."""
+    if notice is None:
+        return "", ""
+    spoken = next(code for code in (language, FIRST, *notice.wording) if code in notice.wording)
+    return notice.wording[spoken], spoken
+
+
+def title_of(rule: ScopeRule, catalogue: Catalogue, words: Words) -> str:
+    """Return what a scope is about, in words."""
+    targets = {
+        "remember": catalogue.categories, "use": catalogue.categories,
+        "contact": catalogue.channels, "share": catalogue.recipients,
+    }  # fmt: skip
+    known = targets[rule.operation].get(rule.target)
+    purpose = catalogue.purposes.get(rule.purpose)
+    return words.say(
+        "operations",
+        f"{rule.operation}_title",
+        target=known.title if known else rule.target,
+        purpose=purpose.title if purpose else rule.purpose,
+    )
+
+
+def name_of(rule: ScopeRule, catalogue: Catalogue, words: Words) -> str:
+    """Return a scope's full name: what would be done, and with what."""
+    operation = words.say("operations", rule.operation)
+    return words.say("operations", "named", operation=operation, title=title_of(rule, catalogue, words))
+
+
+def choices(
+    catalogue: Catalogue, standing: Standing, said_at: Mapping[int, datetime], *, at: datetime, words: Words
+) -> Choices:
+    """Return every scope of the catalogue as a card, in sections, in the order of presentation.
+
+    Args:
+        catalogue: in force.
+        standing: of the customer.
+        said_at: when the statement at each ledger position was said.
+        at: the instant to judge at.
+        words: the language of the page.
+    """
+    cards: dict[str, list[Card]] = {key: [] for key in _SECTIONS}
+    for rule in catalogue.in_order:
+        cards[_section(rule)].append(_card(rule, catalogue, standing, said_at, at=at, words=words))
+    return Choices(
+        sections=tuple(_titled(key, inside, words) for key, inside in cards.items() if inside),
+        above=tuple(_above(standing, at, words)),
+        asked=sum(rule.legal_basis in ASKED for rule in catalogue.in_order),
+    )
+
+
+def answered_again(shown: Choices, answers: Mapping[str, str], changed: Iterable[str], objections: Iterable[str]) -> Choices:
+    """Return the choices with a form's answers filled in again; where the wording has changed the answer is open."""
+    again, objected = frozenset(changed), frozenset(objections)
+
+    def filled(card: Card) -> Card:
+        if card.scope in again:
+            return replace(card, chosen="", changed=True)
+        if card.asks == "object":
+            return replace(card, chosen="no" if card.scope in objected else card.chosen)
+        given = answers.get(card.scope, "")
+        return replace(card, chosen="yes" if given == "yes" else "no" if given == "no" else card.chosen)
+
+    sections = tuple(replace(each, cards=tuple(map(filled, each.cards))) for each in shown.sections)
+    return replace(shown, sections=sections)
+
+
+def _section(rule: ScopeRule) -> str:
+    if rule.legal_basis in SERVICE:
+        return "service"
+    if rule.legal_basis is LegalBasis.LEGITIMATE_INTEREST:
+        return "interest"
+    return rule.operation if rule.operation in ("contact", "share") else "data"
+
+
+def _titled(key: str, cards: list[Card], words: Words) -> Section:
+    return Section(
+        key=key,
+        title=words.say("sections", key),
+        intro=words.say("sections", f"{key}_intro"),
+        cards=tuple(cards),
+    )
+
+
+def _above(standing: Standing, at: datetime, words: Words) -> Iterable[str]:
+    if standing.states & SUPPRESSED:
+        yield words.say("customer", "suppressed")
+    if standing.states & RESTRICTED:
+        yield words.say("customer", "restricted")
+    if standing.paused_until == FOREVER:
+        yield words.say("customer", "paused_for_good")
+    elif to_ms(at) < standing.paused_until:
+        yield words.say("customer", "paused", until=words.moment(from_ms(standing.paused_until)))
+
+
+def _card(
+    rule: ScopeRule,
+    catalogue: Catalogue,
+    standing: Standing,
+    said_at: Mapping[int, datetime],
+    *,
+    at: datetime,
+    words: Words,
+) -> Card:
+    stands = standing.of(rule.bit)
+    state = state_of(rule, stands, at)
+    notice = catalogue.current_notice(rule.notice)
+    text, language = wording(notice, words.code)
+    version = notice.version if notice else 0
+    answer = answer_of(state) if rule.legal_basis in ASKED else ""
+    return Card(
+        scope=rule.scope,
+        anchor=anchor(rule.scope),
+        operation=words.say("operations", rule.operation),
+        title=title_of(rule, catalogue, words),
+        wording=text,
+        language=language,
+        notice=version,
+        version=words.say("choices", "wording_version", version=version) if notice else "",
+        benefit=rule.benefit,
+        state=state,
+        state_name=words.say("states", state),
+        meaning=meaning_of(state, stands, said_at, words),
+        asks="answer" if rule.legal_basis in ASKED else "object" if state == "runs" else "",
+        was=answer,
+        chosen=answer,
+        basis=words.say("bases", rule.legal_basis.value),
+        covers=_covers(rule, catalogue),
+        kept=_duration(rule.retention, words),
+        holds=_holds(rule, words),
+    )
+
+
+def meaning_of(state: State, stands: ScopeStanding, said_at: Mapping[int, datetime], words: Words) -> str:
+    """Return one sentence on what a state means: since when, until when."""
+    since = said_at.get(stands.position) if stands.status else None
+    until = "" if stands.expires == _NEVER_S else words.date(from_ms(stands.expires * 1000))
+    key = "yes_until" if state == "yes" and until else state
+    return words.say("meanings", key, since=words.date(since) if since else "?", until=until)
+
+
+def forgets(rule: ScopeRule, before: ScopeStanding, now: ScopeStanding) -> bool:
+    """Say whether a change from one standing to the next has deleted what was remembered."""
+    return rule.operation == "remember" and before.status in VALID and now.status not in VALID
+
+
+def _covers(rule: ScopeRule, catalogue: Catalogue) -> str:
+    category = catalogue.categories.get(rule.target) if rule.operation in ("remember", "use") else None
+    return ", ".join(item.name.replace("_", " ") for item in category.attributes) if category else ""
+
+
+def _holds(rule: ScopeRule, words: Words) -> str:
+    if rule.legal_basis not in ASKED:
+        return ""
+    return _duration(rule.validity, words) or words.say("choices", "without_end")
+
+
+def _duration(length: Duration | None, words: Words) -> str:
+    if length is None:
+        return ""
+    months = words.say("choices", "months", n=length.months) if length.months else ""
+    days = words.say("choices", "days", n=length.days) if length.days else ""
+    return ", ".join(part for part in (months, days) if part)

@@ -1,0 +1,133 @@
+"""What comes in by a form, read into values: every field known, each sent once, nothing guessed.
+
+What a page itself has written into a form (which wording was shown, which answer stood) comes back with it. Whoever
+changes that deceives nobody but himself.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from werkzeug.datastructures import MultiDict
+
+from api.security import FIELD
+from consent.base.errors import Place, RequestInvalid
+
+_ANSWERS: Final = frozenset({"yes", "no"})
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
+_MOST_ENTRIES: Final = 20
+_MOST_FIELDS: Final = 900
+_ONE_CLICK: Final = "List-Unsubscribe"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The form of the choices as it was sent; keys are scopes."""
+
+    answers: Mapping[str, str]
+    was: Mapping[str, str]
+    """The answer that stood when the page was made; "" for none."""
+    notices: Mapping[str, int]
+    """The version of the wording that was shown."""
+    objections: frozenset[str]
+    everything: Literal["yes", "no", ""]
+    """Set by the buttons that answer all questions at once."""
+
+
+def read_choices(form: MultiDict[str, str]) -> Given:
+    """Read the form of the choices.
+
+    Raises:
+        RequestInvalid: with every field that is unknown, sent twice, or says what it can't.
+    """
+    fields = _once(form)
+    places: list[Place] = []
+    by_kind: dict[str, dict[str, str]] = {"answer": {}, "was": {}, "notice": {}, "object": {}}
+    for name, value in fields.items():
+        kind, _, scope = name.partition(":")
+        if name in (FIELD, "all", "lang"):
+            continue
+        if kind not in by_kind or not scope:
+            places.append(Place(name[:80], "is not a field of this form"))
+        elif not _possible(kind, value):
+            places.append(Place(name[:80], "can't have this value"))
+        else:
+            by_kind[kind][scope] = value
+    everything = fields.get("all", "")
+    if everything not in ("yes", "no", ""):
+        places.append(Place("all", "can't have this value"))
+    if places:
+        raise RequestInvalid(places=places)
+    return Given(
+        answers=by_kind["answer"],
+        was=by_kind["was"],
+        notices={scope: int(version) for scope, version in by_kind["notice"].items()},
+        objections=frozenset(by_kind["object"]),
+        everything="yes" if everything == "yes" else "no" if everything == "no" else "",
+    )
+
+
+def read_entries(text: str) -> tuple[int, ...]:
+    """Read ledger positions, as they stand in the address of a page: `12,13`; what is no position is left out.
+
+    >>> read_entries("12,13,x")
+    (12, 13)
+    """
+    parts = text.split(",")[:_MOST_ENTRIES]
+    return tuple(int(part) for part in parts if _NUMBER.fullmatch(part))
+
+
+def read_field(form: MultiDict[str, str], name: str, *, longest: int = 200) -> str:
+    """Return the one field of a form that has no other, without the space around it; "" where it was left empty.
+
+    Raises:
+        RequestInvalid: there are other fields, it was sent twice, or it is too long.
+    """
+    fields = _once(form)
+    wrong = [Place(other[:80], "is not a field of this form") for other in fields if other not in (FIELD, "lang", name)]
+    value = fields.get(name, "").strip()
+    if len(value) > longest:
+        wrong.append(Place(name, f"has more than {longest} characters"))
+    if wrong:
+        raise RequestInvalid(places=wrong)
+    return value
+
+
+def nothing_but(form: MultiDict[str, str]) -> None:
+    """Refuse a form that was to have no fields of its own, and has some.
+
+    Raises:
+        RequestInvalid: with every field.
+    """
+    read_field(form, FIELD)
+
+
+def one_click(form: MultiDict[str, str]) -> bool:
+    """Say whether a mail program has sent this by itself.
+
+    Source:
+        RFC 8058 section 3.2.
+    """
+    return form.get(_ONE_CLICK) == "One-Click"
+
+
+def _once(form: MultiDict[str, str]) -> dict[str, str]:
+    if len(form) > _MOST_FIELDS:
+        raise RequestInvalid(places=[Place("", "has too many fields")])
+    twice = [name for name in form if len(form.getlist(name)) > 1]
+    if twice:
+        raise RequestInvalid(places=[Place(name[:80], "was sent twice") for name in twice])
+    return dict(form.items())
+
+
+def _possible(kind: str, value: str) -> bool:
+    match kind:
+        case "answer":
+            return value in _ANSWERS
+        case "was":
+            return value in _ANSWERS or not value
+        case "notice":
+            return _NUMBER.fullmatch(value) is not None
+        case _:
+            return value == "yes"

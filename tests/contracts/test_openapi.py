@@ -1,0 +1,118 @@
+"""The description of the API: valid, complete, and as strict as the API is."""
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from api.app import create_app
+from api.problems import for_programs
+from api.rest.contract import contract_of
+from api.roles import ACTIONS, action_of
+from api.settings import Settings
+from api.wiring import House
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+@pytest.fixture
+def app(sqlite_world):
+    settings = Settings(database_url=sqlite_world.url, keyring=sqlite_world.keyring)
+    return create_app(House(settings=settings, deployment=sqlite_world.deployment))
+
+
+@pytest.fixture
+def described(app):
+    return app.test_client().get("/openapi.json").get_json()
+
+
+def operations(described):
+    return {
+        (path, method): operation
+        for path, item in described["paths"].items()
+        for method, operation in item.items()
+        if method in METHODS
+    }
+
+
+def inside(value):
+    yield value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from inside(each)
+
+
+def test_the_description_is_valid_openapi_3_1(described):
+    assert described["openapi"] == "3.1.0"
+    assert [str(error) for error in OpenAPIV31SpecValidator(described).iter_errors()] == []
+
+
+def test_every_route_for_programs_is_described(app, described):
+    routes = {
+        (rule.rule.replace("<", "{").replace(">", "}"), method.lower())
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if for_programs(rule.rule) and rule.rule != "/openapi.json"
+    }
+    assert set(operations(described)) == routes
+
+
+def test_who_may_is_described_as_it_is(app, described):
+    by_operation = {each["operationId"]: each["security"] for each in operations(described).values()}
+    promised = {
+        endpoint.replace(".", "_"): [] if who.public else [{"key": [who.scope.value]}]
+        for endpoint, view in app.view_functions.items()
+        if contract_of(view) and (who := ACTIONS[action_of(view)])
+    }
+    assert by_operation == promised
+
+
+def test_every_operation_has_an_id_and_a_summary_of_its_own(described):
+    every = operations(described).values()
+    for name in ("operationId", "summary"):
+        assert len({each[name] for each in every}) == len(every)
+
+
+def test_every_error_is_a_problem(described):
+    kinds = {
+        (int(status) >= 400, media)
+        for operation in operations(described).values()
+        for status, answer in operation["responses"].items()
+        for media in answer["content"]
+    }
+    assert kinds == {(False, "application/json"), (False, "text/plain"), (True, "application/problem+json")}
+
+
+def test_no_object_takes_what_it_does_not_name(described):
+    objects = [each for each in inside(described) if isinstance(each, dict) and each.get("type") == "object"]
+    assert objects != []
+    assert [each for each in objects if each["additionalProperties"] is not False] == []
+
+
+def test_every_text_list_and_number_that_comes_in_has_its_bounds(described):
+    bodies = [each["requestBody"] for each in operations(described).values() if "requestBody" in each]
+    names = {ref.rpartition("/")[2] for body in bodies for each in inside(body)
+             if isinstance(each, dict) and (ref := each.get("$ref"))}  # fmt: skip
+    seen = set()
+    while names - seen:
+        name = (names - seen).pop()
+        seen.add(name)
+        names |= {each["$ref"].rpartition("/")[2] for each in inside(described["components"]["schemas"][name])
+                  if isinstance(each, dict) and "$ref" in each}  # fmt: skip
+    open_ended = [
+        (name, each)
+        for name in seen
+        for each in inside(described["components"]["schemas"][name])
+        if isinstance(each, dict) and not bounded(each)
+    ]
+    assert seen == {"Statement", "Statements", "Check", "Checks", "Customer", "Addresses"}
+    assert open_ended == []
+
+
+def bounded(schema):
+    match schema.get("type"):
+        case "string":
+            return bool({"maxLength", "enum", "format"} & set(schema))
+        case "array":
+            return "maxItems" in schema
+        case "integer" | "number":
+            return {"minimum", "maximum"} <= set(schema)
+        case _:
+            return True

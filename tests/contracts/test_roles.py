@@ -1,0 +1,167 @@
+"""Who may do what: every route and command says so, and every role is tried on every route."""
+
+import click
+import pytest
+from flask import Flask
+
+from api.actors import keys
+from api.app import create_app
+from api.problems import for_programs
+from api.roles import ACTIONS, STAFF, KeyScope, Role, action, action_of, allows, undeclared
+from api.settings import Settings
+from api.wiring import House
+
+READ, WRITE, LEDGER = KeyScope.CONSENT_READ, KeyScope.CONSENT_WRITE, KeyScope.LEDGER_READ
+EVERYBODY = None
+
+# Method and route → the roles that may, and the scope that a key needs: what api/roles.py has to say, said again.
+MATRIX = {
+    ("GET", "/healthz"): EVERYBODY,
+    ("GET", "/readyz"): EVERYBODY,
+    ("GET", "/openapi.json"): EVERYBODY,
+    ("GET", "/api/v1/ledger/checkpoint"): EVERYBODY,
+    ("POST", "/api/v1/customers"): ({"agent", "integrator"}, WRITE),
+    ("GET", "/api/v1/customers/<customer>/permissions"): ({"agent", "integrator", "officer"}, READ),
+    ("POST", "/api/v1/permissions:check"): ({"agent", "integrator", "officer"}, READ),
+    ("POST", "/api/v1/statements"): ({"agent", "integrator"}, WRITE),
+    ("POST", "/api/v1/statements:batch"): ({"agent", "integrator"}, WRITE),
+    ("GET", "/api/v1/ledger/entries/<seq>"): ({"integrator", "officer"}, LEDGER),
+    ("GET", "/api/v1/ledger/proofs/consistency"): ({"integrator", "officer"}, LEDGER),
+    ("GET", "/api/v1/ledger/proofs/inclusion"): ({"integrator", "officer"}, LEDGER),
+}
+
+
+@pytest.fixture
+def app(sqlite_world):
+    settings = Settings(database_url=sqlite_world.url, keyring=sqlite_world.keyring)
+    return create_app(House(settings=settings, deployment=sqlite_world.deployment))
+
+
+@pytest.fixture
+def key(sqlite_world):
+    def make(role, scopes):
+        with sqlite_world.store.write() as work:
+            return keys.make(work, "a key", scopes=scopes, role=role, at=sqlite_world.clock()).token
+
+    return make
+
+
+def status(app, method, route, token=None):
+    """Call a route with a key; whatever it says of the request, 401 and 403 are said before."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    path = route.replace("<customer>", "x").replace("<seq>", "x")
+    return app.test_client().open(path, method=method, headers=headers).status_code
+
+
+def test_every_route_says_who_may(app):
+    assert undeclared(app) == []
+
+
+def test_the_matrix_names_every_route_for_programs(app):
+    routes = {
+        (method, rule.rule)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if for_programs(rule.rule)
+    }
+    assert routes == set(MATRIX)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_role_may_what_the_matrix_says_and_nothing_else(app, key, role):
+    token = key(role, list(KeyScope))
+    may = {route: status(app, *route, token) not in (401, 403) for route in MATRIX}
+    assert may == {route: who is EVERYBODY or role in who[0] for route, who in MATRIX.items()}
+
+
+@pytest.mark.parametrize("scope", KeyScope)
+def test_a_key_may_what_its_scope_says_and_nothing_else(app, key, scope):
+    token = key(Role.INTEGRATOR, [scope])
+    statuses = {route: status(app, *route, token) for route in MATRIX}
+
+    refused = {route for route, who in MATRIX.items() if who is not EVERYBODY and who[1] is not scope}
+    assert {route for route, answer in statuses.items() if answer == 403} == refused
+    assert 401 not in statuses.values()
+
+
+def test_a_key_without_a_scope_opens_what_is_everybodys(app, key):
+    token = key(Role.INTEGRATOR, [])
+    assert {route for route in MATRIX if status(app, *route, token) != 403} == {
+        route for route, who in MATRIX.items() if who is EVERYBODY
+    }
+
+
+def test_without_a_key_everything_else_is_refused(app):
+    assert {route for route in MATRIX if status(app, *route) != 401} == {
+        route for route, who in MATRIX.items() if who is EVERYBODY
+    }
+
+
+def test_a_refused_call_is_not_read(app, key):
+    token = key(Role.MARKETER, list(KeyScope))
+    answer = app.test_client().post("/api/v1/statements", data=b"\xff", headers={"Authorization": f"Bearer {token}"})
+    assert (answer.status_code, "errors" in answer.get_json()) == (403, False)
+
+
+# -------------------------------------------------------------------------------------------------------- the table
+
+
+def test_duties_are_separated():
+    def who(name):
+        return ACTIONS[name].roles
+
+    assert who("campaigns.publish") & who("campaigns.run") == set()
+    assert Role.ADMIN not in who("statements.record") | who("campaigns.run") | who("audits.run")
+    assert {name for name, may in ACTIONS.items() if Role.CUSTOMER in may.roles} == {
+        "choices.show", "choices.save", "session.leave",
+    }  # fmt: skip
+
+
+def test_a_customer_and_a_program_are_no_staff():
+    assert set(Role) - STAFF == {Role.CUSTOMER, Role.INTEGRATOR}
+
+
+def test_the_shell_may_nothing_in_a_customers_name():
+    assert {name for name in ACTIONS if not allows(name, role=None, shell=True)} == {
+        "choices.show", "choices.save", "session.leave",
+    }  # fmt: skip
+
+
+def test_a_key_never_does_what_no_scope_is_for():
+    closed = [name for name, who in ACTIONS.items() if who.scope is None and not who.public]
+    allowed = [name for name in closed for role in Role if allows(name, role=role, scopes=frozenset(KeyScope))]
+    assert allowed == []
+
+
+def test_an_action_that_is_not_in_the_table_does_not_start():
+    with pytest.raises(KeyError):
+        action("statements.forge")
+
+
+def test_a_route_and_a_command_that_say_nothing_are_found():
+    app = Flask("app", static_folder=None)
+    app.add_url_rule("/said", "said", action("health.show")(lambda: "yes"))
+    app.add_url_rule("/forgotten", "forgotten", lambda: "oops")
+
+    @click.group()
+    def cli():
+        pass
+
+    @cli.group()
+    def ledger():
+        pass
+
+    @ledger.command()
+    @click.option("--json", "as_json", is_flag=True)
+    @click.pass_context
+    @action("ledger.verify")
+    def verify(_context, *, as_json):
+        return as_json
+
+    @ledger.command()
+    def rewrite():
+        pass
+
+    assert action_of(app.view_functions["said"]) == "health.show"
+    assert action_of(verify.callback) == "ledger.verify"
+    assert undeclared(app, cli) == ["cli ledger rewrite", "forgotten"]

@@ -1,0 +1,186 @@
+"""What was written into an insert-only table can't be changed, removed or replaced: tried in every way there is."""
+
+import pytest
+import sqlalchemy as sa
+
+import personalise.tables  # noqa: F401 -- registers its tables
+from consent.base.database import Row
+from consent.register import proving
+from consent.tables import INSERT_ONLY
+
+GUARDED = (
+    "campaign_version",
+    "catalogue_version",
+    "decision_chunk",
+    "ledger_checkpoint",
+    "ledger_entry",
+    "ledger_log",
+    "ledger_node",
+    "model_version",
+    "scope_bit",
+)
+VALUES = {sa.BigInteger: "7", sa.LargeBinary: "'x'", sa.Text: "'x'"}
+
+
+def table(name):
+    return Row.metadata.tables[name]
+
+
+def key(name):
+    return [column.name for column in table(name).primary_key]
+
+
+def other(name):
+    """Return a column outside the key, by which a change would show."""
+    return next(column.name for column in table(name).c if not column.primary_key)
+
+
+def alternative_keys(name):
+    return [
+        [column.name for column in each.columns]
+        for each in table(name).constraints
+        if isinstance(each, sa.UniqueConstraint)
+    ]
+
+
+@pytest.fixture
+def filled(world):
+    """Return a world that has at least one row in each of these tables."""
+    with world.store.write() as work:
+        proving.sign_checkpoint(world.deployment.desk, work, at=world.clock())
+    for name in GUARDED:
+        if world.rows(f"SELECT COUNT(*) FROM {name}") == [(0,)]:  # noqa: S608 -- a name from above
+            columns = [f'"{column.name}"' for column in table(name).c]
+            values = [value(column) for column in table(name).c]
+            world.tamper(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join(values)})")  # noqa: S608 -- as above
+    return world
+
+
+def value(column):
+    return next(value for kind, value in VALUES.items() if isinstance(column.type, (kind, sa.types.TypeDecorator)))
+
+
+def held(world, name):
+    return sorted(world.rows(f"SELECT * FROM {name}"), key=repr)  # noqa: S608 -- a name from above
+
+
+def sqlite_attempts(name):
+    columns = ", ".join(f'"{column.name}"' for column in table(name).c)
+    yield f'UPDATE {name} SET "{other(name)}" = "{other(name)}"'
+    yield f'UPDATE OR REPLACE {name} SET "{other(name)}" = NULL'
+    yield f'UPDATE {name} SET "{key(name)[-1]}" = "{key(name)[-1]}"'
+    yield f"DELETE FROM {name}"
+    yield f"REPLACE INTO {name} SELECT * FROM {name}"
+    yield f"INSERT OR REPLACE INTO {name} SELECT * FROM {name} LIMIT 1"
+    yield f"INSERT OR FAIL INTO {name} SELECT * FROM {name} LIMIT 1"
+    yield (
+        f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {name} WHERE TRUE "
+        f'ON CONFLICT DO UPDATE SET "{other(name)}" = NULL'
+    )
+    for unique in alternative_keys(name):
+        # A new key, and a unique column of an old row: replacing removes that row.
+        kept = {f'"{column}"' for column in unique}
+        taken = ", ".join(
+            column if column in kept else "'new'" if "id" not in column else "999" for column in columns.split(", ")
+        )
+        yield f"INSERT OR REPLACE INTO {name} ({columns}) SELECT {taken} FROM {name} LIMIT 1"
+
+
+def postgresql_attempts(name):
+    keys = ", ".join(f'"{column}"' for column in key(name))
+    same = " AND ".join(f't."{column}" = s."{column}"' for column in key(name))
+    yield f'UPDATE {name} SET "{other(name)}" = "{other(name)}"'
+    yield f'UPDATE {name} SET "{key(name)[-1]}" = "{key(name)[-1]}"'
+    yield f"DELETE FROM {name}"
+    yield f"TRUNCATE {name} CASCADE"
+    yield f"TRUNCATE ONLY {name} RESTART IDENTITY CASCADE"
+    yield (
+        f'INSERT INTO {name} SELECT * FROM {name} ON CONFLICT ({keys}) DO UPDATE SET "{other(name)}" = '
+        f'EXCLUDED."{other(name)}"'
+    )
+    yield f"MERGE INTO {name} t USING {name} s ON {same} WHEN MATCHED THEN DELETE"
+    yield f'MERGE INTO {name} t USING {name} s ON {same} WHEN MATCHED THEN UPDATE SET "{other(name)}" = s."{other(name)}"'
+    yield f"WITH gone AS (DELETE FROM {name} RETURNING *) SELECT * FROM gone"
+
+
+SESSIONS = {
+    "sqlite": {
+        "as the product opens it": ["PRAGMA recursive_triggers=ON", "PRAGMA foreign_keys=ON"],
+        "without recursive triggers": ["PRAGMA recursive_triggers=OFF", "PRAGMA foreign_keys=ON"],
+        "without foreign keys": ["PRAGMA recursive_triggers=OFF", "PRAGMA foreign_keys=OFF"],
+        "with all checks off": [
+            "PRAGMA recursive_triggers=OFF",
+            "PRAGMA foreign_keys=OFF",
+            "PRAGMA ignore_check_constraints=ON",
+            "PRAGMA writable_schema=ON",
+        ],
+    },
+    "postgresql": {
+        "as the product opens it": [],
+        "as a replica": ["SET session_replication_role = replica"],
+        "without row security": ["SET row_security = off", "SET session_replication_role = replica"],
+    },
+}
+
+
+def tried(world, setup, attempt):
+    """Return what the database says to one attempt, made in a session of its own."""
+    engine = sa.create_engine(world.store.engines.write.url)
+    try:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for each in setup:
+                connection.exec_driver_sql(each)
+            try:
+                connection.exec_driver_sql(attempt)
+            except sa.exc.DBAPIError as refused:
+                return str(refused.orig).splitlines()[0]
+            return "nothing"
+    finally:
+        engine.dispose()
+
+
+def test_no_row_can_be_changed_removed_or_replaced(filled):
+    attempts = {"sqlite": sqlite_attempts, "postgresql": postgresql_attempts}[filled.dialect]
+    before = {name: held(filled, name) for name in GUARDED}
+    said = {
+        (name, session, attempt): tried(filled, setup, attempt)
+        for session, setup in SESSIONS[filled.dialect].items()
+        for name in GUARDED
+        for attempt in attempts(name)
+    }
+
+    assert {spot: why for spot, why in said.items() if why != f"{spot[0]} is insert-only"} == {}
+    assert {name: held(filled, name) for name in GUARDED} == before
+    assert filled.faults() == []
+
+
+def test_what_is_new_can_still_be_inserted(filled):
+    before = filled.size()
+    filled.grant(filled.bo, "use:purchases:recommendations")
+    assert filled.size() == before + 1
+    filled.check_ledger()
+
+
+def test_exactly_these_tables_are_guarded_by_exactly_these_triggers(world):
+    if world.dialect == "sqlite":
+        found = world.rows("SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger' ORDER BY 1, 2")
+        expected = [(name, f"{name}__{what}") for name in GUARDED for what in ("delete", "replace", "update")]
+    else:
+        found = world.rows(
+            "SELECT c.relname, t.tgname, t.tgenabled FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+            "WHERE NOT t.tgisinternal ORDER BY 1, 2"
+        )
+        # "A": ENABLE ALWAYS, in a replica's session too.
+        expected = [(name, f"{name}__{what}", "A") for name in GUARDED for what in ("change", "truncate")]
+    assert found == expected
+
+
+def test_the_ledgers_own_tables_are_among_them():
+    assert set(INSERT_ONLY) - set(GUARDED) == set()
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_a_reader_of_the_product_cannot_even_try(world, name):
+    for opened in (world.store.read, world.store.live):
+        with opened() as work, pytest.raises(sa.exc.DBAPIError, match=r"readonly|read-only"):
+            work.connection.exec_driver_sql(f"DELETE FROM {name}")  # noqa: S608 -- a name from above
