@@ -9,7 +9,7 @@ from typing import Final
 
 from flask import Blueprint, Flask, Response, g, request
 
-from api import problems, rest, security
+from api import pages, problems, rest, security
 from api.actors import actor, keys, sessions
 from api.actors.actor import NOBODY, Actor
 from api.roles import ACTIONS, action_of
@@ -23,7 +23,7 @@ _CSRF: Final = "csrf/v1"
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     *rest.BLUEPRINTS,
-    # Pages are mounted here.
+    *pages.BLUEPRINTS,
 )
 
 

@@ -16,7 +16,7 @@ from typing import Final
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from api.checks import CHECKS
-from api.wiring import House
+from api.wiring import HEARTBEAT, House
 from consent import jobs
 from consent.audit import run as audits
 from consent.base.clock import from_ms, to_ms
@@ -25,7 +25,6 @@ from consent.base.ids import RunId
 from consent.register import proving
 from personalise.runs import run as runs
 
-HEARTBEAT: Final = "worker.heartbeat"
 AUDIT: Final = "audit"
 HEARTBEAT_SECONDS: Final = 15
 _RUN_LEASE_SECONDS: Final = 120

@@ -139,9 +139,7 @@ def _publish(deployment: Deployment, case: Case) -> str:
 
 def _dry_run(deployment: Deployment, key: str, tell: Tell) -> dict[str, Any]:
     began = deployment.clock()
-    counts = dry_run.dry_run(
-        deployment, key, actor=_ACTOR, progress=lambda done, total: tell("dry run", done, total)
-    )
+    counts = dry_run.dry_run(deployment, key, actor=_ACTOR, progress=lambda done, total: tell("dry run", done, total))
     return {**counts.as_json(), "seconds": _since(began, deployment.clock)}
 
 
@@ -238,5 +236,7 @@ def demo(folder: Path, *, count: int, seed: int, tell: Tell, clock: Clock = syst
             outcomes_mapping=files / "outcomes_mapping.toml",
             campaign=files / "campaign.toml",
         )
-        settings = replace(Settings(), home=folder, database_url=f"sqlite:///{folder / 'byleave.db'}", keyring=folder / "keyring.json")
+        settings = replace(
+            Settings(), home=folder, database_url=f"sqlite:///{folder / 'byleave.db'}", keyring=folder / "keyring.json"
+        )
         return main_job(settings, case, tell=tell, clock=clock)

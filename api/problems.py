@@ -28,6 +28,7 @@ from consent.base.errors import ByleaveError, Place
 JSON: Final = "application/problem+json"
 _LOG: Final = logging.getLogger("byleave")
 _MOST_PLACES: Final = 100
+_LONGEST_PLACE: Final = 1_000
 _RETRY_SECONDS: Final = "5"
 _OURS: Final = 500
 """From here on it is our fault."""
@@ -38,6 +39,7 @@ STATUSES: Final[Mapping[type[ByleaveError], int]] = {
     errors.CatalogueInvalid: 422,
     errors.ExpressionInvalid: 422,
     errors.ImportInvalid: 422,
+    errors.RequestUnfit: 422,
     errors.StatementInvalid: 422,
     errors.SettingsInvalid: 500,
     errors.NotFound: 404,
@@ -153,13 +155,14 @@ def _body(problem: Problem, base_url: str) -> dict[str, object]:
 
 def _spot(place: Place) -> dict[str, str]:
     """Return one entry of `errors`: a pointer into the body, or the name of what else is wrong."""
-    if place.where.startswith("?"):
-        return {"parameter": place.where[1:], "detail": place.why}
-    if place.where.endswith(" header"):
-        return {"header": place.where.removesuffix(" header"), "detail": place.why}
-    if place.where and not place.where.startswith("/"):
-        return {"place": place.where, "detail": place.why}
-    return {"pointer": place.where, "detail": place.why}
+    where = place.where[:_LONGEST_PLACE]
+    if where.startswith("?"):
+        return {"parameter": where[1:], "detail": place.why}
+    if where.endswith(" header"):
+        return {"header": where.removesuffix(" header"), "detail": place.why}
+    if where and not where.startswith("/"):
+        return {"place": where, "detail": place.why}
+    return {"pointer": where, "detail": place.why}
 
 
 def install(app: Flask, base_url: str) -> None:

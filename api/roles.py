@@ -69,6 +69,7 @@ ACTIONS: Final[Mapping[str, Who]] = {
     "problem.show": _EVERYBODY,
     "files.fetch": _EVERYBODY,
     "ledger.checkpoint": _EVERYBODY,
+    "start.show": _EVERYBODY,
     "session.enter": _EVERYBODY,
     "link.withdraw": _EVERYBODY,
     # What customers allow.
@@ -90,6 +91,7 @@ ACTIONS: Final[Mapping[str, Who]] = {
     "campaigns.dry_run": _who(Role.MARKETER, Role.APPROVER, Role.INTEGRATOR, scope=KeyScope.CAMPAIGNS_RUN),
     "campaigns.learn": _who(Role.MARKETER),
     "campaigns.run": _who(Role.APPROVER, Role.INTEGRATOR, scope=KeyScope.CAMPAIGNS_RUN),
+    "campaigns.measure": _who(Role.MARKETER, Role.APPROVER, Role.OFFICER),
     "outcomes.record": _who(Role.INTEGRATOR, scope=KeyScope.DECISIONS_WRITE),
     # Proving.
     "ledger.show": _who(Role.INTEGRATOR, Role.OFFICER, scope=KeyScope.LEDGER_READ),

@@ -17,7 +17,7 @@ FIELD: Final = "csrf_token"
 """The name of the hidden field that every form of a signed-in page carries."""
 
 CONTENT_SECURITY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 """Nothing inline, nothing from elsewhere; the same for every answer, errors among them."""

@@ -12,6 +12,9 @@ from consent.deployment import Deployment, open_deployment
 EXTENSION: Final = "byleave"
 """Under which name a Flask application keeps its house."""
 
+HEARTBEAT: Final = "worker.heartbeat"
+"""Under which job a worker leaves its sign of life, and every face looks for it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:

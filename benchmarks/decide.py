@@ -35,7 +35,7 @@ marketing = true
 key = "purchases"
 title = "Purchases"
 origin = "observed"
-attributes = { recency = "integer", spend = "number", visits = "integer" }
+attributes = { recency = "integer", spend = "number", visits = "integer", got = "text" }
 [[channel]]
 key = "email"
 title = "E-mail"
@@ -74,7 +74,7 @@ key = "c"
 name = "n"
 purpose = "offers"
 measurement = "offers"
-received = "visits"
+received = "got"
 benefit = "b"
 audience = "recency <= 12"
 person_to_reach = "p"

@@ -8,34 +8,55 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+Side = tuple[Callable[[], object], int]
+"""A call, and how many units of work it does."""
+
+NO_GOAL: Final = 0.0
+"""The goal of a line that stands there for information."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One claim's line: rates in work units a second, and what they have to reach."""
+    """One claim's line: rates in work units a second, and what they have to reach.
+
+    `limit` is 0 where there is none to compare with. `figures` are other numbers, by their name and unit, and
+    `at_most` what some of them may not exceed. `note` says what a reader has to know to read them right.
+    """
 
     claim: str
     unit: str
     ours: float
     limit: float
     peers: Mapping[str, float]
-    goal: float
-    peer_goals: Mapping[str, float]
+    goal: float = NO_GOAL
+    peer_goals: Mapping[str, float] = field(default_factory=dict)
+    least: float = 0.0
+    figures: Mapping[str, float] = field(default_factory=dict)
+    at_most: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
 
     @property
     def of_limit(self) -> float:
         """Ours as a share of the limit."""
-        return self.ours / self.limit
+        return self.ours / self.limit if self.limit else 0.0
+
+    @property
+    def has_goal(self) -> bool:
+        """Whether there is anything to reach; else the line is for information."""
+        return bool(self.goal or self.peer_goals or self.least or self.at_most)
 
     @property
     def reached(self) -> bool:
         """Whether every goal is reached."""
         ahead = all(self.ours / self.peers[name] >= goal for name, goal in self.peer_goals.items())
-        return ahead and self.of_limit >= self.goal
+        within = all(self.figures[name] <= most for name, most in self.at_most.items())
+        return ahead and within and self.of_limit >= self.goal and self.ours >= self.least
 
-    def table(self) -> dict[str, object]:
+    def table(self) -> dict[str, Any]:
         """Return the line as data."""
         return {
             "claim": self.claim,
@@ -47,8 +68,31 @@ class Line:
             "goal": self.goal,
             "ours/peer": {name: self.ours / rate for name, rate in self.peers.items()},
             "peer_goals": dict(self.peer_goals),
-            "reached": self.reached,
+            "least": self.least,
+            "figures": dict(self.figures),
+            "at_most": dict(self.at_most),
+            "note": self.note,
+            "reached": self.reached if self.has_goal else None,
         }
+
+
+def taken(sides: Mapping[str, Side], *, rounds: int) -> dict[str, list[float]]:
+    """Run every side in turn and return the seconds that each took, `rounds` of them, after one that isn't counted."""
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(rounds + 1):
+        for name, (call, _) in sides.items():
+            began = time.perf_counter()
+            call()
+            took = time.perf_counter() - began
+            if number:
+                times[name].append(took)
+    return times
+
+
+def rates(sides: Mapping[str, Side], *, rounds: int) -> dict[str, float]:
+    """Run every side in turn and return their median rates, in units a second."""
+    times = taken(sides, rounds=rounds)
+    return {name: units / statistics.median(times[name]) for name, (_, units) in sides.items()}
 
 
 def measured(
@@ -58,10 +102,9 @@ def measured(
     work: int,
     ours: Callable[[], object],
     limit: Callable[[], object],
-    goal: float,
-    peers: Mapping[str, tuple[Callable[[], object], int]] | None = None,
-    peer_goals: Mapping[str, float] | None = None,
+    peers: Mapping[str, Side] | None = None,
     rounds: int = 7,
+    **goals: Any,  # noqa: ANN401 -- the fields of `Line`: goal, peer_goals, least, figures, at_most, note
 ) -> Line:
     """Run ours, the limit and each peer in turn and return their median rates.
 
@@ -71,40 +114,44 @@ def measured(
         work: how many units one call of `ours` and of `limit` does.
         ours: our side.
         limit: the bare work that nothing can do without.
-        goal: the share of the limit to reach.
         peers: name → (call, units it does).
-        peer_goals: name → how many times its rate to reach.
         rounds: after one that isn't counted.
+        goals: what to reach, as `Line` names it.
     """
-    sides: dict[str, tuple[Callable[[], object], int]] = {"ours": (ours, work), "limit": (limit, work), **(peers or {})}
-    times: dict[str, list[float]] = {name: [] for name in sides}
-    for number in range(rounds + 1):
-        for name, (call, _) in sides.items():
-            began = time.perf_counter()
-            call()
-            took = time.perf_counter() - began
-            if number:
-                times[name].append(took)
-    rates = {name: units / statistics.median(times[name]) for name, (_, units) in sides.items()}
-    return Line(
-        claim=claim,
-        unit=unit,
-        ours=rates.pop("ours"),
-        limit=rates.pop("limit"),
-        peers=rates,
-        goal=goal,
-        peer_goals=peer_goals or {},
-    )
+    found = rates({"ours": (ours, work), "limit": (limit, work), **(peers or {})}, rounds=rounds)
+    return Line(claim=claim, unit=unit, ours=found.pop("ours"), limit=found.pop("limit"), peers=found, **goals)
 
 
-def show(line: Line) -> None:
-    """Print one line for people, and with `--json` the same as data."""
-    if "--json" in sys.argv:
-        print(json.dumps(line.table()))
-        return
-    peers = ", ".join(f"{name} {line.ours / rate:.2f} × ({rate:,.0f}/s)" for name, rate in line.peers.items())
-    word = "reached" if line.reached else "NOT REACHED"
-    print(
-        f"{line.claim}: ours {line.ours:,.0f} {line.unit}/s, limit {line.limit:,.0f}/s, "
-        f"ours/limit {line.of_limit:.2f} (goal {line.goal:g}), ours/peer {peers or '-'}: {word}"
-    )
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the smallest value that at least `share` of them don't exceed.
+
+    >>> percentile([3.0, 1.0, 2.0, 4.0], 0.5)
+    2.0
+    """
+    ranked = sorted(values)
+    return ranked[max(0, -int(-share * len(ranked) // 1) - 1)]
+
+
+def show(*lines: Line) -> None:
+    """Print each line for people; with `--json` the same as data."""
+    for line in lines:
+        print(json.dumps(line.table()) if "--json" in sys.argv else _sentence(line), flush=True)
+
+
+def _sentence(line: Line) -> str:
+    said = [f"ours {line.ours:,.4g} {line.unit}/s"]
+    if line.limit:
+        said.append(f"limit {line.limit:,.4g}/s, ours/limit {line.of_limit:.2f}" + _goal(line.goal))
+    for name, rate in line.peers.items():
+        said.append(f"{name} {rate:,.4g}/s, ours/peer {line.ours / rate:.2f}" + _goal(line.peer_goals.get(name)))
+    if line.least:
+        said.append(f"goal {line.least:,.4g} {line.unit}/s")
+    for name, figure in line.figures.items():
+        most = line.at_most.get(name)
+        said.append(f"{name} {figure:,.4g}" + (f" (goal <= {most:g})" if most else ""))
+    word = ("reached" if line.reached else "NOT REACHED") if line.has_goal else "for information"
+    return f"{line.claim}: {'; '.join(said)}: {word}"
+
+
+def _goal(goal: float | None) -> str:
+    return f" (goal {goal:g})" if goal else ""

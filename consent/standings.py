@@ -39,7 +39,8 @@ def _locked(where: Any) -> sa.Select[Any]:  # noqa: ANN401 -- a Core condition
         .join(_row, _row.c.customer == CustomerRow.id)
         .where(where)
         .order_by(CustomerRow.id)
-        .with_for_update(of=table_of(CustomerRow))
+        # Both rows: whoever waited for the customer would read the standing as it was when he began to wait.
+        .with_for_update(of=[table_of(CustomerRow), _row])
     )
 
 

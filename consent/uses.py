@@ -27,6 +27,9 @@ class Use:
         if not (self.decision or self.reason):
             msg = "data are read for a decision, or for a reason that is written down"
             raise Invalid(msg)
+        if "\x00" in self.actor + self.purpose + self.decision + self.reason + self.customer:
+            msg = "a use is written down: it can't hold a NUL character"
+            raise Invalid(msg)
 
 
 def record(work: Work, use: Use, *, categories: tuple[str, ...], customers: int, position: int, at: datetime) -> str:

@@ -4,25 +4,31 @@ They trust the ledger's sealed statements and the decisions' own record, and no 
 the gate had read.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from consent import catalogues
-from consent.audit.findings import Check, Evidence, Finding, Judged, Severity, Yielded
+from consent.audit.findings import Check, Evidence, Finding, Gap, Judged, Severity, Yielded
 from consent.base.canonical import b64u
+from consent.base.clock import rfc3339, to_ms
 from consent.base.errors import ByleaveError
 from consent.base.ids import CustomerId
 from consent.base.store import Work
-from consent.catalogue.model import Catalogue, ScopeRule
+from consent.catalogue.model import Catalogue
 from consent.deployment import Deployment
-from consent.permission.standing import Standing, fold
+from consent.permission import many
+from consent.permission.many import Standings
+from consent.permission.standing import EMPTY, Standing, fold, stored
+from consent.permission.statement import Statement, from_record
 from consent.permission.verdict import Reason, judged
-from consent.register import history, publishing
+from consent.register import customers, publishing, reopening
 from consent.register.desk import Desk
+from consent.register.reopening import Sealed
 from personalise import contacts
 from personalise.runs import log
 from personalise.runs.dry_run import load_policy
@@ -63,12 +69,17 @@ def decisions(evidence: Evidence) -> Iterator[Yielded]:
     """Judge every decision anew: each scope it used must have stood at its ledger position."""
     with evidence.store.read() as work:
         ids = log.chunk_ids(work)
+        bits = catalogues.bits(work)
     for identity in ids:
         with evidence.store.read() as work:
             chunk = log.read(work, identity)
-            found = list(unpermitted(evidence.desk, work, chunk))
-        for decision, why in found:
+            catalogue = evidence.desk.catalogues.version(work, chunk.about["catalogue"])
+            sealed = _sealed(work, chunk)
+        stood, unread = _stood(evidence.desk, sealed, bits, before=chunk.position)
+        for decision, why in unpermitted(chunk, catalogue, stood):
             yield Finding(check=DECISIONS, severity=Severity.CRITICAL, subject=decision, why=why)
+        if unread:
+            yield Gap(check=DECISIONS, why=f"{unread} customers of chunk {identity} said what can't be read any more")
         yield Judged(chunk.table.num_rows)
 
 
@@ -86,55 +97,64 @@ CHECKS: Final = (
 )
 
 
-def unpermitted(desk: Desk, work: Work, chunk: Chunk) -> Iterator[tuple[str, str]]:
+def unpermitted(chunk: Chunk, catalogue: Catalogue, stood: Mapping[str, Standing]) -> Iterator[tuple[str, str]]:
     """Walk a chunk's decisions that used what did not stand: (decision, why).
 
-    What stood is folded anew from the statements recorded before the decision's ledger position, out of their sealed
-    payloads; the standing rows that the gate had read are not asked.
+    Args:
+        chunk: the decisions.
+        catalogue: under which they were made.
+        stood: what stood for each customer at the chunk's position; nothing, for who isn't in it.
     """
-    catalogue = desk.catalogues.version(work, chunk.about["catalogue"])
-    bits = catalogues.bits(work)
     names = chunk.table["customer"].to_pylist()
-    stood = _stood(desk, work, [CustomerId(name) for name in names], chunk.position, bits)
-    chosen = np.asarray(chunk.table["chosen"]).tolist()
-    used = np.asarray(chunk.table["used"]).tolist()
-    for spot, customer in enumerate(names):
-        standing = stood.get(customer, Standing())
-        for scope in _needed(chunk, chosen[spot], used[spot]):
-            reason = _judge(standing, scope, catalogue, chunk.at)
-            if reason is not Reason.PERMIT:
-                yield (
-                    f"{chunk.id}.{spot}",
-                    f"used {scope}, which stood as {reason.name} at ledger position {chunk.position}",
-                )
+    used = np.asarray(chunk.table["used"])
+    chosen = np.asarray(chunk.table["chosen"])
+    rows = [stored(stood.get(name, EMPTY)) for name in names]
+    standings = many.stacked(
+        [row.scopes for row in rows], [row.states for row in rows], [row.paused_until for row in rows]
+    )
+    purpose = chunk.about["purpose"]
+    needed = [(f"use:{key}:{purpose}", used >> bit & 1 > 0) for bit, key in enumerate(chunk.about["categories"])]
+    needed += [(scope, chosen == spot) for spot, scope in enumerate(chunk.about["contacts"])]
+    for scope, who in needed:
+        reasons = _reasons(standings, scope, catalogue, chunk.at)
+        for spot in np.flatnonzero(who & (reasons != Reason.PERMIT)).tolist():
+            reason = Reason(reasons[spot]).name
+            yield f"{chunk.id}.{spot}", f"used {scope}, which stood as {reason} at ledger position {chunk.position}"
+
+
+def _reasons(standings: Standings, scope: str, catalogue: Catalogue, at: datetime) -> NDArray[np.uint8]:
+    rule = catalogue.scopes.get(scope)
+    remember = catalogue.scopes.get(f"remember:{rule.target}") if rule and rule.operation == "use" else None
+    found: NDArray[np.uint8] = many.reasons(standings, [rule], [remember], to_ms(at))[:, 0]
+    return found
+
+
+def _sealed(work: Work, chunk: Chunk) -> Sealed:
+    """Return the payloads of a chunk's customers: they stand in the order of their ids."""
+    names = chunk.table["customer"].to_pylist()
+    return reopening.sealed_between(work, customers.before(names[0]), names[-1])
 
 
 def _stood(
-    desk: Desk, work: Work, customers: Sequence[CustomerId], position: int, bits: Mapping[str, int]
-) -> dict[str, Standing]:
-    said: dict[str, list[tuple[int, Any]]] = {}
-    for one in history.of_customers(desk, work, customers):
-        if one.seq < position:
-            said.setdefault(one.statement.customer, []).append((one.seq, one.statement))
-    return {customer: fold(statements, bits) for customer, statements in said.items()}
+    desk: Desk, sealed: Sealed, bits: Mapping[str, int], *, before: int | None = None, by: datetime | None = None
+) -> tuple[dict[str, Standing], int]:
+    """Fold what stood, out of sealed payloads: of the entries before a ledger position, or recorded by a time.
 
-
-def _needed(chunk: Chunk, chosen: int, used: int) -> Iterator[str]:
-    purpose = chunk.about["purpose"]
-    for bit, category in enumerate(chunk.about["categories"]):
-        if used >> bit & 1:
-            yield f"use:{category}:{purpose}"
-    if chosen >= 0:
-        yield chunk.about["contacts"][chosen]
-
-
-def _judge(standing: Standing, scope: str, catalogue: Catalogue, at: datetime) -> Reason:
-    rule = catalogue.scopes.get(scope)
-    remember: ScopeRule | None = None
-    if rule and rule.operation == "use":
-        remember = catalogue.scopes.get(f"remember:{rule.target}")
-    reason, _ = judged(standing, rule, remember, at)
-    return reason
+    Returns:
+        Customer → standing, and how many customers can't be judged because a payload of theirs can't be read.
+    """
+    said: dict[str, list[tuple[int, Statement]]] = {}
+    unread: set[str] = set()
+    for one in reopening.reopened(desk.keys, sealed):
+        if before is not None and one.seq >= before:
+            continue
+        if one.why:
+            unread.add(one.owner)
+        elif by is None or one.at <= rfc3339(by):
+            said.setdefault(one.owner, []).append(
+                (one.seq, from_record(CustomerId(one.owner), one.payload["statement"]))
+            )
+    return {owner: fold(history, bits) for owner, history in said.items() if owner not in unread}, len(unread)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,21 +187,20 @@ def addressed(deployment: Deployment, run: Run) -> Addressed:
             reached = contacts.reserved(work, run.campaign, run.at, after=after, most=_CHUNK)
             if not reached:
                 return Addressed(count=count, unpermitted=tuple(unpermitted))
-            stood = _stood_by(desk, work, [customer for customer, _ in reached], run.ended_at or run.at, bits)
+            sealed = reopening.sealed_between(work, after, reached[-1][0])
+        stood, _ = _stood(desk, sealed, bits, by=run.ended_at or run.at)
         for customer, treatment in reached:
-            standing = stood.get(customer, Standing())
-            reasons = (_judge(standing, scope, policy.catalogue, run.at) for scope in needs[treatment])
-            if any(reason is not Reason.PERMIT for reason in reasons):
+            standing = stood.get(customer, EMPTY)
+            if any(
+                _judge(standing, scope, policy.catalogue, run.at) is not Reason.PERMIT for scope in needs[treatment]
+            ):
                 unpermitted.append(customer)
         count += len(reached)
         after = reached[-1][0]
 
 
-def _stood_by(
-    desk: Desk, work: Work, customers: Sequence[CustomerId], recorded_by: datetime, bits: Mapping[str, int]
-) -> dict[str, Standing]:
-    said: dict[str, list[tuple[int, Any]]] = {}
-    for one in history.of_customers(desk, work, customers):
-        if one.at <= recorded_by:
-            said.setdefault(one.statement.customer, []).append((one.seq, one.statement))
-    return {customer: fold(statements, bits) for customer, statements in said.items()}
+def _judge(standing: Standing, scope: str, catalogue: Catalogue, at: datetime) -> Reason:
+    rule = catalogue.scopes.get(scope)
+    remember = catalogue.scopes.get(f"remember:{rule.target}") if rule and rule.operation == "use" else None
+    reason, _ = judged(standing, rule, remember, at)
+    return reason

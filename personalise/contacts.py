@@ -61,10 +61,11 @@ def reserve(work: Work, contacts: Sequence[Contact]) -> None:
 
 
 def counted(work: Work, customers: Sequence[CustomerId], caps: Sequence[Cap], at: datetime) -> dict[str, pa.Array]:
-    """Count each customer's contacts in every cap's rolling window `(at - days, at]`.
+    """Count each customer's contacts in every cap's rolling window `(at - days, at]`, and those reserved since.
 
-    A contact exactly `days` old no longer counts. With k contacts against a limit of k, one more is allowed when the
-    limit-th newest of them leaves the window.
+    A contact exactly `days` old no longer counts. One that is newer than `at` does: a run decides at the instant it
+    began, a live decision at the instant it was asked for, and both may get their turn after somebody who came later.
+    With k contacts against a limit of k, one more is allowed when the limit-th newest of them leaves the window.
 
     Returns:
         For each cap `contacts:<key>`, `contacts_free:<key>`, `ghosts:<key>`, `ghosts_free:<key>`, in the order of
@@ -83,7 +84,7 @@ def counted(work: Work, customers: Sequence[CustomerId], caps: Sequence[Cap], at
     when = np.array([row[3] for row in rows], dtype=np.int64)
     for cap in caps:
         window = cap.days * _DAY_MS
-        inside = (when > now - window) & (when <= now) & np.isin(channel, list(cap.channels))
+        inside = (when > now - window) & np.isin(channel, list(cap.channels))
         for name, which in (("contacts", inside & ~ghost), ("ghosts", inside & ghost)):
             count, frees = _per_customer(who[which], when[which], len(customers), limit=cap.limit, window=window)
             columns[f"{name}:{cap.key}"] = pa.array(count)

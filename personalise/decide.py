@@ -8,8 +8,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from consent.permission.verdict import Reason
-from personalise.steps.personalise.policy import Policy
 from personalise.steps.personalise.funnel import Funnel
+from personalise.steps.personalise.policy import Policy
 
 LEFT_ALONE: Final = -1
 """The candidate number of leaving the customer alone, which is always a candidate, at 0."""

@@ -7,10 +7,10 @@ from consent.base.errors import CampaignInvalid, Place
 from consent.base.ids import CustomerId, DecisionId, new_id
 from consent.deployment import Deployment
 from consent.uses import Use
-from personalise.steps.personalise.policy import Policy
 from personalise.runs import chunk
 from personalise.runs.dry_run import load_policy
 from personalise.steps.personalise.explanation import CandidateVerdict, explanation, trace_notes, verdicts
+from personalise.steps.personalise.policy import Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

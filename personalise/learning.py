@@ -1,6 +1,6 @@
 """USE CASES: what came of it. Outcomes read back under their permission; a response model fitted; effects measured."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,17 +9,17 @@ import pyarrow as pa
 
 from consent import gate
 from consent.base.store import Work
+from consent.catalogue.model import Catalogue
 from consent.deployment import Deployment
 from consent.gate import Permits
 from consent.register import customers
-from consent.register.desk import Desk
 from consent.uses import Use
 from personalise import shelf
-from personalise.campaigns.model import Campaign
+from personalise.campaigns.model import NOTHING, Campaign
 from personalise.measure import effects as measure
 from personalise.measure.effects import ArmEffect, ArmRate
 from personalise.steps.invent import response
-from personalise.steps.invent.response import NOTHING, Response, TooFew, numeric
+from personalise.steps.invent.response import Response, TooFew, numeric
 
 CHUNK = 5_000
 
@@ -47,14 +47,24 @@ def learn(deployment: Deployment, key: str, *, actor: str) -> Learned | TooFew:
     with deployment.store.read() as work:
         campaign, _ = shelf.load(work, key, deployment.desk.catalogues.current(work))
     use = Use(actor=actor, purpose=campaign.purpose, reason=f"learning the response model of {key}")
-    rows = pa.concat_tables(_rows(deployment, campaign, use, at))
-    treatments = [treatment.key for treatment in campaign.treatments]
+    desk, outcomes = deployment.desk, (campaign.received, campaign.objective.measure)
+    measured = Use(actor=actor, purpose=campaign.measurement, reason=use.reason)
+
+    def recalled(work: Work, permitted: Permits) -> pa.Table:
+        """Recall features for the campaign's purpose, outcomes for its measurement: two uses, each written down."""
+        facts = gate.recall(desk, work, permitted, attributes=campaign.features, use=use)
+        told = gate.recall(desk, work, permitted, attributes=outcomes, use=measured)
+        for name in outcomes:
+            facts = facts.append_column(name, told[name])
+        return _complete(facts, campaign)
+
+    rows = _gathered(deployment, campaign, campaign.features, at=at, recalled=recalled)
     model = response.fit(
         {name: numeric(rows[name])[0] for name in campaign.features},
         np.asarray(rows[campaign.received].to_pylist(), dtype=np.str_),
         numeric(rows[campaign.objective.measure])[0] > 0,
         named=campaign.objective.measure,
-        treatments=treatments,
+        treatments=[treatment.key for treatment in campaign.treatments],
     )
     if isinstance(model, TooFew):
         return model
@@ -63,43 +73,42 @@ def learn(deployment: Deployment, key: str, *, actor: str) -> Learned | TooFew:
     return Learned(campaign=key, version=version, rows=rows.num_rows, model=model)
 
 
-def _rows(deployment: Deployment, campaign: Campaign, use: Use, at: datetime) -> Iterator[pa.Table]:
-    outcomes = (campaign.received, campaign.objective.measure)
-    names = (*campaign.features, *outcomes)
-    for work, permitted in _chunks(deployment, campaign, names, at):
-        facts = _recalled(deployment.desk, work, permitted, campaign, use=use)
-        known = np.ones(facts.num_rows, dtype=np.bool_)
-        for name in names:
-            known &= np.asarray(facts[name].is_valid())
-        yield facts.select(list(names)).filter(pa.array(known))
+def _complete(facts: pa.Table, campaign: Campaign) -> pa.Table:
+    """Keep the rows in which everything is known; a number that can't be calculated with is not."""
+    known = np.asarray(facts[campaign.received].is_valid())
+    for name in (*campaign.features, campaign.objective.measure):
+        known = known & numeric(facts[name])[1]
+    return facts.filter(pa.array(known))
 
 
-def _chunks(
-    deployment: Deployment, campaign: Campaign, names: tuple[str, ...], at: datetime
-) -> Iterator[tuple[Work, Permits]]:
+def _gathered(
+    deployment: Deployment,
+    campaign: Campaign,
+    features: Sequence[str],
+    *,
+    at: datetime,
+    recalled: Callable[[Work, Permits], pa.Table],
+) -> pa.Table:
+    """Gather what `recalled` gives of every customer, chunk by chunk, each in a transaction of its own."""
+    tables: list[pa.Table] = []
     after = ""
     while True:
         with deployment.store.write() as work:
             ids = customers.after(work, after, CHUNK)
-            if not ids:
-                return
-            known = deployment.desk.catalogues.current(work).attributes
-            categories = {known[name].category for name in names}
-            purposes = (campaign.purpose, campaign.measurement)
-            scopes = [f"use:{category}:{purpose}" for category in sorted(categories) for purpose in purposes]
-            yield work, gate.permits(deployment.desk, work, ids, scopes, at=at)
-            after = ids[-1]
+            if not ids and tables:
+                return pa.concat_tables(tables)
+            scopes = _scopes(deployment.desk.catalogues.current(work), campaign, features)
+            tables.append(recalled(work, gate.permits(deployment.desk, work, ids, scopes, at=at)))
+        if not ids:  # nobody is enrolled: a table without rows
+            return tables[0]
+        after = ids[-1]
 
 
-def _recalled(desk: Desk, work: Work, permitted: Permits, campaign: Campaign, *, use: Use) -> pa.Table:
-    """Recall features for the campaign's purpose and outcomes for its measurement: two uses, each written down."""
-    facts = gate.recall(desk, work, permitted, attributes=campaign.features, use=use)
-    measured = Use(actor=use.actor, purpose=campaign.measurement, reason=use.reason)
+def _scopes(catalogue: Catalogue, campaign: Campaign, features: Sequence[str]) -> list[str]:
     outcomes = (campaign.received, campaign.objective.measure)
-    told = gate.recall(desk, work, permitted, attributes=outcomes, use=measured)
-    for name in outcomes:
-        facts = facts.append_column(name, told[name])
-    return facts
+    known = catalogue.attributes
+    asked = [(name, campaign.purpose) for name in features] + [(name, campaign.measurement) for name in outcomes]
+    return [f"use:{known[name].category}:{purpose}" for name, purpose in asked if name in known]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +131,11 @@ def effects(deployment: Deployment, key: str, *, actor: str) -> Effects:
         campaign, _ = shelf.load(work, key, deployment.desk.catalogues.current(work))
     names = (campaign.received, campaign.objective.measure)
     use = Use(actor=actor, purpose=campaign.measurement, reason=f"measuring the effects of {key}")
-    told = []
-    for work, permitted in _chunks(deployment, campaign, names, at):
-        told.append(gate.recall(deployment.desk, work, permitted, attributes=names, use=use))
-    table = pa.concat_tables(told)
+
+    def recalled(work: Work, permitted: Permits) -> pa.Table:
+        return gate.recall(deployment.desk, work, permitted, attributes=names, use=use)
+
+    table = _gathered(deployment, campaign, (), at=at, recalled=recalled)
     received, outcome = table[campaign.received], table[campaign.objective.measure]
     return Effects(
         outcome=campaign.objective.measure,

@@ -12,8 +12,8 @@ from consent.gate import Permits
 from consent.register.desk import Desk
 from consent.uses import Use
 from personalise import contacts
-from personalise.steps.personalise.policy import Policy
 from personalise.steps.personalise.holdout import buckets
+from personalise.steps.personalise.policy import Policy
 
 
 def permits(desk: Desk, work: Work, customers: Sequence[CustomerId], policy: Policy, *, at: datetime) -> Permits:
@@ -34,10 +34,12 @@ def gather(desk: Desk, work: Work, permitted: Permits, policy: Policy, *, use: U
     """
     facts = gate.recall(desk, work, permitted, attributes=policy.attributes, use=use)
     customers = permitted.customers
-    columns = {name: facts[name] for name in facts.column_names}
+    columns = {"customer": facts["customer"]}
     for name in policy.attributes:
-        if name not in columns:  # an attribute that the catalogue in force no longer has
-            columns[name] = pa.nulls(len(customers), gate.ARROW[policy.catalogue.attributes[name].type])
+        kind = gate.ARROW[policy.catalogue.attributes[name].type]
+        # A newer catalogue may have dropped an attribute that this policy reads, or made another kind of thing of it.
+        stays = name in facts.column_names and facts.schema.field(name).type == kind
+        columns[name] = facts[name] if stays else pa.nulls(len(customers), kind)
     for spot, scope in enumerate(permitted.scopes):
         columns[f"permit:{scope}"] = pa.array(permitted.reasons[:, spot])
     campaign = policy.campaign

@@ -15,12 +15,23 @@ from personalise.steps.invent.response import Response, from_body
 from personalise.tables import CampaignVersionRow, ModelVersionRow
 
 
+def lock(work: Work, key: str) -> None:
+    """Let one transaction at a time number a campaign's versions and models, and open its runs.
+
+    SQLite lets one writer in at a time anyway; PostgreSQL needs a lock that stands before there is a row to take.
+    """
+    if work.dialect == "postgresql":
+        name = sa.func.hashtextextended(f"byleave/campaign/{key}", 0)
+        work.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(name)))
+
+
 def publish(work: Work, campaign: Campaign, *, actor: str, at: datetime) -> int:
     """Publish a campaign: its next version, which never changes again.
 
     Raises:
         StateConflict: the newest version has exactly the same bytes.
     """
+    lock(work, campaign.key)
     table = CampaignVersionRow
     query = sa.select(table.version, table.hash).where(table.key == campaign.key).order_by(table.version.desc())
     newest = work.connection.execute(query.limit(1)).first()
@@ -68,6 +79,7 @@ def load(work: Work, key: str, catalogue: Catalogue, *, version: int = 0) -> tup
 
 def save_model(work: Work, campaign: str, model: Response, *, rows: int, at: datetime) -> int:
     """Keep a fitted model as the campaign's next version."""
+    lock(work, campaign)
     table = ModelVersionRow
     newest = work.connection.execute(sa.select(sa.func.max(table.version)).where(table.campaign == campaign)).scalar()
     number = (newest or 0) + 1

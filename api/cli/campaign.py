@@ -32,7 +32,7 @@ def campaign() -> None:
     """Check, publish, dry-run, run and measure campaigns."""
 
 
-@campaign.command(example="byleave campaign check examples/shop/campaign.toml")
+@campaign.command(example="byleave campaign check campaign.toml")
 @click.argument("file", type=FILE)
 @json_option
 @action("campaigns.show")
@@ -53,7 +53,7 @@ def check(file: Path, *, as_json: bool) -> None:
     print_facts(answer)
 
 
-@campaign.command(example="byleave campaign publish examples/shop/campaign.toml")
+@campaign.command(example="byleave campaign publish campaign.toml")
 @click.argument("file", type=FILE)
 @json_option
 @action("campaigns.publish")

@@ -47,7 +47,7 @@ def show(version: int | None, *, as_json: bool) -> None:
     )
 
 
-@catalogue.command(example="byleave catalogue diff examples/hillstrom/catalogue.toml")
+@catalogue.command(example="byleave catalogue diff catalogue.toml")
 @click.argument("file", type=FILE)
 @json_option
 @action("catalogue.show")
@@ -65,7 +65,7 @@ def diff(file: Path, *, as_json: bool) -> None:
     print_table(("scope", "would be"), rows, empty=f"{same} the same as version {old.version}, which is in force.")
 
 
-@catalogue.command(example="byleave catalogue publish examples/hillstrom/catalogue.toml")
+@catalogue.command(example="byleave catalogue publish catalogue.toml")
 @click.argument("file", type=FILE)
 @json_option
 @action("catalogue.publish")

@@ -1,6 +1,8 @@
 """`byleave demo`: a sample shop, and the whole story on it."""
 
+import shlex
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -8,7 +10,7 @@ from typing import Any, Final
 import click
 
 from api import journey
-from api.cli.frame import Command, Refused, json_option
+from api.cli.frame import OK, REFUSED, Command, Refused, json_option
 from api.cli.output import print_facts, print_json, print_line, print_table, steps
 from api.roles import action
 
@@ -17,8 +19,8 @@ MARKER: Final = ".made-by-byleave-demo"
 
 _LOOK: Final = (
     ("campaign report spring", "what the treatments did"),
-    ("permission history S000001", "what one customer said"),
-    ("decide S000001 --campaign spring", "what to do about him now, and why"),
+    ("permission history S000004", "what one customer said"),
+    ("decide S000004 --campaign spring", "what to do about him now, and why"),
     ("audit run", "whether every use was allowed"),
     ("ledger verify", "every byte, again"),
 )
@@ -35,10 +37,10 @@ _LOOK: Final = (
 )
 @json_option
 @action("demo.run")
-def demo(folder: Path, customers: int, seed: int, *, as_json: bool) -> None:
-    """Make a sample shop and run the whole story on it: import, campaign, withdrawals, audit, proof.
+def demo(folder: Path, customers: int, seed: int, *, as_json: bool) -> int:
+    """Make a sample shop and run the whole story on it.
 
-    Every customer of it is made up.
+    Import, dry run, run, outcomes, withdrawals, second run, audit, proof. Every customer is made up. The exit code is 1 if anybody was addressed without permission, or a proof failed.
     """
     _cleared(folder)
     with steps() as tell:
@@ -47,6 +49,7 @@ def demo(folder: Path, customers: int, seed: int, *, as_json: bool) -> None:
         print_json(told)
     else:
         _print(told, folder)
+    return OK if _proven(told) else REFUSED
 
 
 def _cleared(folder: Path) -> None:
@@ -88,12 +91,22 @@ def _print(told: Mapping[str, Any], folder: Path) -> None:
             "took": f"{told['seconds']:,.1f} s, {told['peak_memory_mb']:,.0f} MB",
         }
     )
-    home = f"BYLEAVE_HOME={folder}"
     print_line()
-    print_line("What to look at:")
+    print_line(f"What to look at, after: export BYLEAVE_HOME={shlex.quote(str(folder))}")
     for command, why in _LOOK:
-        print_line(f"  {home} byleave {command:<58} {why}")
-    print_line(f"  {home} make serve")
+        print_line(f"  {_called()} {command:<34} {why}")
+    print_line("  make serve")
+
+
+def _called() -> str:
+    """Return what to type: `byleave` as it was called, which is not on the path where make set it up."""
+    typed = sys.argv[0]
+    return typed if Path(typed).name == "byleave" else "byleave"
+
+
+def _proven(told: Mapping[str, Any]) -> bool:
+    unpermitted = sum(told[name]["addressed_without_permission"] for name in ("run", "second_run"))
+    return bool(unpermitted == 0 and told["audit"]["status"] == "passed" and told["ledger"]["ok"])
 
 
 def _counted(name: str, counts: Mapping[str, Any], without: int | None) -> tuple[object, ...]:

@@ -21,7 +21,7 @@ _BringIn = Callable[..., Imported | OutcomesImported | StatementsImported]
 
 @click.group(cls=Group)
 def bring_in() -> None:
-    """Bring in files. A file with a wrong row changes nothing, and every wrong place is named."""
+    """Bring in files: customers, statements, outcomes. A file with a wrong row changes nothing."""
 
 
 def _file_options(command: _F) -> _F:
@@ -34,9 +34,7 @@ def _file_options(command: _F) -> _F:
     return command
 
 
-@bring_in.command(
-    example="byleave import customers customers.csv --mapping personalise/shop/files/mapping.toml --dry-run"
-)
+@bring_in.command(example="byleave import customers customers.csv --mapping mapping.toml --dry-run")
 @_file_options
 @json_option
 @action("imports.make")
@@ -45,9 +43,7 @@ def customers(file: Path, mapping: Path, *, dry_run: bool, as_json: bool) -> Non
     _bring(bring_in_customers, file, mapping, dry_run=dry_run, as_json=as_json)
 
 
-@bring_in.command(
-    example="byleave import statements statements.csv --mapping personalise/shop/files/statements_mapping.toml"
-)
+@bring_in.command(example="byleave import statements statements.csv --mapping statements_mapping.toml")
 @_file_options
 @json_option
 @action("imports.make")
@@ -56,7 +52,7 @@ def statements(file: Path, mapping: Path, *, dry_run: bool, as_json: bool) -> No
     _bring(bring_in_statements, file, mapping, dry_run=dry_run, as_json=as_json)
 
 
-@bring_in.command(example="byleave import outcomes outcomes.csv --mapping personalise/shop/files/outcomes_mapping.toml")
+@bring_in.command(example="byleave import outcomes outcomes.csv --mapping outcomes_mapping.toml")
 @_file_options
 @json_option
 @action("imports.make")

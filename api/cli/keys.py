@@ -8,6 +8,7 @@ from api.actors import keys, links
 from api.cli.frame import SIGN_IN, Group, Instant, Words, address, at_home, json_option
 from api.cli.output import print_facts, print_json, print_line, print_table, say
 from api.roles import STAFF, KeyScope, Role, action
+from consent.base.store import Work
 
 _NAME = Words("name")
 
@@ -73,21 +74,29 @@ def list_(*, as_json: bool) -> None:
     )
 
 
-@key.command(example="byleave key revoke key_019aa0b7e1a87000800000000000a0a0")
-@click.argument("key", type=_NAME)
+@key.command(example="byleave key revoke webshop")
+@click.argument("name", type=_NAME)
 @json_option
 @action("keys.make")
-def revoke(key: str, *, as_json: bool) -> None:
-    """Take a key out of use, for ever."""
+def revoke(name: str, *, as_json: bool) -> None:
+    """Take a key out of use, for ever: by its id, or by whom it is for."""
     with at_home() as house:
         deployment = house.deployment
         at = deployment.clock()
         with deployment.store.write() as work:
-            keys.revoke(work, key, at=at)
+            number = _in_use(work, name)
+            keys.revoke(work, number, at=at)
     if as_json:
-        print_json({"id": key, "revoked_at": at})
+        print_json({"id": number, "revoked_at": at})
     else:
-        print_line(f"{key} opens nothing any more.")
+        print_line(f"{number} opens nothing any more.")
+
+
+def _in_use(work: Work, name: str) -> str:
+    named = [each for each in keys.listed(work) if name in (each.id, each.name) and each.revoked_at is None]
+    if len(named) > 1:
+        raise click.BadParameter(f"{len(named)} keys in use are for {name}: give the id", param_hint="NAME")
+    return named[0].id if named else name
 
 
 @click.group(cls=Group)

@@ -34,7 +34,7 @@ _LOG: Final = "%(asctime)s %(levelname)s %(name)s %(message)s"
 @click.option("--with-worker", is_flag=True, help="Run the worker as well, in this process.")
 @action("house.serve")
 def serve(host: str, port: int, workers: int, *, with_worker: bool) -> None:
-    """Serve pages and API until stopped."""
+    """Serve pages and API."""
     _require_ready()
     settings = read_settings()
     server = Granian(
@@ -50,7 +50,7 @@ def serve(host: str, port: int, workers: int, *, with_worker: bool) -> None:
 @click.command(cls=Command, example="byleave worker")
 @action("house.serve")
 def worker() -> None:
-    """Run what is due until stopped: audits, checkpoints, runs. Two workers are harmless."""
+    """Run what is due: audits, checkpoints, runs. Two workers are harmless."""
     _require_ready()
     stop = threading.Event()
 
@@ -68,7 +68,7 @@ def worker() -> None:
 @click.command(cls=Command, example="byleave openapi")
 @action("openapi.show")
 def openapi() -> None:
-    """Print the API's description (OpenAPI 3.1) as JSON."""
+    """Print the API's description (OpenAPI 3.1)."""
     with at_home() as house:
         answer = app.create_app(house).test_client().get("/openapi.json", base_url=house.settings.base_url)
     print_verbatim(answer.get_data(as_text=True))

@@ -26,6 +26,7 @@ from consent.base import schema
 from consent.base.store import Store
 from consent.catalogue.reading import DEFAULT
 from consent.ledger import log
+from consent.ledger.entry import ORIGIN
 from consent.register import proving
 
 _NEXT: Final = """
@@ -48,7 +49,7 @@ def init(name: str | None, catalogue: Path, *, as_json: bool) -> None:
     """Found a deployment: folder, keyring, database, ledger, catalogue. One that was cut off can be run again."""
     settings = read_settings()
     if name:
-        settings = replace(settings, name=name)
+        settings = replace(settings, name=_host(name))
     _refuse_keyless(settings)
     house = founding.found(settings, catalogue=catalogue, actor=caller().name)
     try:
@@ -66,6 +67,12 @@ def init(name: str | None, catalogue: Path, *, as_json: bool) -> None:
     print_facts({"home": settings.home, "ledger": origin, "verifier key": vkey, "catalogue": f"version {version}"})
     for line in _NEXT.splitlines():
         print_line(line)
+
+
+def _host(name: str) -> str:
+    if "/" in name or not ORIGIN.fullmatch(f"{name}/consent/2026h2"):
+        raise click.BadParameter("must be a host name in small letters, like shop.example", param_hint="--name")
+    return name
 
 
 def _refuse_keyless(settings: Settings) -> None:

@@ -75,8 +75,10 @@ def _act(rule: ScopeRule, standing: Standing, given: Given, at: datetime) -> Act
 
 
 def _said_yes(given: Given) -> Iterator[str]:
-    for scope in given.notices if given.everything == "yes" else given.answers:
-        if given.everything == "yes" or (given.answers[scope] == "yes" != given.was.get(scope, "")):
+    """Walk the scopes to which a form says a yes that didn't stand before."""
+    for scope in given.notices:
+        answer = given.everything or given.answers.get(scope, "")
+        if answer == "yes" and (given.everything or given.was.get(scope, "") != "yes"):
             yield scope
 
 

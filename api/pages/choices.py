@@ -30,7 +30,8 @@ _STATES: Final[Mapping[Reason, State]] = {
 }
 _ANSWERS: Final[Mapping[State, Answer]] = {"yes": "yes", "pending": "yes", "no": "no", "objected": "no"}
 _NEVER_S: Final = 2**32 - 1
-_SECTIONS: Final = ("data", "contact", "share", "interest", "service")
+_SERVICE: Final = "service"
+_SECTIONS: Final = ("data", "contact", "share", "interest", _SERVICE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,9 @@ class Choices:
     """All that a customer can decide, and what overrides it at the moment."""
 
     sections: tuple[Section, ...]
+    """What he decides."""
+    service: tuple[Section, ...]
+    """What is not his to decide, and is told; one section, or none."""
     above: tuple[str, ...]
     asked: int
     """How many questions there are to answer."""
@@ -156,14 +160,18 @@ def choices(
     cards: dict[str, list[Card]] = {key: [] for key in _SECTIONS}
     for rule in catalogue.in_order:
         cards[_section(rule)].append(_card(rule, catalogue, standing, said_at, at=at, words=words))
+    titled = [_titled(key, inside, words) for key, inside in cards.items() if inside]
     return Choices(
-        sections=tuple(_titled(key, inside, words) for key, inside in cards.items() if inside),
+        sections=tuple(each for each in titled if each.key != _SERVICE),
+        service=tuple(each for each in titled if each.key == _SERVICE),
         above=tuple(_above(standing, at, words)),
         asked=sum(rule.legal_basis in ASKED for rule in catalogue.in_order),
     )
 
 
-def answered_again(shown: Choices, answers: Mapping[str, str], changed: Iterable[str], objections: Iterable[str]) -> Choices:
+def answered_again(
+    shown: Choices, answers: Mapping[str, str], changed: Iterable[str], objections: Iterable[str]
+) -> Choices:
     """Return the choices with a form's answers filled in again; where the wording has changed the answer is open."""
     again, objected = frozenset(changed), frozenset(objections)
 
@@ -181,7 +189,7 @@ def answered_again(shown: Choices, answers: Mapping[str, str], changed: Iterable
 
 def _section(rule: ScopeRule) -> str:
     if rule.legal_basis in SERVICE:
-        return "service"
+        return _SERVICE
     if rule.legal_basis is LegalBasis.LEGITIMATE_INTEREST:
         return "interest"
     return rule.operation if rule.operation in ("contact", "share") else "data"

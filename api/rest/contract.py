@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 
 import orjson
 from flask import Response
+from marshmallow import fields
 
 from api.rest.shapes import Form, Items, Part, Text, Whole
 
@@ -53,13 +54,13 @@ def answer(form: type[Form], value: object, status: int = 200, headers: Mapping[
 
 
 class Spot(Form):
-    """One thing that is wrong: where (one of four ways to say so), and why."""
+    """One thing that is wrong: where (one of four ways to say so), and why. Both can repeat keys of what was sent."""
 
-    pointer = Text(0, 1_000, metadata={"description": "JSON pointer into the body (RFC 6901)"})
-    parameter = Text(0, 100, metadata={"description": "name of a query parameter"})
-    header = Text(0, 100, metadata={"description": "name of a header"})
-    place = Text(0, 1_000, metadata={"description": "line and column, or byte, of what can't be read at all"})
-    detail = Text(0, 2_000, required=True)
+    pointer = fields.String(metadata={"description": "JSON pointer into the body (RFC 6901)"})
+    parameter = fields.String(metadata={"description": "name of a query parameter"})
+    header = fields.String(metadata={"description": "name of a header"})
+    place = fields.String(metadata={"description": "line and column, or byte, of what can't be read at all"})
+    detail = fields.String(required=True)
 
 
 class ProblemForm(Form):
@@ -68,7 +69,7 @@ class ProblemForm(Form):
     type = Text(1, 2_000, required=True, metadata={"format": "uri"})
     title = Text(1, 200, required=True)
     status = Whole(400, 599, required=True)
-    detail = Text(0, 2_000, required=True)
+    detail = fields.String(required=True)
     code = Text(1, 64, required=True)
     request_id = Text(0, 64, required=True)
     errors = Items(Part(Spot), 1, 100)

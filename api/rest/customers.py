@@ -10,7 +10,6 @@ from api.rest.incoming import body
 from api.rest.shapes import CUSTOMER, Form, Part, Shape, Text
 from api.roles import action
 from api.wiring import here
-from consent.base.errors import Place, RequestInvalid
 from consent.register import customers
 
 EMAIL: Final = r"^[^\u0000-\u0020@\u007f]{1,64}@[^\u0000-\u0020@\u007f]{1,255}$"
@@ -22,6 +21,7 @@ blueprint: Final = Blueprint("customers", __name__, url_prefix="/api/v1")
 class AddressesForm(Form):
     """Where a customer can be reached. Kept as keyed hashes, to be recognised by; never as they are."""
 
+    least = 1
     email = Text(3, 320, EMAIL, "is not an e-mail address")
     phone = Text(8, 16, PHONE, "is not a telephone number like +4930123456")
 
@@ -29,6 +29,7 @@ class AddressesForm(Form):
 class CustomerForm(Form):
     """Somebody, by at least one name."""
 
+    least = 1
     reference = Text(1, 200, metadata={"description": "his name in the company's own system"})
     addresses = Part(AddressesForm)
 
@@ -47,15 +48,8 @@ class Named:
     addresses: dict[str, str] = field(default_factory=dict)
 
     def identities(self) -> dict[str, str]:
-        """Return kind → value of every name.
-
-        Raises:
-            RequestInvalid: there is none.
-        """
-        names = {**({customers.REFERENCE: self.reference} if self.reference else {}), **self.addresses}
-        if not names:
-            raise RequestInvalid(places=[Place("", "give a reference, an address, or both")])
-        return names
+        """Return kind → value of every name."""
+        return {**({customers.REFERENCE: self.reference} if self.reference else {}), **self.addresses}
 
 
 CUSTOMER_NAMED: Final = Shape(CustomerForm, Named)

@@ -23,7 +23,7 @@ from consent.ledger.entry import Kind
 from consent.register import proving
 
 HASH: Final = r"^[A-Za-z0-9+/]{43}=$"
-_SEQ: Final = re.compile("0|[1-9][0-9]{0,14}", re.ASCII)
+_SEQ: Final = re.compile("0|[1-9][0-9]{0,15}", re.ASCII)
 
 blueprint: Final = Blueprint("ledger", __name__, url_prefix="/api/v1/ledger")
 

@@ -5,7 +5,9 @@ from typing import Any, Final
 import orjson
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from flask import Blueprint, Flask, Response, current_app
+from typing_extensions import override
 from werkzeug.routing import Rule
 
 from api.problems import JSON as PROBLEM_JSON
@@ -22,7 +24,7 @@ VERSION: Final = "1"
 _BEARER: Final = "key"
 _PATHS: Final = {
     "customer": {"type": "string", "pattern": CUSTOMER},
-    "seq": {"type": "string", "pattern": "^(0|[1-9][0-9]{0,14})$"},
+    "seq": {"type": "string", "pattern": "^(0|[1-9][0-9]{0,15})$"},
 }
 _WORDS: Final = {
     400: "The request is not of the right form",
@@ -36,6 +38,20 @@ _WORDS: Final = {
     500: "Our fault",
     503: "Try again later; nothing was recorded",
 }
+
+
+class _Converter(OpenAPIConverter):
+    """Writes what apispec doesn't know of our forms."""
+
+    @override
+    def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
+        written: dict[str, Any] = super().schema2jsonschema(schema)
+        least = getattr(schema, "least", 0)
+        return {**written, "minProperties": least} if least else written
+
+
+class _Plugin(MarshmallowPlugin):
+    Converter = _Converter
 
 
 @blueprint.get("/openapi.json")
@@ -56,7 +72,7 @@ def description(app: Flask, base_url: str) -> dict[str, Any]:
         title="Byleave",
         version=VERSION,
         openapi_version="3.1.0",
-        plugins=[MarshmallowPlugin(schema_name_resolver=_name)],
+        plugins=[_Plugin(schema_name_resolver=_name)],
         info={"description": "Permissions of customers, what they stand on, and the proof of it."},
         servers=[{"url": base_url}],
     )

@@ -13,7 +13,7 @@ from api.rest.verdicts import LARGEST, CustomerVerdict, ScopeVerdict, judged
 from api.roles import action
 from api.wiring import here
 from consent import gate
-from consent.base.errors import CustomerUnknown, Place, RequestInvalid
+from consent.base.errors import CustomerUnknown, Place, RequestUnfit
 from consent.base.ids import CustomerId, is_id
 from consent.base.store import Work
 from consent.deployment import Deployment
@@ -120,7 +120,7 @@ def check() -> Response:
         summary="Show what stands for a customer",
         query=AsOfForm,
         answer=PermissionsForm,
-        errors=(404,),
+        errors=(404, 422),
     )
 )
 def show(customer: str) -> Response:
@@ -139,7 +139,7 @@ def show(customer: str) -> Response:
 
 def _past(asked: datetime | None, now: datetime, where: str) -> datetime:
     if asked is not None and asked > now:
-        raise RequestInvalid(places=[Place(where, "lies in the future: what will stand then is not known yet")])
+        raise RequestUnfit(places=[Place(where, "lies in the future: what will stand then is not known yet")])
     return now if asked is None else asked
 
 

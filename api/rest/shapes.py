@@ -11,9 +11,9 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 from typing_extensions import override
 
 from consent.base.clock import parse_time, rfc3339
@@ -28,7 +28,7 @@ LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
 TIME: Final = r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$"
 
 _MISSING: Final = {"required": "is missing", "null": "must not be null", "validator_failed": "is not valid"}
-_DIGITS: Final = re.compile("0|[1-9][0-9]{0,14}", re.ASCII)
+_DIGITS: Final = re.compile("0|[1-9][0-9]{0,15}", re.ASCII)
 
 
 class _Written(validate.Regexp):
@@ -180,11 +180,18 @@ class Form(Schema):
     """The fields of an object; every other key is refused."""
 
     error_messages = {"unknown": "is not known here", "type": "must be an object"}  # noqa: RUF012 -- as marshmallow has it
+    least: ClassVar[int] = 0
+    """How many of its fields must be there, whichever they are."""
 
     class Meta:
         """Read by marshmallow."""
 
         unknown = RAISE
+
+    @validates_schema(skip_on_field_errors=True)
+    def _enough(self, data: Mapping[str, Any], **_more: Any) -> None:
+        if len(data) < self.least:
+            raise ValidationError(f"give at least {self.least} of {', '.join(self.fields)}")
 
 
 class Shape(Generic[T]):

@@ -35,11 +35,10 @@ def checkpoints(evidence: Evidence) -> Iterator[Yielded]:
     Without a checkpoint that holds, the tree can have been recomputed from anything: then nothing anchors it.
     """
     verified = evidence.verified
-    found = [_finding(CHECKPOINTS, bad) for bad in verified.bad if bad.table == _SIGNED]
-    yield from found
+    yield from (_finding(CHECKPOINTS, bad) for bad in verified.bad if bad.table == _SIGNED)
     yield Judged(verified.checkpoints)
-    if verified.size and not verified.anchored and not found:
-        yield Gap(check=CHECKPOINTS, why="no checkpoint that could be relied upon is signed over any entry")
+    if verified.size and not verified.anchored and (verified.ok or not verified.checkpoints):
+        yield Gap(check=CHECKPOINTS, why="no entry lies under a checkpoint that holds")
 
 
 def _finding(check: str, bad: Bad) -> Finding:
@@ -60,6 +59,7 @@ def catalogue(evidence: Evidence) -> Iterator[Yielded]:
     expected: dict[str, int] = {}
     for each in published:
         yield from _judged(each, payloads[each.seq])
+        yield Judged(1)
         try:
             rules = parse_catalogue(each.body.decode()).in_order
         except (CatalogueInvalid, UnicodeDecodeError):
@@ -67,7 +67,6 @@ def catalogue(evidence: Evidence) -> Iterator[Yielded]:
             return
         for rule in rules:
             expected.setdefault(rule.scope, len(expected))
-        yield Judged(1)
     for scope in sorted(bits.keys() | expected.keys()):
         if bits.get(scope) != expected.get(scope):
             why = f"its bit is {bits.get(scope, 'missing')}, and was published as {expected.get(scope, 'none')}"

@@ -127,7 +127,7 @@ def _closed(deployment: Opened, report: Report, *, asked_by: str, ended: datetim
             noted = publishing.note(deployment.desk, work, Kind.AUDIT_COMPLETED, _summary(report, asked_by), at=ended)
             report = replace(report, position=noted.seq)
             _keep(work, report, ended)
-    except (DatabaseDown, StateConflict):
+    except DatabaseDown:
         raise
     except Exception as refused:  # noqa: BLE001 -- a broken ledger breaks in any way, and what was found must be kept
         gap = Gap(check=ITSELF, why=f"the audit is not in the ledger: {_crash(refused)}")

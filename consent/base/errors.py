@@ -7,6 +7,7 @@ ByleaveError
 │   ├── ExpressionInvalid
 │   ├── ImportInvalid
 │   ├── RequestInvalid
+│   ├── RequestUnfit
 │   ├── SettingsInvalid
 │   └── StatementInvalid
 ├── NotFound
@@ -104,6 +105,13 @@ class RequestInvalid(Invalid):
 
     code = "request_invalid"
     title = "The request is not valid"
+
+
+class RequestUnfit(Invalid):
+    """A request is right in form, but asks for what can't be."""
+
+    code = "request_unfit"
+    title = "That can't be asked"
 
 
 class SettingsInvalid(Invalid):

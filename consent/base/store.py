@@ -17,9 +17,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from consent.base.database import Engines, Hot, arranged, open_engines
-from consent.base.errors import DatabaseDown
+from consent.base.errors import DatabaseDown, Invalid, StateConflict
 
 _LOST = (sqlite3.OperationalError, psycopg.OperationalError)
+_TAKEN = psycopg.errors.UniqueViolation
+_RACED = "somebody else wrote the same at this moment: nothing was recorded, try again"
+_UNSTORABLE = "a value that can't be stored: half of a surrogate pair, a NUL character, or a number too large"
 
 
 class Work:
@@ -78,6 +81,7 @@ class Store:
 
         Raises:
             DatabaseDown: the database is away, locked for too long, or full; nothing was recorded.
+            StateConflict: somebody else wrote the same key at the same moment; nothing was recorded.
         """
         with self._turn, _named_faults(), self.engines.write.begin() as connection:
             yield Work(connection, writing=True)
@@ -110,14 +114,22 @@ class Store:
 
 @contextmanager
 def _named_faults() -> Iterator[None]:
-    """Turn the drivers' operational errors into ours, without their text: it can hold values of the statement."""
+    """Turn the drivers' operational errors and lost races into ours, without their text: it can hold values."""
     try:
         yield
     except _LOST as lost:
         raise DatabaseDown(_plain(lost)) from lost
+    except _TAKEN as raced:
+        raise StateConflict(_RACED) from raced
+    except (UnicodeEncodeError, psycopg.DataError):
+        raise Invalid(_UNSTORABLE) from None  # the cause quotes the value
     except DBAPIError as wrapped:
         if isinstance(wrapped.orig, _LOST):
             raise DatabaseDown(_plain(wrapped.orig)) from wrapped
+        if isinstance(wrapped.orig, _TAKEN):
+            raise StateConflict(_RACED) from wrapped
+        if isinstance(wrapped.orig, psycopg.DataError):
+            raise Invalid(_UNSTORABLE) from None
         raise
 
 

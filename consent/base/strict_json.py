@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any, Final
 
 from consent.base.errors import Invalid, Place
@@ -40,17 +42,24 @@ def _refused(where: str, why: str) -> Invalid:
     return Invalid("the JSON can't be read", places=[Place(where, why)])
 
 
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Wrong:
+    """Stands, in what `json` read, where something is wrong: only the walk that follows knows the place."""
+
+    why: str
+    key: str | None = None
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Wrong:
     table = dict(pairs)
-    if len(table) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _refused(f"/{twice[:80]}", "stands twice in one object")
-    return table
+    if len(table) == len(pairs):
+        return table
+    [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
+    return _Wrong("stands twice in one object", twice)
 
 
-def _no_constant(word: str) -> float:
-    raise _refused("", f"{word} is not a number in JSON")
+def _no_constant(word: str) -> _Wrong:
+    return _Wrong(f"{word} is not a number in JSON")
 
 
 def _check(value: Any, where: str, depth: int) -> None:  # noqa: ANN401 -- walks JSON of any shape
@@ -62,7 +71,7 @@ def _check(value: Any, where: str, depth: int) -> None:  # noqa: ANN401 -- walks
         case dict():
             for key, item in value.items():
                 _check_text(key, where)
-                _check(item, f"{where}/{key.replace('~', '~0').replace('/', '~1')}", depth + 1)
+                _check(item, _inside(where, key), depth + 1)
         case list():
             for spot, item in enumerate(value):
                 _check(item, f"{where}/{spot}", depth + 1)
@@ -70,8 +79,16 @@ def _check(value: Any, where: str, depth: int) -> None:  # noqa: ANN401 -- walks
             raise _refused(where, "is too large a number")
         case int() if abs(value) > LARGEST_INTEGER:
             raise _refused(where, "is beyond ±(2^53 − 1), where JSON readers start to round")
+        case _Wrong(why, key):
+            _check_text(key or "", where)
+            raise _refused(where if key is None else _inside(where, key), why)
         case _:
             pass
+
+
+def _inside(where: str, key: str) -> str:
+    """Return the place of a key's value. A key longer than any of ours is cut."""
+    return f"{where}/{key[:80].replace('~', '~0').replace('/', '~1')}"
 
 
 def _check_text(text: str, where: str) -> None:

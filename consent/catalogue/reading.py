@@ -52,7 +52,8 @@ def parse_catalogue(text: str) -> Catalogue:
     Raises:
         CatalogueInvalid: with every place that is wrong.
     """
-    table, _ = read_text(text.encode(), "the catalogue", CatalogueInvalid)
+    raw = text.encode("utf-8", "surrogatepass")  # half a pair is found where all that isn't UTF-8 is
+    table, _ = read_text(raw, "the catalogue", CatalogueInvalid)
     return _catalogue(table, text, "the catalogue")
 
 

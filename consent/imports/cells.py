@@ -16,8 +16,9 @@ from consent.base.canonical import GREATEST
 from consent.base.clock import parse_time, to_ms
 from consent.base.errors import Invalid
 from consent.catalogue.model import AttributeType
+from consent.imports.faults import Faults
 from consent.imports.mapping import Fact, Value
-from consent.imports.rows import Chunk, Faults
+from consent.imports.rows import Chunk
 
 LONGEST_NAME: Final = 254
 """Characters of what names a customer: the longest address that mail can be sent to (RFC 5321)."""

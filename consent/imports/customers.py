@@ -9,9 +9,10 @@ from consent import gate
 from consent.base.store import Work
 from consent.imports import rows
 from consent.imports.facts import FactReader, Told, would_keep
+from consent.imports.faults import Faults
 from consent.imports.mapping import REFERENCE, FileMapping
 from consent.imports.passes import Deployed, Passes, Progress, Trail
-from consent.imports.rows import Chunk, Faults
+from consent.imports.rows import Chunk
 from consent.register import customers
 from consent.register.desk import Desk
 

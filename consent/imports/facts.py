@@ -12,9 +12,10 @@ from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.catalogue.model import Catalogue
 from consent.imports.cells import fact_reader, names
+from consent.imports.faults import Faults
 from consent.imports.mapping import REFERENCE, Fact, FileMapping, Value
 from consent.imports.passes import Once
-from consent.imports.rows import Chunk, Faults
+from consent.imports.rows import Chunk
 from consent.permission.standing import EMPTY
 from consent.permission.verdict import Reason, judged
 from consent.register.desk import Desk

@@ -17,8 +17,9 @@ from consent.base.canonical import b64u
 from consent.base.clock import Clock
 from consent.base.errors import ImportInvalid, Place
 from consent.base.store import Store
+from consent.imports.faults import Faults
 from consent.imports.mapping import FileMapping, wrong_header
-from consent.imports.rows import Chunk, Faults, Sheet
+from consent.imports.rows import Chunk, Sheet
 from consent.ledger import merkle
 from consent.ledger.entry import Kind
 from consent.ledger.merkle import Frontier

@@ -12,8 +12,9 @@ from consent.base.errors import Invalid, StatementInvalid
 from consent.base.ids import CustomerId, Scope
 from consent.catalogue.model import Catalogue
 from consent.imports.cells import ColumnReader, Reader, Wrong, integer, names, one_of, text
+from consent.imports.faults import Faults
 from consent.imports.mapping import REFERENCE, Column, FileMapping
-from consent.imports.rows import Chunk, Faults
+from consent.imports.rows import Chunk
 from consent.permission.statement import WHOLE_CUSTOMER, Act, Method, Statement
 from consent.register import rules
 
@@ -131,7 +132,7 @@ def _ruling(row: Row, catalogue: Catalogue, at: datetime) -> list[tuple[str, str
 def _reader(part: str, column: Column, catalogue: Catalogue) -> ColumnReader[Any]:
     words = _WORDS.get(part)
     if words:
-        table = column.values or {word: word for word in words}
+        table = column.values or {str(word): str(word) for word in words}
         return ColumnReader(column.name, one_of({cell: words(str(word)) for cell, word in table.items()}))
     if part == "scopes":
         return ColumnReader(column.name, lambda cell: _scopes(cell, column.separator, catalogue))

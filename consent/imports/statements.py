@@ -22,9 +22,10 @@ from consent.base.errors import ImportInvalid
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.imports import rows
+from consent.imports.faults import Faults
 from consent.imports.mapping import REFERENCE, FileMapping
 from consent.imports.passes import Deployed, Once, Passes, Progress, Trail
-from consent.imports.rows import Chunk, Faults
+from consent.imports.rows import Chunk
 from consent.imports.said import Said, StatementReader
 from consent.imports.weighing import Change, Weighing
 from consent.permission.statement import Act, Statement

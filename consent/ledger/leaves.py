@@ -145,6 +145,7 @@ class _Walk:
     def __init__(self, form: Form, edge: Edge) -> None:
         self._form = form
         self._edge = edge
+        self._torn = False  # the entry before can't be read: it may have published a catalogue
         self._published: dict[int, int] = {}
         self._erased = -1
 
@@ -160,6 +161,7 @@ class _Walk:
             why, digest = self._judge(seq, body, leaf) if seq in there else ("there is no such entry", b"")
             if why:
                 wrong[seq] = why
+            self._torn = bool(why) and not digest
             hashes.append(sha256(b"\x00" + body).digest() if seq in there else _ABSENT)
             digests.append(digest)
         if len(there) < len(entries.seqs):
@@ -179,7 +181,8 @@ class _Walk:
             return f"it says that it is entry {int(said)}", b""
         if at < edge.at:
             return f"its time {at.decode()} lies before that of the entry before it", digest
-        if int(version) != edge.version + (kind == _PUBLISHED):
+        follows = int(version) == edge.version + (kind == _PUBLISHED) or (self._torn and int(version) >= edge.version)
+        if not follows:
             return f"it names catalogue version {int(version)}, but version {edge.version} was in force", digest
         self._edge = Edge(at, int(version))
         if kind == _PUBLISHED:

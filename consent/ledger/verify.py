@@ -188,6 +188,7 @@ class _Walk:
         self._tops = Frontier()
         self._upper: list[Node] = []
         self._spoilt_tops: set[int] = set()
+        self._wrong: set[int] = set()
         self._wrong_from = log.size + 1
         # Checkpoints: how many, the last whose root held, and whether one did not.
         self._checkpoints = 0
@@ -203,6 +204,7 @@ class _Walk:
         self._edge = leaves.edge
         self._published.update(leaves.published)
         self._checked += len(found.entries.seqs)
+        self._wrong.update(leaves.wrong)
         for seq, why in leaves.wrong.items():
             self._name(seq, "ledger_entry", why)
             self._wrong_from = min(self._wrong_from, seq)
@@ -351,7 +353,11 @@ class _Walk:
                 self._name(
                     each.seq, "catalogue_version", f"the bytes of version {each.version} do not hash to its hash"
                 )
-            if 0 <= each.seq < self._log.size and unseen.pop(each.seq, None) != each.version:
+            if (
+                0 <= each.seq < self._log.size
+                and each.seq not in self._wrong
+                and unseen.pop(each.seq, None) != each.version
+            ):
                 why = f"version {each.version} names entry {each.seq}, which published no such version"
                 self._name(each.seq, "catalogue_version", why)
         for seq, version in unseen.items():

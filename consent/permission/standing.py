@@ -5,8 +5,8 @@ Per scope the statements are folded by the time said, ties by ledger position. T
 """
 
 import struct
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -96,21 +96,7 @@ def applied(standing: Standing, statement: Statement, position: int, bits: Mappi
         position: the ledger position (sequence number) of its entry.
         bits: the bit number of each scope.
     """
-    scopes = dict(standing.scopes)
-    for scope in statement.scopes:
-        bit = bits[scope]
-        stands = _moved(scopes.get(bit, NOTHING), statement, scope, position)
-        if stands.status:  # what was never answered leaves no trace: one standing has one row
-            scopes[bit] = stands
-    said = max(standing.last_said, to_ms(statement.said_at))
-    return replace(
-        standing,
-        scopes=scopes,
-        states=_states(standing.states, statement.act),
-        paused_until=_pause(standing.paused_until, statement),
-        last_said=said,
-        counter=standing.counter + 1,
-    )
+    return _folded(standing, [(position, statement)], bits)
 
 
 def fold(history: Iterable[tuple[int, Statement]], bits: Mapping[str, int]) -> Standing:
@@ -119,10 +105,22 @@ def fold(history: Iterable[tuple[int, Statement]], bits: Mapping[str, int]) -> S
     >>> fold([], {}) == EMPTY
     True
     """
-    standing = EMPTY
-    for position, statement in sorted(history, key=lambda said: (said[1].said_at, said[0])):
-        standing = applied(standing, statement, position, bits)
-    return standing
+    return _folded(EMPTY, sorted(history, key=lambda said: (said[1].said_at, said[0])), bits)
+
+
+def _folded(standing: Standing, history: Sequence[tuple[int, Statement]], bits: Mapping[str, int]) -> Standing:
+    scopes = dict(standing.scopes)
+    states, paused_until, last_said = standing.states, standing.paused_until, standing.last_said
+    for position, statement in history:
+        for scope in statement.scopes:
+            bit = bits[scope]
+            moved = _moved(scopes.get(bit, NOTHING), statement, scope, position)
+            if moved is not NOTHING:  # a row is compared byte by byte: what was never answered leaves no trace in it
+                scopes[bit] = moved
+        states = _states(states, statement.act)
+        paused_until = _pause(paused_until, statement)
+        last_said = max(last_said, to_ms(statement.said_at))
+    return Standing(scopes, states, paused_until, last_said, standing.counter + len(history))
 
 
 def _expiry(statement: Statement, scope: Scope) -> int:

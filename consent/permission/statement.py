@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from consent.base.clock import parse_time, rfc3339
+from consent.base.clock import rfc3339
 from consent.base.ids import CustomerId, Scope
 
 
@@ -88,6 +88,11 @@ class Statement:
         return {name: value for name, value in said.items() if value}
 
 
+def _instant(text: str) -> datetime:
+    """Return a time that `rfc3339` wrote; anything else never got into a payload, and raises ValueError."""
+    return datetime.fromisoformat(text)
+
+
 def from_record(customer: CustomerId, said: Mapping[str, Any]) -> Statement:
     """Return the statement that `Statement.record` wrote."""
     scopes = tuple(Scope(scope) for scope in said.get("scopes", ()))
@@ -96,13 +101,13 @@ def from_record(customer: CustomerId, said: Mapping[str, Any]) -> Statement:
         customer=customer,
         act=Act(said["act"]),
         scopes=scopes,
-        said_at=parse_time(said["said_at"]),
+        said_at=_instant(said["said_at"]),
         method=Method(said["method"]),
         notice_version=said.get("notice_version", 0),
         language=said.get("language", ""),
         evidence=said.get("evidence", ""),
         notices=dict(zip(scopes, said["notices"], strict=True)) if "notices" in said else None,
-        valid_until={s: parse_time(end) for s, end in zip(scopes, ends, strict=True) if end} if ends else None,
+        valid_until={s: _instant(end) for s, end in zip(scopes, ends, strict=True) if end} if ends else None,
         awaiting=frozenset(Scope(scope) for scope in said.get("awaiting", ())),
-        until=parse_time(said["until"]) if "until" in said else None,
+        until=_instant(said["until"]) if "until" in said else None,
     )

@@ -199,3 +199,8 @@ def count(work: Work) -> int:
 def lock(work: Work, customers: Sequence[CustomerId]) -> None:
     """Lock customers in the order of their ids: whoever reserves contacts with them now does so alone."""
     work.run(_LOCK, work.listed(customers)).fetchall()
+
+
+def before(customer: str) -> str:
+    """Return a bound just before an id: the range that begins behind it begins with the id itself."""
+    return customer[:-1] + chr(ord(customer[-1]) - 1) + "~"

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy.dialects import postgresql, sqlite
 
 from consent.base.errors import EntryUnknown
 from consent.base.store import Work
@@ -63,7 +64,8 @@ def sign_checkpoint(desk: Desk, work: Work, *, at: datetime) -> str:
     state = Checkpoint(origin=newest.origin, size=newest.size, root=newest.root)
     signed = checkpoint.sign(state, signer(desk, newest.origin))
     row = {"log": newest.log, "size": newest.size, "note": signed, "signed_at": at}
-    work.connection.execute(sa.insert(LedgerCheckpointRow).values(**row))
+    insert = (postgresql if work.dialect == "postgresql" else sqlite).insert(LedgerCheckpointRow).values(**row)
+    work.connection.execute(insert.on_conflict_do_nothing())  # whoever signs it at this moment writes the same bytes
     return signed
 
 

@@ -14,6 +14,7 @@ from consent.base.database import table_of
 from consent.base.errors import IdempotencyConflict, NothingToRenew, Place, StatementInvalid
 from consent.base.ids import CustomerId
 from consent.base.store import Work
+from consent.catalogue.model import Catalogue
 from consent.ledger.entry import Kind
 from consent.ledger.log import Appender
 from consent.permission.standing import VALID, Standing, applied, fold, follows
@@ -84,8 +85,9 @@ def record(  # noqa: PLR0913 -- all of it belongs to one request
     repeated = key.repeated(desk, work, statements) if key else None
     if repeated is not None:
         return repeated
-    complete = _completed(desk, work, statements, appender, listed=listed or len(statements) > 1)
-    batch = _Batch(desk, work, held, appender, actor, retold=retold)
+    catalogue = desk.catalogues.version(work, appender.catalogue_version)
+    complete = _completed(statements, catalogue, appender.at, listed=listed or len(statements) > 1)
+    batch = _Batch(desk, work, held, appender, catalogue, actor=actor, retold=retold)
     recorded = [batch.add(statement) for statement in complete]
     appender.flush()
     batch.save()
@@ -94,17 +96,14 @@ def record(  # noqa: PLR0913 -- all of it belongs to one request
     return recorded
 
 
-def _completed(
-    desk: Desk, work: Work, statements: Sequence[Statement], appender: Appender, *, listed: bool
-) -> list[Statement]:
+def _completed(statements: Sequence[Statement], catalogue: Catalogue, at: datetime, *, listed: bool) -> list[Statement]:
     """Return the statements with what the catalogue fixes; all that is wrong in any of them is named at once."""
-    catalogue = desk.catalogues.version(work, appender.catalogue_version)
     complete: list[Statement] = []
     places: list[Place] = []
     for spot, said in enumerate(statements):
         try:
             where = f"/statements/{spot}" if listed else ""
-            complete.append(rules.completed(said, catalogue, appender.at, where=where))
+            complete.append(rules.completed(said, catalogue, at, where=where))
         except StatementInvalid as wrong:
             places.extend(wrong.places)
     if places:
@@ -116,7 +115,15 @@ class _Batch:
     """Statements on their way into the ledger, and what stands after each."""
 
     def __init__(
-        self, desk: Desk, work: Work, held: dict[str, standings.Held], appender: Appender, actor: str, *, retold: bool
+        self,
+        desk: Desk,
+        work: Work,
+        held: dict[str, standings.Held],
+        appender: Appender,
+        catalogue: Catalogue,
+        *,
+        actor: str,
+        retold: bool,
     ) -> None:
         self._desk = desk
         self._work = work
@@ -126,7 +133,7 @@ class _Batch:
         self._keys = {owner: desk.keys.unwrap(owner, Wrapped(one.kek, one.wrapped)) for owner, one in held.items()}
         self._standing = {owner: one.standing for owner, one in held.items()}
         self._leaf = {owner: one.last_leaf for owner, one in held.items()}
-        self._bits = catalogues.bits(work)
+        self._bits = {scope: rule.bit for scope, rule in catalogue.scopes.items()}
         self._before: dict[str, list[tuple[int, Statement]]] = {}
         self._added: dict[str, list[tuple[int, Statement]]] = {}
         self._to_forget: dict[str, set[CustomerId]] = {}
@@ -163,7 +170,8 @@ class _Batch:
             self._before[customer] = [
                 (said.seq, said.statement) for said in history.of_customer(self._desk, self._work, customer)
             ]
-        return fold([*self._before[customer], *self._added[customer]], self._bits)
+        # The history may name scopes that the catalogue in force no longer has.
+        return fold([*self._before[customer], *self._added[customer]], catalogues.bits(self._work))
 
     def _require_given(self, standing: Standing, statement: Statement) -> None:
         missing = [s for s in statement.scopes if standing.of(self._bits[s]).status not in VALID]

@@ -4,13 +4,13 @@
 payload, and to walk all of them. So this reads ranges of owners and takes nothing for granted.
 """
 
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import orjson
 import sqlalchemy as sa
 
-from consent.base.canonical import b64u_bytes
 from consent.base.database import Hot, table_of
 from consent.base.errors import KeyLost
 from consent.base.store import Work
@@ -21,7 +21,7 @@ from consent.vault.keyring import Keys, Wrapped
 
 _payload: Final = table_of(LedgerPayloadRow)
 _entry: Final = table_of(LedgerEntryRow)
-_COMMITMENT, _KIND = 2, 7
+_AT, _COMMITMENT, _KIND = 1, 2, 7
 SALT_BYTES: Final = 32
 
 
@@ -58,6 +58,8 @@ class Reopened(NamedTuple):
     owner: str
     seq: int
     leaf: bytes
+    at: str
+    """When it was recorded, as its entry writes it: such times sort as texts. Empty where no entry tells."""
     kind: str
     payload: Mapping[str, Any]
     why: str
@@ -88,24 +90,25 @@ def reopened(keys: Keys, sealed: Sealed) -> Iterator[Reopened]:
     for owner, seq, blob, body, leaf in sealed.rows:
         found = entry.FORM.fullmatch(body) if isinstance(body, bytes) else None
         if found is None:
-            yield Reopened(owner, seq, b"", "", {}, "stands without an entry that could name it")
+            yield Reopened(owner, seq, b"", "", "", {}, "stands without an entry that could name it")
             continue
         kind = found[_KIND].decode()
+        at = found[_AT].decode()
         try:
             if owner not in data_keys:
                 data_keys = {owner: keys.unwrap(owner, sealed.keys[owner])}
             plain = unsealed(data_keys[owner], owner, blob)
         except KeyError:
-            yield Reopened(owner, seq, leaf, kind, {}, "can't be opened: there is no data key of its owner")
+            yield Reopened(owner, seq, leaf, at, kind, {}, "can't be opened: there is no data key of its owner")
             continue
         except (KeyLost, TypeError):
-            yield Reopened(owner, seq, leaf, kind, {}, "does not open under its owner's key")
+            yield Reopened(owner, seq, leaf, at, kind, {}, "does not open under its owner's key")
             continue
-        if not entry.opens(plain, b64u_bytes(found[_COMMITMENT].decode())):
-            yield Reopened(owner, seq, leaf, kind, {}, "is not the one that its entry commits to")
+        if not entry.opens(plain, urlsafe_b64decode(found[_COMMITMENT] + b"=")):
+            yield Reopened(owner, seq, leaf, at, kind, {}, "is not the one that its entry commits to")
             continue
         payload, why = _read(plain)
-        yield Reopened(owner, seq, leaf, kind, payload, why)
+        yield Reopened(owner, seq, leaf, at, kind, payload, why)
 
 
 def _read(plain: bytes) -> tuple[Mapping[str, Any], str]:

@@ -3,11 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from personalise.language.terms import Condition, Number
 
 Scorer = Literal["rule", "response"]
+
+NOTHING: Final = "none"
+"""What outcomes call the arm of the customers who received no treatment."""
+
+LEAVE_ALONE: Final = "leave_alone"
+"""The candidate that is in every decision, at 0. No treatment may be called so, nor `NOTHING`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,19 +4,30 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeVar, cast
+from typing import Any, Final, Literal, cast
 
 from consent.base.errors import CampaignInvalid, ExpressionInvalid, Place
 from consent.base.form import Form, read_table, read_text
-from consent.catalogue.model import Catalogue
-from personalise.campaigns.model import Campaign, Cap, Holdout, Objective, Offer, Scorer, Treatment
+from consent.catalogue.model import Attribute, Catalogue
+from personalise.campaigns.model import (
+    LEAVE_ALONE,
+    NOTHING,
+    Campaign,
+    Cap,
+    Holdout,
+    Objective,
+    Offer,
+    Scorer,
+    Treatment,
+)
 from personalise.language.expressions import condition, number
 from personalise.language.terms import Condition, Number
 
 _MOST_TREATMENTS: Final = 200
-_NUMERIC: Final = frozenset({"number", "integer", "boolean"})
+_NUMERIC: Final = ("number", "integer", "boolean")
 _ONE_IN: Final = 10_000
-_T = TypeVar("_T", Offer, Cap)
+_TAKEN: Final = frozenset({"customer", "enrolled", "bucket"})
+"""Columns that decisions have of their own: an attribute of that name can't be read."""
 
 
 def read_campaign(path: Path, catalogue: Catalogue) -> Campaign:
@@ -47,6 +58,8 @@ def _campaign(table: dict[str, Any], text: str, catalogue: Catalogue, form: Lite
     treatments = _treatments(top, offers, catalogue)
     audience = _condition(head, "audience", catalogue, required=True)
     expressions = [audience, *(offer.eligibility for offer in offers.values()), *(each.score for each in treatments)]
+    objective = _objective(top.form("objective"), catalogue)
+    received = _outcome(head, "received", catalogue, types=("text",), default="got")
     campaign = Campaign(
         key=head.key("key"),
         name=head.text("name", longest=200),
@@ -54,14 +67,14 @@ def _campaign(table: dict[str, Any], text: str, catalogue: Catalogue, form: Lite
         benefit=head.text("benefit"),
         person_to_reach=head.text("person_to_reach"),
         way_out=head.text("way_out"),
-        audience=audience or condition("TRUE", catalogue.attributes),
+        audience=audience or condition("TRUE", {}),
         scorer=cast("Scorer", head.choice("scorer", ("rule", "response"), default="rule")),
-        features=_features(head, expressions, catalogue),
-        received=_outcome(head, "received", catalogue, default="got"),
+        features=_features(head, expressions, catalogue, outcomes=(received, objective.measure)),
+        received=received,
         measurement=_purpose(head, catalogue, "measurement", default="measurement"),
         goodwill_budget=head.number("goodwill_budget", default=0, low=0, high=1e12),
         holdout=_holdout(head.form("holdout")),
-        objective=_objective(top.form("objective"), catalogue),
+        objective=objective,
         caps=tuple(_keyed(top, "cap", lambda one: _cap(one, catalogue)).values()),
         offers=MappingProxyType(offers),
         treatments=treatments,
@@ -91,7 +104,7 @@ def _objective(form: Form, catalogue: Catalogue) -> Objective:
         key=form.key("key"),
         title=form.text("title", longest=200),
         challenge=form.text("challenge"),
-        measure=_outcome(form, "measure", catalogue),
+        measure=_outcome(form, "measure", catalogue, types=_NUMERIC),
         target=form.number("target", low=-1e9, high=1e9),
         by=form.day("by") or date.max,
         owner=form.text("owner", longest=200),
@@ -100,11 +113,19 @@ def _objective(form: Form, catalogue: Catalogue) -> Objective:
     return objective
 
 
-def _outcome(form: Form, key: str, catalogue: Catalogue, **default: str) -> str:
-    name = form.text(key, **default)
-    if name and name not in catalogue.attributes:
-        form.wrong(key, f"{name!r} is no attribute of the catalogue")
+def _outcome(form: Form, key: str, catalogue: Catalogue, *, types: tuple[str, ...], default: str | None = None) -> str:
+    name = form.text(key) if default is None else form.text(key, default=default)
+    found = _readable(catalogue).get(name)
+    if name and found is None:
+        form.wrong(key, f"{name[:80]!r} is no attribute of the catalogue")
+    elif found and found.type not in types:
+        form.wrong(key, f"{name} is {found.type}: choose an attribute that is {' or '.join(types)}")
     return name
+
+
+def _readable(catalogue: Catalogue) -> Mapping[str, Attribute]:
+    """Return the attributes that a campaign can read."""
+    return {name: each for name, each in catalogue.attributes.items() if name not in _TAKEN}
 
 
 def _purpose(form: Form, catalogue: Catalogue, key: str, **default: str) -> str:
@@ -165,6 +186,8 @@ def _treatments(top: Form, offers: Mapping[str, Offer], catalogue: Catalogue) ->
             form.wrong("offer", f"{item.offer!r} is no offer of this campaign")
         if item.channel and item.channel not in catalogue.channels:
             form.wrong("channel", f"{item.channel!r} is no channel of the catalogue")
+        if item.key in (NOTHING, LEAVE_ALONE):
+            form.wrong("key", f"{item.key} is what no treatment is called")
         if item.key in found:
             form.wrong("key", f"treatment {item.key} is declared twice")
         found[item.key] = item
@@ -178,7 +201,7 @@ def _condition(form: Form, key: str, catalogue: Catalogue, *, required: bool) ->
     if not text:
         return None
     try:
-        return condition(text, catalogue.attributes)
+        return condition(text, _readable(catalogue))
     except ExpressionInvalid as wrong:
         form.places.extend(Place(f"{form.at(key)}, {place.where}", place.why) for place in wrong.places)
         return None
@@ -187,22 +210,31 @@ def _condition(form: Form, key: str, catalogue: Catalogue, *, required: bool) ->
 def _score(form: Form, catalogue: Catalogue) -> Number:
     text = form.text("score", longest=4_000)
     try:
-        return number(text or "0", catalogue.attributes)
+        return number(text or "0", _readable(catalogue))
     except ExpressionInvalid as wrong:
         form.places.extend(Place(f"{form.at('score')}, {place.where}", place.why) for place in wrong.places)
-        return number("0", catalogue.attributes)
+        return number("0", {})
 
 
-def _features(form: Form, expressions: list[Condition | Number | None], catalogue: Catalogue) -> tuple[str, ...]:
-    """Return the model's features: those named, or else every number and flag that the campaign's expressions read."""
-    named = form.texts("features", default=())
-    known = catalogue.attributes
+def _features(
+    head: Form, expressions: list[Condition | Number | None], catalogue: Catalogue, *, outcomes: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the model's features: those named, or else every number and flag that the campaign's expressions read.
+
+    Never an outcome: it isn't known before.
+    """
+    named = head.texts("features", default=())
+    known = _readable(catalogue)
     for name in named:
         if name not in known:
-            form.wrong("features", f"{name!r} is no attribute of the catalogue")
+            head.wrong("features", f"{name[:80]!r} is no attribute of the catalogue")
         elif known[name].type not in _NUMERIC:
-            form.wrong("features", f"{name} is {known[name].type}: a model's feature is a number or a flag")
+            head.wrong("features", f"{name} is {known[name].type}: a model's feature is a number or a flag")
+        elif name in outcomes:
+            head.wrong("features", f"{name} is the outcome, which isn't known before")
+    if len(set(named)) != len(named):
+        head.wrong("features", "a feature stands twice")
     if named:
         return named
     read = {name for each in expressions if each for name in each.attributes}
-    return tuple(sorted(name for name in read if known[name].type in _NUMERIC))
+    return tuple(sorted(name for name in read if known[name].type in _NUMERIC and name not in outcomes))

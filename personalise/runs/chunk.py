@@ -19,8 +19,8 @@ from consent.uses import Use
 from personalise import contacts, moment
 from personalise.contacts import Contact
 from personalise.decide import decide
-from personalise.steps.personalise.policy import Policy
 from personalise.runs import log
+from personalise.steps.personalise.policy import Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,17 +1,20 @@
 """A dry run: who would be addressed, who is lost and why. Nothing changes but the record of having looked."""
 
 from collections.abc import Callable
+from typing import Final
 
 from consent.base.store import Work
 from consent.deployment import Deployment
 from consent.register import customers
 from consent.uses import Use
 from personalise import shelf
-from personalise.steps.personalise.policy import Policy, policy
 from personalise.runs.chunk import decided
 from personalise.runs.counts import Counts
+from personalise.steps.personalise.policy import Policy, policy
 
-CHUNK = 5_000
+CHUNK: Final = 5_000
+"""Customers decided in one transaction, unless somebody asks for fewer."""
+
 Progress = Callable[[int, int], None]
 
 
@@ -34,10 +37,19 @@ def load_policy(
     return compiled, model_number if compiled.model else 0
 
 
-def dry_run(deployment: Deployment, key: str, *, actor: str, progress: Progress | None = None) -> Counts:
+def dry_run(
+    deployment: Deployment, key: str, *, actor: str, progress: Progress | None = None, most: int = CHUNK
+) -> Counts:
     """Decide for everybody and keep nothing: no contact, no decision, no cursor.
 
     That the data were read is written down all the same (`data_use`): looking is a use.
+
+    Args:
+        deployment: where.
+        key: the campaign's.
+        actor: who asks.
+        progress: called after each chunk with how many customers are done, and how many there are.
+        most: customers in a chunk. What is decided doesn't depend on it.
 
     Raises:
         CampaignUnknown: no campaign by that key.
@@ -51,7 +63,7 @@ def dry_run(deployment: Deployment, key: str, *, actor: str, progress: Progress 
     use = Use(actor=actor, purpose=chosen.campaign.purpose, reason=f"dry run of {key}")
     while True:
         with deployment.store.write() as work:
-            ids = customers.after(work, after, CHUNK)
+            ids = customers.after(work, after, most)
             if not ids:
                 return counts
             made = decided(deployment.desk, work, ids, chosen, use=use, at=at, now=deployment.clock())

@@ -1,5 +1,10 @@
-"""The decision log: a chunk's decisions as one compressed columnar record, whose Merkle root goes into the ledger."""
+"""The decision log: a chunk's decisions as one compressed columnar record, whose Merkle root goes into the ledger.
 
+A decision's leaf is its own salt, the hash of what all of its chunk is about (policy, candidates, rules, catalogue, the
+names and types of the columns), and its numbers: without the names its numbers say nothing.
+"""
+
+import hashlib
 import hmac
 import json
 from collections.abc import Mapping
@@ -12,10 +17,11 @@ import pyarrow as pa
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from consent.base.database import table_of
 from consent.base.canonical import b64u
 from consent.base.clock import rfc3339
-from consent.base.errors import DecisionUnknown
+from consent.base.database import table_of
+from consent.base.errors import DecisionUnknown, LedgerBroken
+from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.gate import Permits
 from consent.ledger import log, merkle
@@ -32,10 +38,11 @@ _COMPRESSED: Final = pa.ipc.IpcWriteOptions(compression="zstd")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A chunk's decisions, read back: the columns that `decide` gave, with each customer's mask, and what it is about."""
+    """A chunk's decisions, read back: the columns that `decide` gave, each customer's mask, and what they are about."""
 
     id: str
     run: str
+    number: int
     campaign: str
     at: datetime
     position: int
@@ -45,8 +52,13 @@ class Chunk:
     table: pa.Table
     about: Mapping[str, Any]
 
+    @property
+    def customers(self) -> list[CustomerId]:
+        """Whose decisions these are, in order."""
+        return [CustomerId(customer) for customer in self.table["customer"].to_pylist()]
 
-def write(
+
+def write(  # noqa: PLR0913 -- a decision is recorded with all that it follows from
     desk: Desk, work: Work, decided: pa.Table, policy: Policy, permitted: Permits,
     *, chunk_id: str, run: str, number: int, salt: bytes,
 ) -> bytes:  # fmt: skip
@@ -63,36 +75,79 @@ def write(
         number: the chunk's number in its run.
         salt: 32 random bytes, from which each decision's own salt is made.
     """
-    about = {
-        "campaign": policy.campaign.key, "version": policy.version, "policy": policy.digest.hex(),
-        "catalogue": policy.catalogue.version, "purpose": policy.campaign.purpose,
-        "candidates": [one.key for one in policy.candidates], "contacts": [one.contact for one in policy.candidates],
-        "categories": list(policy.categories), "rules": list(policy.rules), "salt": salt.hex(),
-        "scorer": "response" if policy.model else "rule",
-    }  # fmt: skip
     table = decided.append_column("mask", pa.array(permitted.masks, type=pa.binary()))
-    table = table.replace_schema_metadata({_ABOUT: json.dumps(about).encode()})
+    table = table.replace_schema_metadata({_ABOUT: json.dumps(_about(policy, permitted, salt)).encode()})
     root = root_of(table, salt)
-    payload = {
-        "at": rfc3339(permitted.at), "campaign": policy.campaign.key, "chunk": chunk_id, "count": decided.num_rows,
-        "policy": b64u(policy.digest), "position": permitted.position, "root": b64u(root), "run": run,
-    }  # fmt: skip
-    log_number = log.head(work).log
-    entry = publishing.note(desk, work, Kind.DECISIONS_COMMITTED, payload, at=permitted.at)
+    head = log.head(work).log
+    made = Chunk(
+        id=chunk_id, run=run, number=number, campaign=policy.campaign.key, at=permitted.at,
+        position=permitted.position, root=root, log=head, seq=-1, table=table, about=_read_about(table),
+    )  # fmt: skip
+    entry = publishing.note(desk, work, Kind.DECISIONS_COMMITTED, commitment(made, root), at=permitted.at)
     row = {
-        "id": chunk_id, "run": run, "chunk": number, "campaign": policy.campaign.key, "at": permitted.at,
+        "id": chunk_id, "run": run, "chunk": number, "campaign": made.campaign, "at": made.at,
         "first": permitted.customers[0], "last": permitted.customers[-1], "customers": decided.num_rows,
-        "position": permitted.position, "root": root, "log": log_number, "seq": entry.seq, "columns": _packed(table),
+        "position": made.position, "root": root, "log": head, "seq": entry.seq, "columns": _packed(table),
     }  # fmt: skip
     work.connection.execute(sa.insert(DecisionChunkRow).values(**row))
     return root
 
 
+def _about(policy: Policy, permitted: Permits, salt: bytes) -> dict[str, Any]:
+    """Return what the decisions of a chunk have in common.
+
+    `catalogue` is the one that permissions were judged under, which need not be the one that the campaign was read
+    under; `needs` are the scopes that choosing a candidate takes.
+    """
+    return {
+        "campaign": policy.campaign.key,
+        "candidates": [one.key for one in policy.candidates],
+        "catalogue": permitted.catalogue.version,
+        "categories": list(policy.categories),
+        "contacts": [one.contact for one in policy.candidates],
+        "needs": [[one.contact, *one.uses] for one in policy.candidates],
+        "policy": policy.digest.hex(),
+        "purpose": policy.campaign.purpose,
+        "read_under": policy.catalogue.version,
+        "rules": list(policy.rules),
+        "salt": salt.hex(),
+        "scorer": "response" if policy.model else "rule",
+        "version": policy.version,
+    }
+
+
+def commitment(chunk: Chunk, root: bytes) -> dict[str, Any]:
+    """Return what the ledger says of a chunk whose decisions have this root."""
+    return {
+        "at": rfc3339(chunk.at),
+        "campaign": chunk.campaign,
+        "chunk": chunk.id,
+        "count": chunk.table.num_rows,
+        "number": chunk.number,
+        "policy": b64u(bytes.fromhex(chunk.about["policy"])),
+        "position": chunk.position,
+        "root": b64u(root),
+        "run": chunk.run,
+    }
+
+
 def root_of(table: pa.Table, salt: bytes) -> bytes:
-    """Return the Merkle root over a chunk's decisions, each leaf salted by its own HMAC of the chunk's salt."""
+    """Return the Merkle root over a chunk's decisions, each leaf salted by its own HMAC of the chunk's salt.
+
+    Args:
+        table: the decisions, with what they are about in the schema's metadata.
+        salt: the chunk's.
+    """
+    head = _head(table)
     rows = _rows(table)
     keyed = (hmac.digest(salt, number.to_bytes(8), "sha256")[:16] for number in range(len(rows)))
-    return merkle.root([merkle.leaf_hash(own + row) for own, row in zip(keyed, rows, strict=True)])
+    return merkle.root([merkle.leaf_hash(own + head + row) for own, row in zip(keyed, rows, strict=True)])
+
+
+def _head(table: pa.Table) -> bytes:
+    """Return the hash of what the chunk is about, and of its columns' names and types in their order."""
+    columns = [[field.name, str(field.type)] for field in table.schema]
+    return hashlib.sha256(table.schema.metadata[_ABOUT] + b"\x00" + json.dumps(columns).encode()).digest()
 
 
 def _rows(table: pa.Table) -> list[bytes]:
@@ -103,13 +158,13 @@ def _rows(table: pa.Table) -> list[bytes]:
     flat = fixed.tobytes()
     named = zip(table["customer"].to_pylist(), table["mask"].to_pylist(), strict=True)
     return [
-        len(customer).to_bytes(2)
-        + customer.encode()
-        + len(mask).to_bytes(2)
-        + mask
-        + flat[spot * width : (spot + 1) * width]
+        _sized(customer.encode()) + _sized(mask) + flat[spot * width : (spot + 1) * width]
         for spot, (customer, mask) in enumerate(named)
     ]
+
+
+def _sized(text: bytes) -> bytes:
+    return len(text).to_bytes(2) + text
 
 
 def _bytes(column: pa.ChunkedArray, rows: int) -> NDArray[np.uint8]:
@@ -125,11 +180,24 @@ def _packed(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
+def _read_about(table: pa.Table) -> dict[str, Any]:
+    about: dict[str, Any] = json.loads(table.schema.metadata[_ABOUT])
+    return about
+
+
 def _chunk(row: Any) -> Chunk:  # noqa: ANN401 -- a row of decision_chunk
-    table = pa.ipc.open_stream(bytes(row.columns)).read_all()
+    try:
+        table = pa.ipc.open_stream(bytes(row.columns)).read_all()
+        table.validate(full=True)
+        about = _read_about(table)
+        if any(column.null_count for column in table.columns):
+            raise ValueError  # noqa: TRY301 -- as damaged as bytes that are no table
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as damaged:
+        msg = f"the decisions of chunk {row.id} can't be read"
+        raise LedgerBroken(msg) from damaged
     return Chunk(
-        id=row.id, run=row.run, campaign=row.campaign, at=row.at, position=row.position, root=bytes(row.root),
-        log=row.log, seq=row.seq, table=table, about=json.loads(table.schema.metadata[_ABOUT]),
+        id=row.id, run=row.run, number=row.chunk, campaign=row.campaign, at=row.at, position=row.position,
+        root=bytes(row.root), log=row.log, seq=row.seq, table=table, about=about,
     )  # fmt: skip
 
 
@@ -138,6 +206,7 @@ def read(work: Work, chunk_id: str) -> Chunk:
 
     Raises:
         DecisionUnknown: there is no such chunk.
+        LedgerBroken: its columns are damaged.
     """
     query = sa.select(table_of(DecisionChunkRow)).where(DecisionChunkRow.id == chunk_id)
     row = work.connection.execute(query).first()

@@ -9,18 +9,19 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from consent.base.database import table_of
 from consent.base.clock import to_ms
+from consent.base.database import table_of
 from consent.base.errors import LedgerBroken, RunUnknown, StateConflict
 from consent.base.ids import RunId, new_id
 from consent.base.store import Work
 from consent.deployment import Deployment
 from consent.register import customers
 from consent.uses import Use
-from personalise.steps.personalise.policy import Policy
+from personalise import shelf
 from personalise.runs import chunk
 from personalise.runs.counts import Counts, from_stored
 from personalise.runs.dry_run import CHUNK, Progress, load_policy
+from personalise.steps.personalise.policy import Policy
 from personalise.tables import RunRow
 
 RUNNING: Final = "running"
@@ -60,6 +61,7 @@ def start(deployment: Deployment, key: str, *, actor: str) -> RunId:
     """
     at = deployment.clock()
     with deployment.store.write() as work:
+        shelf.lock(work, key)
         policy, model = load_policy(deployment, work, key)
         going = sa.select(RunRow.id).where(RunRow.campaign == key, RunRow.state.in_((RUNNING, PAUSED)))
         under_way = work.connection.execute(going).scalar()
@@ -78,8 +80,14 @@ def start(deployment: Deployment, key: str, *, actor: str) -> RunId:
     return run
 
 
-def advance(deployment: Deployment, run: RunId, *, progress: Progress | None = None) -> Run:
+def advance(deployment: Deployment, run: RunId, *, progress: Progress | None = None, most: int = CHUNK) -> Run:
     """Carry a run on, chunk by chunk, until it is finished, paused or stopped; return how it stands then.
+
+    Args:
+        deployment: where it runs.
+        run: its id.
+        progress: called after each chunk with how many customers are done, and how many there were at the start.
+        most: customers in a chunk. What is decided doesn't depend on it.
 
     Raises:
         RunUnknown: no run by that id.
@@ -92,7 +100,7 @@ def advance(deployment: Deployment, run: RunId, *, progress: Progress | None = N
             if row.state != RUNNING:
                 return _run(row)
             policy = policy or _policy(deployment, work, row)
-            done = _one_chunk(deployment, work, row, policy)
+            done = _one_chunk(deployment, work, row, policy, most=most)
         if progress:
             progress(done, row.total)
 
@@ -106,9 +114,16 @@ def _policy(deployment: Deployment, work: Work, row: Any) -> Policy:  # noqa: AN
     return policy
 
 
-def _one_chunk(deployment: Deployment, work: Work, row: Any, policy: Policy) -> int:  # noqa: ANN401 -- a row of run
+def _one_chunk(
+    deployment: Deployment,
+    work: Work,
+    row: Any,  # noqa: ANN401 -- a row of run
+    policy: Policy,
+    *,
+    most: int,
+) -> int:
     began = deployment.clock()
-    ids = customers.after(work, row.after, CHUNK)
+    ids = customers.after(work, row.after, most)
     if not ids:
         _update(work, row.id, state=FINISHED, ended_at=began, beat_at=began)
         return int(row.done)
@@ -138,10 +153,11 @@ def change(deployment: Deployment, run: RunId, state: str) -> Run:
     at = deployment.clock()
     with deployment.store.write() as work:
         row = _locked(work, run)
-        if state != row.state and state not in _MAY[row.state]:
-            msg = f"a run that is {row.state} can't become {state}"
-            raise StateConflict(msg)
-        _update(work, run, state=state, beat_at=at, ended_at=at if state == STOPPED else row.ended_at)
+        if state != row.state:
+            if state not in _MAY[row.state]:
+                msg = f"a run that is {row.state} can't become {state[:80]}"
+                raise StateConflict(msg)
+            _update(work, run, state=state, beat_at=at, ended_at=at if state == STOPPED else None)
     return read(deployment, run)
 
 
@@ -182,6 +198,6 @@ def _update(work: Work, run: str, **values: object) -> None:
 def _run(row: Any) -> Run:  # noqa: ANN401 -- a row of run
     return Run(
         id=RunId(row.id), campaign=row.campaign, version=row.version, model=row.model, catalogue=row.catalogue,
-        at=row.at, state=row.state, done=row.done, total=row.total, counts=from_stored(row.counts), asked_by=row.asked_by, beat_at=row.beat_at,
-        ended_at=row.ended_at, seconds=row.milliseconds / 1000,
+        at=row.at, state=row.state, done=row.done, total=row.total, counts=from_stored(row.counts),
+        asked_by=row.asked_by, beat_at=row.beat_at, ended_at=row.ended_at, seconds=row.milliseconds / 1000,
     )  # fmt: skip

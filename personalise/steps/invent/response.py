@@ -11,15 +11,18 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-NOTHING: Final = "none"
-"""The arm of customers who received no treatment."""
+from personalise.campaigns.model import NOTHING
+from personalise.language.terms import EXACT
+
+Floats: TypeAlias = NDArray[np.float64]
+Known: TypeAlias = NDArray[np.bool_]
 
 FEWEST_ROWS: Final = 200
 """An arm with fewer rows, or fewer than `FEWEST_OF_EACH` of either outcome, is not fitted."""
@@ -84,9 +87,9 @@ class TooFew:
 
 
 def fit(
-    features: Mapping[str, NDArray[np.float64]],
+    features: Mapping[str, Floats],
     received: NDArray[np.str_],
-    outcome: NDArray[np.bool_],
+    outcome: Known,
     *,
     named: str,
     treatments: Sequence[str],
@@ -112,7 +115,7 @@ def fit(
     return Response(features=names, outcome=named, arms=arms)
 
 
-def _arm(matrix: NDArray[np.float64], outcome: NDArray[np.bool_]) -> Arm:
+def _arm(matrix: Floats, outcome: Known) -> Arm:
     rate = float(outcome.mean())
     if not matrix.shape[1]:
         return Arm(intercept=math.log(rate / (1 - rate)), weights=(), rows=len(outcome), rate=rate)
@@ -125,44 +128,58 @@ def _arm(matrix: NDArray[np.float64], outcome: NDArray[np.bool_]) -> Arm:
 
 
 def extra(
-    model: Response, treatment: str, columns: Mapping[str, tuple[NDArray[Any], NDArray[np.bool_]]]
-) -> NDArray[Any]:
+    model: Response, treatment: str, columns: Mapping[str, tuple[Floats, Known]], *, rows: int
+) -> tuple[Floats, Known]:
     """Return by how much a treatment raises the probability of the outcome, for each customer.
 
     Args:
         model: fitted.
         treatment: one of its arms.
         columns: feature → (values, known), each of shape (n_customers,).
+        rows: n_customers.
 
     Returns:
-        Differences of probabilities in [-1, 1], shape (n_customers,). Where a feature is unknown the arms' plain
-        rates stand in: a prior that knows nothing of the customer.
+        Differences of probabilities in [-1, 1], and where they are the customer's own, both of shape (n_customers,).
+        Where a feature is unknown the arms' plain rates stand in: a prior that knows nothing of the customer.
     """
     with_it, without = model.arms[treatment], model.arms[NOTHING]
-    known = np.ones(_length(columns), dtype=np.bool_)
+    known = np.ones(rows, dtype=np.bool_)
     for name in model.features:
         known &= columns[name][1]
-    difference = _probability(model, with_it, columns) - _probability(model, without, columns)
-    return np.where(known, difference, with_it.rate - without.rate)
+    with np.errstate(all="ignore"):
+        sums = [_sum(model, arm, columns, rows) for arm in (with_it, without)]
+    for total in sums:
+        known &= ~np.isnan(total)  # two infinite terms against each other
+    likely, anyway = (_probability(np.where(known, total, 0.0)) for total in sums)
+    return np.where(known, likely - anyway, with_it.rate - without.rate), known
 
 
-def _length(columns: Mapping[str, tuple[NDArray[Any], NDArray[np.bool_]]]) -> int:
-    return next((len(known) for _, known in columns.values()), 1)
-
-
-def _probability(
-    model: Response, arm: Arm, columns: Mapping[str, tuple[NDArray[Any], NDArray[np.bool_]]]
-) -> NDArray[Any]:
-    total: NDArray[Any] = np.full(_length(columns), arm.intercept)
+def _sum(model: Response, arm: Arm, columns: Mapping[str, tuple[Floats, Known]], rows: int) -> Floats:
+    total: Floats = np.full(rows, arm.intercept)
     for name, weight in zip(model.features, arm.weights, strict=True):
         values, known = columns[name]
         total = total + weight * np.where(known, values, 0.0)
+    return total
+
+
+def _probability(total: Floats) -> Floats:
     step = np.rint(np.clip(total, -_LIMIT, _LIMIT) * _STEPS).astype(np.int64) + _LIMIT * _STEPS
-    return _LOGISTIC[step]
+    likely: Floats = _LOGISTIC[step]
+    return likely
 
 
-def numeric(column: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return a number, integer or flag column as (values, known); unknown values are 0."""
-    known = np.asarray(column.is_valid())
-    values = np.asarray(column.cast(pa.float64()).fill_null(0.0), dtype=np.float64)
-    return values, known
+def numeric(column: pa.Array | pa.ChunkedArray) -> tuple[Floats, Known]:
+    """Return a number, integer or flag column as (values, known); unknown values are 0.
+
+    What is not finite, and an integer that double precision can't tell from its neighbours, is not known: the language
+    of conditions says the same.
+
+    >>> numeric(pa.array([1, None, 2**53 + 1]))[0].tolist(), numeric(pa.array([True, None]))[1].tolist()
+    ([1.0, 0.0, 0.0], [True, False])
+    """
+    values = np.asarray(column.cast(pa.float64(), safe=False).fill_null(0.0), dtype=np.float64)
+    known = np.asarray(column.is_valid()) & np.isfinite(values)
+    if pa.types.is_integer(column.type):
+        integers = np.asarray(column.fill_null(0))
+        known &= (integers >= -EXACT) & (integers <= EXACT)
+    return np.where(known, values, 0.0), known

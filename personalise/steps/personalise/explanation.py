@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from consent.base.clock import from_ms, rfc3339
-from consent.catalogue.model import Catalogue
+from consent.catalogue.model import ASKED, SERVICE, Catalogue, LegalBasis
 from consent.permission.verdict import Reason
+from personalise.campaigns.model import LEAVE_ALONE
 from personalise.steps.personalise.policy import HARD_STOP, WORTH_NOTHING, Candidate, Policy, stage_of
 from personalise.steps.personalise.stages import LETS_ALL_PASS, Stage
 
-LEAVE_ALONE: Final = "leave_alone"
 _FAR: Final = 2**53
 """Beyond this many milliseconds "allowed from" means never."""
 
@@ -86,16 +86,22 @@ def explanation(row: dict[str, Any], policy: Policy) -> str:
     """
     catalogue = policy.catalogue
     if row["chosen"] >= 0:
-        one = policy.candidates[row["chosen"]]
-        purpose = catalogue.purposes[policy.campaign.purpose].title
-        channel = catalogue.channels[one.treatment.channel].title
-        allowed = f"to be reached by {channel}"
-        if one.categories:
-            allowed = f"the use of {_listed(_titles(one.categories, catalogue))}, and {allowed}"
-        return f"You get this because you allowed {allowed}, for “{purpose}”."
+        return _given(policy.candidates[row["chosen"]], policy)
     furthest = max(policy.candidates, key=lambda one: policy.stage_of[row[f"rule:{one.key}"]])
     rule = policy.rules[row[f"rule:{furthest.key}"]]
     return _left(stage_of(rule), rule, furthest, row=row, catalogue=catalogue)
+
+
+def _given(one: Candidate, policy: Policy) -> str:
+    """Say on what he gets it: only what he was asked for did he allow."""
+    catalogue = policy.catalogue
+    rules = [rule for scope in (*one.uses, one.contact) if (rule := catalogue.scopes.get(scope))]
+    grounds = []
+    for words, bases in _GROUNDS:
+        what = [_asked(rule.operation, rule.target, catalogue) for rule in rules if rule.legal_basis in bases]
+        if what:
+            grounds.append(words.format(what=_listed(what)))
+    return f"You get this because {_listed(grounds)}, for “{catalogue.purposes[policy.campaign.purpose].title}”."
 
 
 def _left(stage: Stage, rule: str, one: Candidate, *, row: dict[str, Any], catalogue: Catalogue) -> str:
@@ -108,13 +114,18 @@ def _left(stage: Stage, rule: str, one: Candidate, *, row: dict[str, Any], catal
     return _SENTENCES[stage]
 
 
-_SENTENCES = {
+_GROUNDS: Final = (
+    ("you allowed {what}", ASKED),
+    ("you have not objected to {what}", frozenset({LegalBasis.LEGITIMATE_INTEREST})),
+    ("serving you takes {what}", SERVICE),
+)
+_SENTENCES: Final = {
     Stage.ELIGIBILITY: "You get nothing of this, because it is not meant for your situation.",
     Stage.HOLDOUT: "You get nothing of this: a few customers, picked by chance, are left out to see whether it helps.",
     Stage.CONTACT_POLICY: "You get nothing of this now, because you have heard from us often enough lately.",
     Stage.ARBITRATION: "You get nothing of this, because nothing we could send would be worth your time.",
 }
-_BECAUSE = {
+_BECAUSE: Final = {
     Reason.CUSTOMER_ERASED: "you were forgotten, as you asked",
     Reason.SUPPRESSED: "you asked never to be contacted",
     Reason.RESTRICTED: "you restricted what may be done with your data",
@@ -139,11 +150,7 @@ def _asked(operation: str, target: str, catalogue: Catalogue) -> str:
         return f"contact by {catalogue.channels[target].title}"
     if operation == "share":
         return f"sharing with {catalogue.recipients[target].title}"
-    return f"the use of {_titles((target,), catalogue)[0]}"
-
-
-def _titles(categories: Sequence[str], catalogue: Catalogue) -> list[str]:
-    return [f"“{catalogue.categories[key].title}”" for key in categories]
+    return f"the use of “{catalogue.categories[target].title}”"
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from consent.permission.verdict import Reason
 from personalise.campaigns.model import Cap
+from personalise.language.columns import Frame, Truth
+from personalise.steps.invent.response import extra, numeric
 from personalise.steps.personalise.policy import (
     AUDIENCE,
     ELIGIBILITY,
@@ -25,10 +27,9 @@ from personalise.steps.personalise.policy import (
     OUTRANKED,
     UNKNOWN,
     WORTH_NOTHING,
+    Candidate,
+    Policy,
 )
-from personalise.steps.personalise.policy import Candidate, Policy
-from personalise.language.columns import Frame, Truth
-from personalise.steps.invent.response import extra, numeric
 
 Codes = NDArray[np.uint16]
 _HARD: Final = (Reason.CUSTOMER_ERASED, Reason.SUPPRESSED, Reason.RESTRICTED, Reason.PAUSED, Reason.MINOR)
@@ -46,15 +47,12 @@ class Funnel:
         self.number = {name: np.uint16(number) for number, name in enumerate(policy.rules)}
         self.frame = Frame(chunk, at=at)
         self.control: NDArray[np.bool_] = self.column("bucket") < policy.campaign.holdout.share
-        self._reasons = {scope: self.column(f"permit:{scope}") for scope in policy.scopes}
+        self._reasons: dict[str, NDArray[np.uint8]] = {scope: self.column(f"permit:{scope}") for scope in policy.scopes}
         self._audience = self.frame.holds(policy.campaign.audience)
         self._before: dict[str, Codes] = {}
         self._after: dict[tuple[object, ...], Codes] = {}
         self._permitted: dict[tuple[str, ...], NDArray[np.bool_]] = {}
         self._features = {name: numeric(chunk[name]) for name in policy.model.features} if policy.model else {}
-        self._known = np.ones(self.rows, dtype=np.bool_)
-        for _, known in self._features.values():
-            self._known &= known
 
     def column(self, name: str) -> NDArray[Any]:
         """Return a column of the chunk."""
@@ -128,13 +126,15 @@ class Funnel:
         The probability is the model's, or the rule's. Where it is unknown the model's plain rates stand in for it, or
         nothing at all for a rule.
         """
-        if self.policy.model:
-            chance, known = extra(self.policy.model, candidate.key, self._features), self._known
-        else:
-            values, known = self.frame.value(candidate.treatment.score)
-            chance = np.where(known, values, NEUTRAL)
         offer = candidate.offer
-        return chance * offer.value + (offer.benefit - offer.cost), known
+        with np.errstate(over="ignore"):
+            if self.policy.model:
+                chance, known = extra(self.policy.model, candidate.key, self._features, rows=self.rows)
+            else:
+                values, known = self.frame.value(candidate.treatment.score)
+                known = known & np.isfinite(values * offer.value)
+                chance = np.where(known, values, NEUTRAL)
+            return chance * offer.value + (offer.benefit - offer.cost), known
 
     def arbitrated(
         self, codes: list[Codes], worths: list[NDArray[np.float64]]

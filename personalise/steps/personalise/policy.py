@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from consent.base.ids import Scope
 from consent.catalogue.model import Catalogue
-from personalise.campaigns.model import Campaign, Cap, Offer, Treatment
+from personalise.campaigns.model import NOTHING, Campaign, Cap, Offer, Treatment
 from personalise.steps.invent.response import Response
 from personalise.steps.personalise.stages import Stage
 
@@ -46,7 +46,7 @@ class Candidate:
     offer: Offer
     contact: Scope
     categories: tuple[str, ...]
-    """Every category that the audience, the offer's rules, the score or the model reads."""
+    """Every category that the audience, the offer's rules, and the score or the model (whichever scores) reads."""
     uses: tuple[Scope, ...]
     caps: tuple[Cap, ...]
 
@@ -91,8 +91,8 @@ class Policy:
         campaign = self.campaign
         names = set(campaign.audience.attributes)
         for one in self.candidates:
-            names |= one.treatment.score.attributes
             names |= one.offer.eligibility.attributes if one.offer.eligibility else frozenset()
+            names |= one.treatment.score.attributes if self.model is None else frozenset()
         return tuple(sorted(names | set(self.model.features if self.model else ())))
 
     @cached_property
@@ -124,15 +124,14 @@ def stage_of(rule: str) -> Stage:
 def policy(campaign: Campaign, version: int, catalogue: Catalogue, model: Response | None = None) -> Policy:
     """Compile a campaign into the policy that decides.
 
-    A model scores only where the campaign asks for one, and has an arm for every treatment; otherwise its rules do.
+    A model scores only where the campaign asks for one and this one fits it; otherwise the campaign's rules do.
     """
-    wanted = {treatment.key for treatment in campaign.treatments}
-    scoring = model if model and campaign.scorer == "response" and wanted <= model.arms.keys() else None
-    modelled = {catalogue.attributes[name].category for name in scoring.features} if scoring else set()
+    scoring = model if model and campaign.scorer == "response" and _fits(model, campaign) else None
+    modelled = {catalogue.attributes[name].category for name in scoring.features} if scoring else None
     candidates = []
     for treatment in campaign.treatments:
         offer = campaign.offers[treatment.offer]
-        read = campaign.audience.categories | treatment.score.categories | modelled
+        read = campaign.audience.categories | (treatment.score.categories if modelled is None else modelled)
         read |= offer.eligibility.categories if offer.eligibility else frozenset()
         categories = tuple(sorted(read))
         candidates.append(
@@ -146,3 +145,16 @@ def policy(campaign: Campaign, version: int, catalogue: Catalogue, model: Respon
             )
         )
     return Policy(campaign=campaign, version=version, catalogue=catalogue, candidates=tuple(candidates), model=scoring)
+
+
+def _fits(model: Response, campaign: Campaign) -> bool:
+    """Say whether a model has an arm for every treatment, reads the campaign's features, and predicts its measure.
+
+    An older version of the campaign may have had others: what it no longer names may not decide.
+    """
+    arms = {NOTHING, *(treatment.key for treatment in campaign.treatments)}
+    return (
+        arms <= model.arms.keys()
+        and set(model.features) == set(campaign.features)
+        and model.outcome == campaign.objective.measure
+    )

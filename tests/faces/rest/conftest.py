@@ -62,9 +62,7 @@ def app(house: House) -> Flask:
 def caller(sqlite_world: World, app: Flask) -> Callable[..., Caller]:
     """Return a function that makes a caller with a key for some scopes, in some role."""
 
-    def make(
-        scopes: Iterable[KeyScope] = tuple(KeyScope), role: Role = Role.INTEGRATOR, **more: Any
-    ) -> Caller:
+    def make(scopes: Iterable[KeyScope] = tuple(KeyScope), role: Role = Role.INTEGRATOR, **more: Any) -> Caller:
         with sqlite_world.store.write() as work:
             made = keys.make(work, "a shop", scopes=scopes, role=role, at=sqlite_world.clock(), **more)
         return Caller(client=app.test_client(), token=made.token)

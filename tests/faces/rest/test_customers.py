@@ -31,7 +31,10 @@ def test_somebody_needs_a_name(shop, stored):
     answers = [shop.post(PATH, {}), shop.post(PATH, {"addresses": {}})]
 
     assert [answer.status_code for answer in answers] == [400, 400]
-    assert answers[0].get_json()["errors"] == [{"pointer": "", "detail": "give a reference, an address, or both"}]
+    assert [answer.get_json()["errors"] for answer in answers] == [
+        [{"pointer": "", "detail": "give at least 1 of reference, addresses"}],
+        [{"pointer": "/addresses", "detail": "give at least 1 of email, phone"}],
+    ]
     assert stored() == before
 
 

@@ -116,4 +116,7 @@ def test_a_number_that_is_none_is_refused_by_its_name(shop, query, parameters):
 @pytest.mark.parametrize("path", ["checkpoint", "entries/1"])
 def test_parameters_where_there_are_none_are_refused(shop, path):
     answer = shop.get(f"{LEDGER}/{path}?size=2")
-    assert (answer.status_code, answer.get_json()["errors"]) == (400, [{"parameter": "size", "detail": "is not known here"}])
+    assert (answer.status_code, answer.get_json()["errors"]) == (
+        400,
+        [{"parameter": "size", "detail": "is not known here"}],
+    )

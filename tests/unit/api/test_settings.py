@@ -26,7 +26,10 @@ def test_nothing_has_to_be_set(tmp_path):
 
 def test_files_lie_at_home(tmp_path):
     settings = read_settings({"BYLEAVE_HOME": "/srv/shop"}, folder=tmp_path)
-    assert (settings.database_url, settings.keyring) == ("sqlite:////srv/shop/byleave.db", Path("/srv/shop/keyring.json"))
+    assert (settings.database_url, settings.keyring) == (
+        "sqlite:////srv/shop/byleave.db",
+        Path("/srv/shop/keyring.json"),
+    )
 
 
 def test_every_setting_can_be_a_variable(tmp_path):
@@ -62,7 +65,9 @@ def test_every_setting_can_be_a_variable(tmp_path):
 
 
 def test_a_variable_wins_over_the_file(tmp_path):
-    (tmp_path / "byleave.toml").write_text('audit_every_hours = 6\nname = "shop.example"\ntrusted_hosts = ["a.example"]\n')
+    (tmp_path / "byleave.toml").write_text(
+        'audit_every_hours = 6\nname = "shop.example"\ntrusted_hosts = ["a.example"]\n'
+    )
     settings = read_settings({"BYLEAVE_AUDIT_EVERY_HOURS": "12"}, folder=tmp_path)
     assert (settings.audit_every_hours, settings.name, settings.trusted_hosts) == (12, "shop.example", ("a.example",))
 
@@ -111,7 +116,7 @@ def test_a_bad_value_is_named_by_its_variable(tmp_path, setting, value):
     assert list(places(tmp_path, **{f"BYLEAVE_{setting}": value})) == [f"BYLEAVE_{setting}"]
 
 
-@pytest.mark.parametrize("text", ["audit_every_hours = true", 'trusted_hosts = [1]', "name = 1", "home = []"])
+@pytest.mark.parametrize("text", ["audit_every_hours = true", "trusted_hosts = [1]", "name = 1", "home = []"])
 def test_a_file_gives_values_of_their_own_type(tmp_path, text):
     (tmp_path / "byleave.toml").write_text(text)
     assert list(places(tmp_path)) == [f"byleave.toml: {text.split(' = ')[0]}"]
@@ -126,7 +131,11 @@ def test_production_needs_a_name_and_tls(tmp_path):
 
 def test_in_production_only_the_own_host_is_trusted(tmp_path):
     settings = read_settings(
-        {"BYLEAVE_ENVIRONMENT": "production", "BYLEAVE_NAME": "shop.example", "BYLEAVE_BASE_URL": "https://shop.example"},
+        {
+            "BYLEAVE_ENVIRONMENT": "production",
+            "BYLEAVE_NAME": "shop.example",
+            "BYLEAVE_BASE_URL": "https://shop.example",
+        },
         folder=tmp_path,
     )
     assert (settings.trusted_hosts, settings.https) == (("shop.example",), True)

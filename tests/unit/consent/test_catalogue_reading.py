@@ -362,7 +362,9 @@ def test_the_difference_says_what_is_added_removed_changed_and_asked_again():
         "changed": ["use:purchases:offers"],
         "asks_again": [],
     }
-    assert difference(before, catalogue(notice=[notice, {**notice, "version": 2}]))["asks_again"] == sorted(before.scopes)
+    assert difference(before, catalogue(notice=[notice, {**notice, "version": 2}]))["asks_again"] == sorted(
+        before.scopes
+    )
     assert difference(before, catalogue(notice=[notice, {**notice, "version": 2, "material": False}])) == {
         "added": [],
         "removed": [],

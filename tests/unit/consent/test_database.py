@@ -15,7 +15,9 @@ NAIVE = datetime(2026, 11, 21, 10, 0)  # noqa: DTZ001 -- a time without a zone i
 AT = datetime(2026, 11, 21, 10, 0, 0, 123_000, tzinfo=UTC)
 DIALECTS = [sqlite.dialect(), postgresql.dialect()]
 
-table = sa.Table("t", sa.MetaData(), sa.Column("a", sa.Text), sa.Column("b", sa.Integer), sa.Column("at", UtcDateTime()))
+table = sa.Table(
+    "t", sa.MetaData(), sa.Column("a", sa.Text), sa.Column("b", sa.Integer), sa.Column("at", UtcDateTime())
+)
 
 
 @pytest.fixture
@@ -56,7 +58,9 @@ def test_nothing_is_stored_of_a_row_with_a_time_without_a_zone(engine):
 
 
 def test_every_time_of_the_models_is_of_the_type_that_refuses():
-    times = [column for each in Row.metadata.tables.values() for column in each.c if isinstance(column.type, sa.DateTime)]
+    times = [
+        column for each in Row.metadata.tables.values() for column in each.c if isinstance(column.type, sa.DateTime)
+    ]
     assert times == []
 
 
@@ -197,7 +201,9 @@ def test_an_error_rolls_everything_back(world):
 
 @pytest.mark.parametrize("url", ["mysql://localhost/x", "oracle://localhost/x", "mssql://localhost/x"])
 def test_other_databases_are_refused_by_name(url):
-    with pytest.raises(SettingsInvalid, match=r"is not a database Byleave runs on: use sqlite:///FILE or postgresql://"):
+    with pytest.raises(
+        SettingsInvalid, match=r"is not a database Byleave runs on: use sqlite:///FILE or postgresql://"
+    ):
         open_engines(url)
 
 

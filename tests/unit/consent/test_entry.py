@@ -58,7 +58,9 @@ def test_the_form_admits_the_largest_numbers_that_are_written():
 
 
 def test_the_form_admits_exactly_the_days_of_the_calendar():
-    days = [f"{year}-{month:02}-{day:02}" for year in (1600, 1900, 2024, 2026) for month in range(14) for day in range(33)]
+    days = [
+        f"{year}-{month:02}-{day:02}" for year in (1600, 1900, 2024, 2026) for month in range(14) for day in range(33)
+    ]
     told = {day: read(write(**{**SAID, "at": f"{day}T17:00:00.000Z"})) is not None for day in days}
 
     assert told == {day: on_the_calendar(day) for day in days}

@@ -6,6 +6,7 @@ import pytest
 
 from consent.base.errors import ImportInvalid, Place
 from consent.imports.mapping import Column, parse_mapping, read_mapping, wrong_header
+from consent.permission.statement import Act
 from tests.builders import CATALOGUE, catalogue
 
 SHOP = catalogue()
@@ -129,8 +130,7 @@ def test_an_unknown_attribute_is_named_with_the_nearest_one():
             [
                 (
                     "statement.act.values",
-                    "'yes' is none of request, grant, refuse, withdraw, object, renew, invalidate, pause, resume, "
-                    "restrict, lift",
+                    "'yes' is none of " + ", ".join(Act),
                 ),
                 ("statement.who", "is not known here"),
             ],
@@ -191,7 +191,8 @@ def test_a_column_that_is_neither_mapped_nor_ignored_is_named():
 
 
 def test_a_missing_column_is_named_with_the_nearest_one_there_is():
-    assert wrong_header(parse_mapping(WHOLE, WITH_GOT), ("Spend" if name == "spend" else name for name in HEADER)) == [
+    misspelt = {"spend": "Spend"}
+    assert wrong_header(parse_mapping(WHOLE, WITH_GOT), tuple(map(misspelt.get, HEADER, HEADER))) == [
         Place("column spend", "is missing; did you mean Spend?"),
         Place("column Spend", "is neither mapped nor ignored"),
     ]

@@ -85,7 +85,10 @@ def test_an_act_on_one_scope_leaves_the_others_as_they_are():
 
 def test_the_time_said_orders_and_not_the_ledger():
     withdrawn, granted = said("withdraw", day=2), said("grant", day=1)
-    assert (folded(withdrawn, granted).of(0).status, folded(withdrawn, granted).of(0).position) == (Status.WITHDRAWN, 10)
+    assert (folded(withdrawn, granted).of(0).status, folded(withdrawn, granted).of(0).position) == (
+        Status.WITHDRAWN,
+        10,
+    )
 
 
 def test_of_two_said_at_once_the_later_entry_is_the_newer_word():

@@ -160,7 +160,10 @@ def test_a_service_basis_is_not_the_customers_to_withdraw(basis, status):
 @pytest.mark.parametrize("basis", SERVED)
 def test_a_service_basis_ends_where_the_customer_is_restricted_or_erased(basis):
     service = rule("use:place:service", basis)
-    assert [reason(standing(states=state), service) for state in (ERASED, RESTRICTED)] == ["CUSTOMER_ERASED", "RESTRICTED"]
+    assert [reason(standing(states=state), service) for state in (ERASED, RESTRICTED)] == [
+        "CUSTOMER_ERASED",
+        "RESTRICTED",
+    ]
 
 
 @pytest.mark.parametrize("status", list(Status))

@@ -1,0 +1,22 @@
+"""The pages, for people: rendered here, working without a script, phone first.
+
+Each view is three moves: read a form (`forms`), call one use case in one transaction, show finished values. What is
+shown is made of values by pure modules (`choices`, `answers`, `reasons`, `funnel`, `charts`, `present`); templates
+decide nothing. `shell` is what surrounds every page.
+"""
+
+from typing import Final
+
+from flask import Blueprint
+
+from api.pages import audit, console, customer, runs, shell, signin
+
+BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
+    shell.blueprint,
+    signin.blueprint,
+    customer.blueprint,
+    console.blueprint,
+    runs.blueprint,
+    audit.blueprint,
+)
+"""Every face for people that is mounted; a new one takes its place here."""

@@ -1,0 +1,78 @@
+"""How pages answer: in the customer's language, and with a redirect after whatever was written."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from flask import Response, render_template, request
+
+from api.pages.words import FIRST, Words, languages, words
+
+_SEE_OTHER: Final = 303
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tongue:
+    """A language that a page can be read in; `current` where it is."""
+
+    code: str
+    name: str
+    href: str
+    current: bool
+
+
+def language() -> Words:
+    """Return the texts for whoever asks: in the language he chose on the page, else the best his browser names."""
+    chosen = request.args.get("lang", "")
+    known = languages()
+    return words(chosen if chosen in known else request.accept_languages.best_match(known, default=FIRST) or FIRST)
+
+
+def linked(path: str, **query: str) -> str:
+    """Return an address of a customer's page that keeps the language he chose.
+
+    >>> linked("/p/saved", entries="12") if request else "/p/saved?entries=12"
+    '/p/saved?entries=12'
+    """
+    chosen = {"lang": request.args["lang"]} if request.args.get("lang", "") in languages() else {}
+    asked = {**query, **chosen}
+    return f"{path}?{urlencode(asked, safe=',')}" if asked else path
+
+
+def page(template: str, *, said: Words, company: str, path: str, status: int = 200, **values: Any) -> Response:  # noqa: ANN401 -- whatever the template shows
+    """Return a customer's page.
+
+    Args:
+        template: its name.
+        said: the language.
+        company: who asks; stands in the header.
+        path: what the page is called when it is fetched, for the links to other languages.
+        status: of the answer.
+        values: finished, for the template.
+    """
+    tongues = [
+        Tongue(code=code, name=name, href=_in(path, code), current=code == said.code)
+        for code, name in languages().items()
+    ]
+    shown = render_template(
+        template,
+        words=said.texts,
+        code=said.code,
+        company=company,
+        tongues=tongues,
+        choices_path=linked("/p/choices"),
+        history_path=linked("/p/history"),
+        here=path,
+        **values,
+    )
+    return Response(shown, status, mimetype="text/html")
+
+
+def see_other(path: str) -> Response:
+    """Send the browser on to fetch another page: reloading that one sends nothing again."""
+    return Response(status=_SEE_OTHER, headers={"Location": path})
+
+
+def _in(path: str, code: str) -> str:
+    query = {key: value for key, value in request.args.items() if key == "entries"}
+    return f"{path}?{urlencode({**query, 'lang': code}, safe=',')}"

@@ -1,0 +1,156 @@
+"""The marketer's pages: campaigns in words, dry runs with who is lost and why, and what came of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from flask import Blueprint, Response, render_template, request
+
+from api.actors import actor
+from api.pages import forms, present
+from api.pages.answering import see_other
+from api.pages.described import described
+from api.pages.funnel import funnel
+from api.pages.measured import measured
+from api.pages.progress import Progress, progress
+from api.pages.worker import worker
+from api.roles import action
+from api.wiring import here
+from consent.base.errors import CampaignInvalid
+from consent.base.store import Work
+from consent.catalogue.model import Catalogue
+from consent.deployment import Deployment
+from consent.register import customers
+from personalise import learning, shelf
+from personalise.campaigns.model import Campaign
+from personalise.runs import dry_run
+from personalise.runs import run as runs
+
+blueprint: Final = Blueprint("console", __name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A campaign in a list; `broken` where it doesn't fit the catalogue in force."""
+
+    key: str
+    name: str
+    published: str
+    broken: bool
+
+
+@blueprint.get("/console")
+@action("console.show")
+def home() -> str:
+    """Show what is under way, and every campaign."""
+    deployment = here().deployment
+    at = deployment.clock()
+    with deployment.store.read() as work:
+        alive = worker(work, at=at)
+        newest = runs.newest(work)
+        campaigns = _campaigns(deployment, work)
+    shown = [progress(one, at=at) for one in newest]
+    return render_template(
+        "console/home.html",
+        worker=alive,
+        under_way=[one for one in shown if one.open],
+        ended=[one for one in shown if not one.open],
+        campaigns=campaigns,
+        may_open=actor.current().may("campaigns.show"),
+    )
+
+
+def _campaigns(deployment: Deployment, work: Work) -> list[Listed]:
+    catalogue = deployment.desk.catalogues.current(work)
+    return [_listed(work, catalogue, key, version, at) for key, version, at in shelf.keys(work)]
+
+
+def _listed(work: Work, catalogue: Catalogue, key: str, version: int, published_at: datetime) -> Listed:
+    try:
+        campaign, _ = shelf.load(work, key, catalogue)
+    except CampaignInvalid:
+        name, broken = key, True
+    else:
+        name, broken = campaign.name, False
+    return Listed(key=key, name=name, published=f"version {version}, {present.day(published_at)}", broken=broken)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """A campaign, and what its pages say beside it."""
+
+    campaign: Campaign
+    version: int
+    catalogue: Catalogue
+    customers: int
+    newest: list[Progress]
+
+
+def _opened(deployment: Deployment, key: str, at: datetime) -> _Opened:
+    with deployment.store.read() as work:
+        catalogue = deployment.desk.catalogues.current(work)
+        campaign, version = shelf.load(work, key, catalogue)
+        return _Opened(
+            campaign=campaign,
+            version=version,
+            catalogue=catalogue,
+            customers=customers.count(work),
+            newest=[progress(one, at=at) for one in runs.newest(work, key)],
+        )
+
+
+@blueprint.get("/console/campaigns/<key>")
+@action("campaigns.show")
+def campaign(key: str) -> str:
+    """Show a campaign in words, its runs, and what can be done with it."""
+    deployment = here().deployment
+    opened = _opened(deployment, key, deployment.clock())
+    with deployment.store.read() as work:
+        published = {name: at for name, _, at in shelf.keys(work)}
+    told = described(opened.campaign, opened.version, opened.catalogue, published_at=published.get(key))
+    return render_template("console/campaign.html", told=told, runs=opened.newest, **_next(opened))
+
+
+def _next(opened: _Opened) -> dict[str, object]:
+    """Return what can be done next with a campaign, by whom it is that asks."""
+    who = actor.current()
+    return {
+        "customers": present.counted(opened.customers, "customer"),
+        "anybody": opened.customers > 0,
+        "may_dry_run": who.may("campaigns.dry_run"),
+        "may_run": who.may("campaigns.run"),
+        "may_measure": who.may("campaigns.measure"),
+        "under_way": next((one for one in opened.newest if one.open), None),
+    }
+
+
+@blueprint.post("/console/campaigns/<key>/dry-run")
+@action("campaigns.dry_run")
+def try_out(key: str) -> str:
+    """Decide for everybody, keep nothing, and show who would be addressed, who not, and why."""
+    forms.nothing_but(request.form)
+    deployment = here().deployment
+    counts = dry_run.dry_run(deployment, key, actor=actor.current().name)
+    opened = _opened(deployment, key, deployment.clock())
+    shown = funnel(counts, opened.campaign, opened.catalogue, done=False)
+    return render_template("console/dry_run.html", key=key, name=opened.campaign.name, funnel=shown, **_next(opened))
+
+
+@blueprint.post("/console/campaigns/<key>/start")
+@action("campaigns.run")
+def start(key: str) -> Response:
+    """Open a run; the worker carries it on."""
+    forms.nothing_but(request.form)
+    run = runs.start(here().deployment, key, actor=actor.current().name)
+    return see_other(f"/console/runs/{run}")
+
+
+@blueprint.post("/console/campaigns/<key>/results")
+@action("campaigns.measure")
+def results(key: str) -> str:
+    """Measure what came of a campaign; that outcomes were read for it is written down."""
+    forms.nothing_but(request.form)
+    deployment = here().deployment
+    found = learning.effects(deployment, key, actor=actor.current().name)
+    opened = _opened(deployment, key, deployment.clock())
+    return render_template("console/results.html", key=key, name=opened.campaign.name, measured=measured(found))

@@ -1,0 +1,114 @@
+"""PURE: a campaign in words, as its file says it, for people who didn't write the file."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from api.pages import present
+from api.pages.choices import name_of
+from api.pages.reasons import cap_in_words
+from api.pages.words import FIRST, words
+from consent.catalogue.model import Catalogue
+from personalise.campaigns.model import Campaign
+from personalise.steps.personalise.policy import policy
+
+_ONE_IN = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """An offer or a treatment: its name, and its facts."""
+
+    name: str
+    facts: tuple[tuple[str, str], ...]
+    content: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """A campaign in words."""
+
+    key: str
+    name: str
+    benefit: str
+    published: str
+    objective: tuple[tuple[str, str], ...]
+    audience: str
+    needs: tuple[str, ...]
+    offers: tuple[Told, ...]
+    treatments: tuple[Told, ...]
+    limits: tuple[str, ...]
+    people: tuple[tuple[str, str], ...]
+
+
+def described(campaign: Campaign, version: int, catalogue: Catalogue, *, published_at: datetime | None) -> Described:
+    """Return a campaign in words."""
+    when = f", published on {present.day(published_at)}" if published_at else ""
+    scopes = policy(campaign, version, catalogue).scopes
+    return Described(
+        key=campaign.key,
+        name=campaign.name,
+        benefit=campaign.benefit,
+        published=f"Version {version}{when}",
+        objective=_objective(campaign),
+        audience=campaign.audience.text,
+        needs=tuple(
+            name_of(catalogue.scopes[scope], catalogue, words(FIRST)) if scope in catalogue.scopes else scope
+            for scope in scopes
+        ),
+        offers=_offers(campaign),
+        treatments=_treatments(campaign, catalogue),
+        limits=_limits(campaign, catalogue),
+        people=(("A person to reach", campaign.person_to_reach), ("A way out", campaign.way_out)),
+    )
+
+
+def _objective(campaign: Campaign) -> tuple[tuple[str, str], ...]:
+    objective = campaign.objective
+    return (
+        ("What for", objective.title),
+        ("The challenge", objective.challenge),
+        ("Measured by", objective.measure.replace("_", " ")),
+        ("Target", f"{present.number(objective.target)} more a customer than where nobody was addressed"),
+        ("By", f"{objective.by:%-d %B %Y}"),
+        ("Owner", objective.owner),
+    )
+
+
+def _offers(campaign: Campaign) -> tuple[Told, ...]:
+    return tuple(
+        Told(
+            name=offer.key,
+            facts=(
+                *((key.replace("_", " ").capitalize(), str(term)) for key, term in offer.terms.items()),
+                ("For whom", offer.eligibility.text if offer.eligibility else "everybody in the audience"),
+                ("Value to the company", present.number(offer.value)),
+                ("Cost of a contact", present.number(offer.cost)),
+            ),
+        )
+        for offer in campaign.offers.values()
+    )
+
+
+def _treatments(campaign: Campaign, catalogue: Catalogue) -> tuple[Told, ...]:
+    return tuple(
+        Told(
+            name=each.key,
+            facts=(
+                ("Offer", each.offer),
+                (
+                    "Channel",
+                    catalogue.channels[each.channel].title if each.channel in catalogue.channels else each.channel,
+                ),
+                ("Chance that it helps", each.score.text),
+            ),
+            content=each.content,
+        )
+        for each in campaign.treatments
+    )
+
+
+def _limits(campaign: Campaign, catalogue: Catalogue) -> tuple[str, ...]:
+    share = present.share(campaign.holdout.share, _ONE_IN)
+    held = f"{share} of the customers are held out by chance, to measure against." if campaign.holdout.share else ""
+    caps = [cap_in_words(cap, catalogue) for cap in campaign.caps]
+    return tuple(line for line in (*(f"{cap[0].upper()}{cap[1:]}, over all campaigns." for cap in caps), held) if line)

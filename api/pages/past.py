@@ -1,0 +1,103 @@
+"""What a customer said, as he reads it: in words, with the wording that he saw."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from api.pages.choices import name_of, wording
+from api.pages.words import Words
+from consent.base.ids import Scope
+from consent.base.store import Work
+from consent.catalogue.model import Catalogue, Notice
+from consent.permission.statement import GIVING, Act
+from consent.register import history
+from consent.register.desk import Desk
+from consent.register.history import Said
+
+_MARKS: Final = {
+    Act.GRANT: "yes", Act.RENEW: "yes", Act.RESUME: "yes", Act.LIFT: "yes",
+    Act.REFUSE: "no", Act.WITHDRAW: "no", Act.PAUSE: "no", Act.RESTRICT: "no",
+    Act.OBJECT: "objected", Act.INVALIDATE: "expired", Act.REQUEST: "unasked",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One scope of a statement: its name, the wording shown, and until when it was to hold."""
+
+    name: str
+    wording: str
+    language: str
+    version: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One statement."""
+
+    anchor: str
+    mark: str
+    act: str
+    when: str
+    how: str
+    entry: str
+    items: tuple[Item, ...]
+
+
+def past(desk: Desk, work: Work, said: Sequence[Said], catalogue: Catalogue, *, words: Words) -> list[Told]:
+    """Return statements, the newest first, each with the wording of its own time.
+
+    Args:
+        desk: catalogues; older ones are looked up where the one in force no longer has a scope or a wording.
+        work: a transaction.
+        said: in the order of the ledger.
+        catalogue: in force.
+        words: the language of the page.
+    """
+    return [_told(desk, work, one, catalogue, words=words) for one in reversed(said)]
+
+
+def _told(desk: Desk, work: Work, one: Said, catalogue: Catalogue, *, words: Words) -> Told:
+    said = one.statement
+    notices = said.notices or {}
+    then = catalogue
+    if any(
+        scope not in catalogue.scopes or not _shown(catalogue, scope, notices.get(scope, 0)) for scope in said.scopes
+    ):
+        then = _in_force(desk, work, one, catalogue)
+    return Told(
+        anchor=f"entry-{one.seq}",
+        mark=_MARKS[said.act],
+        act=words.say("acts", said.act.value),
+        when=words.say("history", "said_at", moment=words.moment(said.said_at)),
+        how=words.say("methods", said.method.value),
+        entry=words.say("history", "entry", position=words.number(one.seq)),
+        items=tuple(_item(one, scope, then, words) for scope in said.scopes),
+    )
+
+
+def _item(one: Said, scope: Scope, catalogue: Catalogue, words: Words) -> Item:
+    said = one.statement
+    rule = catalogue.scopes.get(scope)
+    version = (said.notices or {}).get(scope, 0)
+    text, language = wording(_shown(catalogue, scope, version), said.language or words.code)
+    ends = (said.valid_until or {}).get(scope) if said.act in GIVING else None
+    return Item(
+        name=name_of(rule, catalogue, words) if rule else scope,
+        wording=text,
+        language=language,
+        version=words.say("choices", "wording_version", version=version) if text else "",
+        until=words.say("history", "until", until=words.date(ends)) if ends else "",
+    )
+
+
+def _shown(catalogue: Catalogue, scope: str, version: int) -> Notice | None:
+    rule = catalogue.scopes.get(scope)
+    return catalogue.notices.get((rule.notice, version)) if rule else None
+
+
+def _in_force(desk: Desk, work: Work, one: Said, catalogue: Catalogue) -> Catalogue:
+    """Return the catalogue of the time when a statement was recorded."""
+    _, version = history.ledger_at(work, one.at)
+    return desk.catalogues.version(work, version) if version else catalogue

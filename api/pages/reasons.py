@@ -1,0 +1,103 @@
+"""PURE: why customers were not addressed, in words that finish the sentence "customers who …"."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from api.pages import present
+from api.pages.choices import name_of
+from api.pages.words import FIRST, words
+from consent.catalogue.model import Catalogue
+from consent.permission.verdict import Reason
+from personalise.campaigns.model import Campaign, Cap
+from personalise.steps.personalise.policy import (
+    AUDIENCE,
+    ELIGIBILITY,
+    HARD_STOP,
+    HELD_OUT,
+    NOT_ENROLLED,
+    OUTRANKED,
+    UNKNOWN,
+    WORTH_NOTHING,
+)
+from personalise.steps.personalise.stages import Stage
+
+_PERMISSION: Final = "permission:"
+_CAP: Final = "cap:"
+
+_STOPPED: Final[Mapping[Reason, str]] = {
+    Reason.CUSTOMER_ERASED: "asked to be forgotten, and are",
+    Reason.SUPPRESSED: "asked never to be contacted",
+    Reason.RESTRICTED: "restricted what may be done with their data",
+    Reason.PAUSED: "have paused us",
+    Reason.MINOR: "are too young",
+}
+_DENIED: Final[Mapping[Reason, str]] = {
+    Reason.UNKNOWN_SCOPE: "were never asked, because the catalogue doesn't have it",
+    Reason.MINOR: "are too young for it",
+    Reason.OBJECTED: "objected",
+    Reason.WITHDRAWN: "took back their yes",
+    Reason.REFUSED: "said no",
+    Reason.GPC: "have a browser that says no for them",
+    Reason.NOTICE_STALE: "said yes to an older wording",
+    Reason.EXPIRED: "said yes, which has run out",
+    Reason.PENDING_CONFIRMATION: "said yes, and have not confirmed it yet",
+    Reason.REQUESTED: "were asked, and have not answered yet",
+    Reason.NO_RECORD: "have not answered",
+    Reason.REMEMBER_MISSING: "do not allow us to remember what it needs",
+}
+_PLAIN: Final[Mapping[str, str]] = {
+    NOT_ENROLLED: "are not enrolled",
+    AUDIENCE: "are not in the audience",
+    ELIGIBILITY: "are in the audience, but no offer is meant for them",
+    UNKNOWN: "allow us to look, but we don't know what the audience asks for",
+    HELD_OUT: "are held out by chance, to measure against",
+    WORTH_NOTHING: "would gain nothing by it: leaving them alone is better",
+    OUTRANKED: "would be served better by something else",
+}
+STAGES: Final[Mapping[Stage, str]] = {
+    Stage.IDENTITY: "known to us",
+    Stage.HARD_STOPS: "have not stopped us altogether",
+    Stage.ELIGIBILITY: "it is meant for them",
+    Stage.PERMISSION: "they allow it",
+    Stage.HOLDOUT: "not held out to measure",
+    Stage.CONTACT_POLICY: "have not heard from us too often",
+    Stage.GOODWILL: "goodwill is left",
+    Stage.ARBITRATION: "it is worth their time",
+    Stage.COMMITMENTS: "nothing promised stands against it",
+}
+"""What holds of the customers who come past a stage."""
+
+
+def reason_in_words(counted: str, campaign: Campaign, catalogue: Catalogue) -> str:
+    """Return why customers were not addressed.
+
+    Args:
+        counted: a key of `Counts.reasons`: a rule, and the reason behind it where it has one.
+        campaign: which.
+        catalogue: that it was read under.
+    """
+    rule, _, reason = counted.partition(" ")
+    if rule == HARD_STOP:
+        return _STOPPED.get(Reason[reason], "can't be addressed") if reason else "can't be addressed"
+    if rule.startswith(_PERMISSION):
+        return _denied(rule.removeprefix(_PERMISSION), reason, catalogue)
+    if rule.startswith(_CAP):
+        cap = next((each for each in campaign.caps if rule == f"{_CAP}{each.key}"), None)
+        return (
+            f"have heard from us often enough: {cap_in_words(cap, catalogue)}" if cap else "have heard from us enough"
+        )
+    if rule == AUDIENCE:
+        return f"{_PLAIN[rule]}: {campaign.audience.text}"
+    return _PLAIN.get(rule, rule.replace("_", " "))
+
+
+def _denied(scope: str, reason: str, catalogue: Catalogue) -> str:
+    rule = catalogue.scopes.get(scope)
+    why = _DENIED.get(Reason[reason], "do not allow it") if reason else "do not allow it"
+    return f"{why} ({name_of(rule, catalogue, words(FIRST)) if rule else scope})"
+
+
+def cap_in_words(cap: Cap, catalogue: Catalogue) -> str:
+    """Return a cap as a sentence has it."""
+    channels = [catalogue.channels[key].title if key in catalogue.channels else key for key in cap.channels]
+    return f"at most {present.counted(cap.limit, 'contact')} by {present.listed(channels)} in {present.counted(cap.days, 'day')}"

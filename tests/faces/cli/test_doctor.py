@@ -1,0 +1,77 @@
+"""`doctor` looks at everything, changes nothing, and names what needs attention."""
+
+import sqlite3
+
+from api.cli.doctor import HEARTBEAT
+from consent import jobs
+from consent.base.clock import system_clock, to_ms
+from tests.faces.cli.conftest import HOME, Ran, Shell
+
+CHECKS = ["settings", "home", "keyring", "database", "sqlite", "triggers", "clock", "ledger", "worker"]
+
+
+def states(ran: Ran) -> dict[str, str]:
+    return {each["check"]: each["state"] for each in ran.json["checks"] if each["state"] != "ok"}
+
+
+def working(shell: Shell) -> None:
+    with shell.house() as house, house.deployment.store.write() as work:
+        jobs.beat(work, HEARTBEAT, "a worker", at=system_clock())
+
+
+def change(shell: Shell, statement: str, *values: object) -> None:
+    connection = sqlite3.connect(shell.database)
+    with connection:
+        connection.execute(statement, values)
+    connection.close()
+
+
+def test_where_all_is_well_the_exit_code_is_0(shell: Shell):
+    working(shell)
+    ran = shell("doctor", "--json")
+    assert (ran.code, list(ran.json), ran.json["ok"]) == (0, ["ok", "checks"], True)
+    assert [each["check"] for each in ran.json["checks"]] == CHECKS
+    assert {tuple(each) for each in ran.json["checks"]} == {("check", "state", "detail")}
+
+
+def test_a_worker_that_never_worked_needs_attention(shell: Shell):
+    ran = shell("doctor")
+    assert (ran.code, [line.split()[:2] for line in ran.out.splitlines() if not line.startswith("ok")]) == (
+        1, [["attention", "worker"]],
+    )  # fmt: skip
+
+
+def test_files_that_others_can_read_need_attention(shell: Shell):
+    working(shell)
+    (shell.folder / HOME).chmod(0o755)
+    assert states(shell("doctor", "--json")) == {"home": "attention"}
+    (shell.folder / HOME / "keyring.json").chmod(0o640)
+    ran = shell("doctor", "--json")
+    assert (ran.code, states(ran)) == (1, {"home": "attention", "keyring": "attention"})
+
+
+def test_a_lost_trigger_needs_attention(shell: Shell):
+    working(shell)
+    change(shell, "DROP TRIGGER ledger_entry__update")
+    ran = shell("doctor", "--json")
+    assert (ran.code, states(ran)) == (1, {"triggers": "attention"})
+    [said] = [each["detail"] for each in ran.json["checks"] if each["check"] == "triggers"]
+    assert said.split()[0] == "ledger_entry"
+
+
+def test_a_clock_behind_the_ledger_needs_attention(shell: Shell):
+    working(shell)
+    change(shell, "UPDATE ledger_head SET last_at = ?", to_ms(system_clock()) + 60_000)
+    assert states(shell("doctor", "--json")) == {"clock": "attention"}
+
+
+def test_what_could_not_be_looked_at_never_looks_well(shell: Shell):
+    shell.database.write_bytes(b"this is no database at all" * 100)
+    ran = shell("doctor", "--json")
+    assert (ran.code, states(ran)) == (
+        3, dict.fromkeys(["database", "triggers", "clock", "ledger", "worker"], "unknown"),
+    )  # fmt: skip
+
+
+def test_without_a_deployment_nothing_could_be_looked_at(nowhere: Shell):
+    assert nowhere("doctor").code == 3
