@@ -30,8 +30,9 @@ demo: .venv/run.stamp  ## the whole story on sample customers, in one process, n
 	@$(BIN)/byleave demo $(ARGS)
 
 .PHONY: serve
-serve: .venv/run.stamp  ## pages and API on this machine, with the worker
-	@$(BIN)/byleave serve --with-worker $(ARGS)
+serve: .venv/run.stamp  ## pages and API on this machine, with the worker; of your own deployment, else of the demo's
+	@BYLEAVE_HOME="$${BYLEAVE_HOME:-$$([ -d byleave-home ] && echo byleave-home || echo byleave-demo)}" \
+	  $(BIN)/byleave serve --with-worker $(ARGS)
 
 .PHONY: hillstrom
 hillstrom: .venv/run.stamp  ## replay a real e-mail experiment: DATA=hillstrom.csv [SEED=7]; one JSON object on stdout

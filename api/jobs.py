@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -30,6 +30,7 @@ HEARTBEAT_SECONDS: Final = 15
 _RUN_LEASE_SECONDS: Final = 120
 _AUDIT_LEASE_SECONDS: Final = 3_600
 _SHORT_LEASE_SECONDS: Final = 60
+_MOST_MISSED: Final = 100
 _LOGGER: Final = logging.getLogger("byleave.worker")
 
 
@@ -93,17 +94,27 @@ def _checkpoint(house: House, _holder: str) -> None:
 
 
 def _audit(house: House, holder: str) -> None:
-    """Run the audit of the current slot, unless some worker has."""
+    """Run the audit of the current slot, unless some worker has; slots that passed without one are marked as missed."""
     deployment = house.deployment
     at = deployment.clock()
-    due = slot(at, timedelta(hours=house.settings.audit_every_hours))
+    every = timedelta(hours=house.settings.audit_every_hours)
+    due = slot(at, every)
     with deployment.store.write() as work:
+        jobs.missed(work, AUDIT, _passed(jobs.newest(work, AUDIT, most=1), due, every))
         claim = jobs.claim(work, AUDIT, due, holder, at=at, lease_seconds=_AUDIT_LEASE_SECONDS)
     if claim is None:
         return
     report = audits.run(deployment, CHECKS, asked_by="worker")
     with deployment.store.write() as work:
-        jobs.finish(work, claim, state=report.status, detail="", at=deployment.clock())
+        jobs.finish(work, claim, state=str(report.status), detail=report.audit, at=deployment.clock())
+
+
+def _passed(last: Sequence[jobs.Slot], due: datetime, every: timedelta) -> list[datetime]:
+    """Return the slots between the last one known and the one that is due, the latest hundred at most."""
+    if not last:
+        return []
+    count = (due - last[0].scheduled_for) // every
+    return [due - every * number for number in range(1, min(count, _MOST_MISSED + 1))]
 
 
 def _runs(house: House, holder: str) -> None:
@@ -133,4 +144,7 @@ def _carry_on(house: House, run: RunId, holder: str) -> None:
     except StateConflict:
         return  # fenced: another worker has taken over, and goes on from the cursor
     with deployment.store.write() as work:
-        jobs.finish(work, claim, state=ended.state, detail="", at=deployment.clock())
+        if ended.state == runs.PAUSED:
+            jobs.release(work, claim, at=deployment.clock())
+        else:
+            jobs.finish(work, claim, state=ended.state, detail="", at=deployment.clock())

@@ -138,24 +138,24 @@ def action_of(view: object) -> str | None:
     return name if isinstance(name, str) and name in ACTIONS else None
 
 
-def allows(name: str, *, role: Role | None, scopes: frozenset[KeyScope] | None = None, shell: bool = False) -> bool:
+def allows(name: str, *, role: Role | None, scopes: frozenset[KeyScope] | None = None, at_shell: bool = False) -> bool:
     """Say whether somebody may do `name`.
 
     Args:
         name: an action of the table.
         role: his role, if he has one.
         scopes: what his API key is narrowed to; None for a person's session.
-        shell: he sits at the machine's own shell.
+        at_shell: he sits at the machine's own shell.
 
     >>> allows("statements.record", role=Role.INTEGRATOR, scopes=frozenset({KeyScope.CONSENT_WRITE}))
     True
     >>> allows("statements.record", role=Role.INTEGRATOR, scopes=frozenset({KeyScope.CONSENT_READ}))
     False
-    >>> allows("choices.show", role=Role.ADMIN), allows("choices.show", role=None, shell=True)
+    >>> allows("choices.show", role=Role.ADMIN), allows("choices.show", role=None, at_shell=True)
     (False, False)
     """
     who = ACTIONS[name]
-    if who.public or (shell and who.shell):
+    if who.public or (at_shell and who.shell):
         return True
     if role not in who.roles:
         return False

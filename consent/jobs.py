@@ -167,8 +167,8 @@ def _hold(work: Work, held: Claim, changes: dict[str, Any]) -> None:
 
 def _inserted(work: Work, row: dict[str, Any]) -> bool:
     """Insert a slot unless it is there; say whether it was new."""
-    insert = _insert(work).values(**row).on_conflict_do_nothing()
-    return bool(work.connection.execute(insert).rowcount == 1)
+    insert = _insert(work).values(**row).on_conflict_do_nothing().returning(_row.job)
+    return work.connection.execute(insert).first() is not None
 
 
 def _insert(work: Work) -> Any:  # noqa: ANN401 -- two dialects' inserts

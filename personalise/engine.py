@@ -3,12 +3,14 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from consent.base.errors import CampaignInvalid, Place
+from consent.base.errors import CampaignInvalid, CustomerUnknown, IdempotencyConflict, Place
 from consent.base.ids import CustomerId, DecisionId, new_id
+from consent.base.store import Work
 from consent.deployment import Deployment
 from consent.uses import Use
-from personalise.runs import chunk
+from personalise.runs import chunk, log
 from personalise.runs.dry_run import load_policy
+from personalise.runs.log import Chunk
 from personalise.steps.personalise.explanation import CandidateVerdict, explanation, trace_notes, verdicts
 from personalise.steps.personalise.policy import Policy
 
@@ -46,30 +48,65 @@ class Decision:
 
 
 def decide_one(
-    deployment: Deployment, customer: CustomerId, *, campaign: str, actor: str, channel: str = ""
+    deployment: Deployment,
+    customer: CustomerId,
+    *,
+    campaign: str,
+    actor: str,
+    channel: str = "",
+    idempotency_key: str = "",
 ) -> Decision:
     """Decide for one customer, now; reserve the contact and log the decision in the same transaction.
 
-    A denial is an answer, not an error: the decision then says what stood in the way.
+    A denial is an answer, not an error: the decision then says what stood in the way. The same idempotency key asked
+    again for the same gives the same decision, out of the log, and reserves nothing more.
 
     Raises:
+        CustomerUnknown: nobody of that id is enrolled.
         CampaignUnknown: no campaign by that key.
         CampaignInvalid: it has no treatment on that channel.
+        IdempotencyConflict: the key stood for another customer, campaign or channel.
     """
     at = deployment.clock()
     identity = new_id("dec", at)
+    if idempotency_key:
+        identity = "dec_" + deployment.desk.blinded("decision", f"{actor}\x00{idempotency_key}")[:16].hex()
     with deployment.store.write() as work:
-        policy, _ = load_policy(deployment, work, campaign)
-        if channel:
-            policy = _on(policy, channel)
-        chunk.locked(work, [customer])
+        if not chunk.locked(work, [customer]):
+            raise CustomerUnknown
+        known = log.find(work, identity) if idempotency_key else None
+        if known:
+            policy = _policy(deployment, work, campaign, channel, pinned=known)
+            return _told(policy, known.table.to_pylist()[0], known, asked=(customer, campaign))
+        policy = _policy(deployment, work, campaign, channel)
         use = Use(actor=actor, purpose=policy.campaign.purpose, decision=f"{identity}.0", customer=customer)
         made = chunk.decided(deployment.desk, work, [customer], policy, use=use, at=at, now=at)
         chunk.keep(deployment.desk, work, made, policy, chunk_id=identity, run="", number=0, at=at)
-    row = made.table.to_pylist()[0]
+        kept = log.read(work, identity)
+    return _told(policy, made.table.to_pylist()[0], kept, asked=(customer, campaign))
+
+
+def _policy(
+    deployment: Deployment, work: Work, campaign: str, channel: str, *, pinned: Chunk | None = None
+) -> Policy:
+    """Return the policy of a campaign on a channel ("" for all): the newest, or the one that a chunk was decided by."""
+    if pinned is None:
+        policy, _ = load_policy(deployment, work, campaign)
+    else:
+        parts = {"version": pinned.about["version"], "catalogue": pinned.about["catalogue"]}
+        if pinned.campaign != campaign:
+            raise IdempotencyConflict
+        policy, _ = load_policy(deployment, work, campaign, **parts)
+    return _on(policy, channel) if channel else policy
+
+
+def _told(policy: Policy, row: dict[str, Any], kept: Chunk, *, asked: tuple[CustomerId, str]) -> Decision:
+    customer, campaign = asked
+    if row["customer"] != customer or kept.about["candidates"] != [one.key for one in policy.candidates]:
+        raise IdempotencyConflict
     one = policy.candidates[row["chosen"]] if row["chosen"] >= 0 else None
     return Decision(
-        id=DecisionId(f"{identity}.0"),
+        id=DecisionId(f"{kept.id}.0"),
         customer=customer,
         campaign=campaign,
         chosen=one.key if one else None,
@@ -78,7 +115,7 @@ def decide_one(
         verdicts=tuple(verdicts(row, policy)),
         explanation=explanation(row, policy),
         categories_used=tuple(key for bit, key in enumerate(policy.categories) if row["used"] >> bit & 1),
-        position=made.permitted.position,
+        position=kept.position,
     )
 
 

@@ -100,3 +100,15 @@ def sqlite_world(_open: Callable[[str, bool], World]) -> World:
 def blank(request: pytest.FixtureRequest, _open: Callable[[str, bool], World]) -> World:
     """Return a deployment that nobody has founded yet, its tables empty, on SQLite and on PostgreSQL."""
     return _open(request.param, False)
+
+
+@pytest.fixture(params=BOTH)
+def maker(request: pytest.FixtureRequest, databases: Callable[[str], Databases]) -> Databases:
+    """Return a maker of databases, on SQLite and on PostgreSQL; whoever makes one drops it."""
+    return databases(request.param)
+
+
+@pytest.fixture
+def sqlite_worlds(_templates: Callable[[str, bool], Template], tmp_path: Path) -> Callable[[], World]:
+    """Return a function that opens worlds on SQLite, one after the other, each with a clock of its own."""
+    return lambda: opened(_templates("sqlite", True), SettableClock(START), tmp_path)  # noqa: FBT003 -- a founded one

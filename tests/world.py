@@ -188,12 +188,12 @@ def asked_scopes(catalogue: Catalogue) -> tuple[Scope, ...]:
     return tuple(each.scope for each in catalogue.in_order if each.legal_basis in ASKED)
 
 
-def migrated(databases: Databases, folder: Path) -> Template:
-    """Make a template with all tables and nothing in them."""
-    url, keyring = databases.empty("migrated"), folder / "migrated.keyring"
+def migrated(databases: Databases, folder: Path, *, name: str = "migrated", revision: str = "head") -> Template:
+    """Make a template with all tables (of a revision) and nothing in them."""
+    url, keyring = databases.empty(name), folder / f"{name}.keyring"
     new_keyring(keyring)
     with closing(Store(url)) as store:
-        schema.upgrade(store)
+        schema.upgrade(store, revision)
     return Template(databases=databases, url=url, keyring=keyring)
 
 

@@ -35,7 +35,7 @@ class Actor:
 
     def may(self, action: str) -> bool:
         """Say whether he may do `action`."""
-        return allows(action, role=self.role, scopes=self.scopes, shell=self.kind == "shell")
+        return allows(action, role=self.role, scopes=self.scopes, at_shell=self.kind == "shell")
 
 
 NOBODY: Final = Actor(kind="nobody")

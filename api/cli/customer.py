@@ -5,7 +5,17 @@ from collections import Counter
 import click
 
 from api.actors import links as sign_in
-from api.cli.frame import SIGN_IN, WITHDRAW, Group, Words, address, at_home, customer_argument, found, json_option
+from api.cli.frame import (
+    CUSTOMERS_DOOR,
+    WITHDRAW,
+    Group,
+    Words,
+    address,
+    at_home,
+    customer_argument,
+    found,
+    json_option,
+)
 from api.cli.output import print_facts, print_json, print_line, print_table, say
 from api.roles import action
 from consent import gate
@@ -80,7 +90,7 @@ def link(customer: str, *, as_json: bool) -> None:
         with deployment.store.write() as work:
             who = found(house, work, customer)
             token = sign_in.for_customer(work, who, at=at)
-        made = address(house, SIGN_IN, token)
+        made = address(house, CUSTOMERS_DOOR, token)
     if as_json:
         print_json({"customer": who, "link": made, "expires_at": at + sign_in.GOOD_FOR})
     else:

@@ -17,7 +17,8 @@ from personalise import engine
 def decide(customer: str, campaign: str, channel: str | None, *, as_json: bool) -> None:
     """Decide for one customer, now.
 
-    The contact is reserved, the decision logged, and every candidate's verdict shown. That he is left alone is an answer: the exit code is 0.
+    The contact is reserved, the decision logged, and every candidate's verdict shown. That he is left alone is an
+    answer: the exit code is 0.
     """
     with at_home() as house:
         deployment = house.deployment

@@ -40,7 +40,8 @@ _LOOK: Final = (
 def demo(folder: Path, customers: int, seed: int, *, as_json: bool) -> int:
     """Make a sample shop and run the whole story on it.
 
-    Import, dry run, run, outcomes, withdrawals, second run, audit, proof. Every customer is made up. The exit code is 1 if anybody was addressed without permission, or a proof failed.
+    Import, dry run, run, outcomes, withdrawals, second run, audit, proof. Every customer is made up. The exit code is 1
+    if anybody was addressed without permission, or a proof failed.
     """
     _cleared(folder)
     with steps() as tell:

@@ -48,7 +48,8 @@ class _Looked(NamedTuple):
 def doctor(*, as_json: bool) -> int:
     """Say what is well here and what needs attention.
 
-    Looked at are files, keys, database, clock, ledger and worker; nothing is changed. The exit code is 1 where something needs attention, 3 where something could not be looked at.
+    Looked at are files, keys, database, clock, ledger and worker; nothing is changed. The exit code is 1 where
+    something needs attention, 3 where something could not be looked at.
     """
     settings = read_settings()
     require_founded(settings)

@@ -173,10 +173,13 @@ class Words(click.ParamType[str]):
         return text
 
 
-SIGN_IN: Final = "/enter"
-"""The page whose button takes a sign-in link."""
+CUSTOMERS_DOOR: Final = "/p/l"
+"""The page whose button signs a customer in."""
 
-WITHDRAW: Final = "/withdraw"
+STAFF_DOOR: Final = "/s"
+"""The page whose button signs a member of staff in."""
+
+WITHDRAW: Final = "/w"
 """The page whose button withdraws what a link names."""
 
 CUSTOMER: Final = Words("customer", 254)

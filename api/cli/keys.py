@@ -5,7 +5,7 @@ from datetime import datetime
 import click
 
 from api.actors import keys, links
-from api.cli.frame import SIGN_IN, Group, Instant, Words, address, at_home, json_option
+from api.cli.frame import STAFF_DOOR, Group, Instant, Words, address, at_home, json_option
 from api.cli.output import print_facts, print_json, print_line, print_table, say
 from api.roles import STAFF, KeyScope, Role, action
 from consent.base.store import Work
@@ -118,7 +118,7 @@ def invite(name: str, role: str, *, as_json: bool) -> None:
         at = deployment.clock()
         with deployment.store.write() as work:
             token = links.for_staff(work, name, Role(role), at=at)
-        link = address(house, SIGN_IN, token)
+        link = address(house, STAFF_DOOR, token)
     if as_json:
         answer = {"name": name, "role": role, "link": link, "expires_at": at + links.GOOD_FOR}
         print_json(answer)

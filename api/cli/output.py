@@ -46,7 +46,7 @@ _NOTHING: Final = "-"
 
 def print_json(answer: Mapping[str, object]) -> None:
     """Print one object; times as RFC 3339, bytes as base64, a number that is none as null."""
-    options = orjson.OPT_INDENT_2 | orjson.OPT_PASSTHROUGH_DATETIME
+    options = orjson.OPT_INDENT_2 | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS  # keys that are enums
     click.echo(orjson.dumps(answer, default=_plain, option=options).decode())
 
 

@@ -12,7 +12,17 @@ from typing import Final, Literal
 from api.pages.words import FIRST, Words
 from consent.base.clock import from_ms, to_ms
 from consent.catalogue.duration import Duration
-from consent.catalogue.model import ASKED, SERVICE, Catalogue, LegalBasis, Notice, ScopeRule
+from consent.catalogue.model import (
+    ASKED,
+    SERVICE,
+    Catalogue,
+    Category,
+    Channel,
+    LegalBasis,
+    Notice,
+    Recipient,
+    ScopeRule,
+)
 from consent.permission.standing import FOREVER, RESTRICTED, SUPPRESSED, VALID, ScopeStanding, Standing
 from consent.permission.verdict import Reason, scope_reason
 
@@ -125,7 +135,7 @@ def wording(notice: Notice | None, language: str) -> tuple[str, str]:
 
 def title_of(rule: ScopeRule, catalogue: Catalogue, words: Words) -> str:
     """Return what a scope is about, in words."""
-    targets = {
+    targets: Mapping[str, Mapping[str, Category | Channel | Recipient]] = {
         "remember": catalogue.categories, "use": catalogue.categories,
         "contact": catalogue.channels, "share": catalogue.recipients,
     }  # fmt: skip

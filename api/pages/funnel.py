@@ -81,7 +81,8 @@ def _finding(counts: Counts, campaign: Campaign, catalogue: Catalogue, *, chosen
     if not counts.reasons:
         return first
     [(reason, count)] = counts.reasons.most_common(1)
-    return f"{first} The largest group of the others, {present.number(count)}, {reason_in_words(reason, campaign, catalogue)}."
+    why = reason_in_words(reason, campaign, catalogue)
+    return f"{first} The largest group of the others, {present.number(count)}, {why}."
 
 
 def _bars(counts: Counts) -> tuple[Bar, ...]:

@@ -91,5 +91,6 @@ def _finding(known: list[ArmRate], effects: tuple[ArmEffect, ...], outcome: str)
         return f"No treatment can be told from no message by “{outcome}”: every interval holds zero, or lies below it."
     return (
         f"“{arm}” brought {present.points(best.difference)} percentage points of “{outcome}” against no message; "
-        f"the truth lies between {present.points(best.lower)} and {present.points(best.upper)} ({best.level:.0%} of the time)."
+        f"the interval is {present.points(best.lower)} to {present.points(best.upper)} (it holds the truth "
+        f"{100 * best.level:.0f} times in 100)."
     )

@@ -100,4 +100,5 @@ def _denied(scope: str, reason: str, catalogue: Catalogue) -> str:
 def cap_in_words(cap: Cap, catalogue: Catalogue) -> str:
     """Return a cap as a sentence has it."""
     channels = [catalogue.channels[key].title if key in catalogue.channels else key for key in cap.channels]
-    return f"at most {present.counted(cap.limit, 'contact')} by {present.listed(channels)} in {present.counted(cap.days, 'day')}"
+    limit, days = present.counted(cap.limit, "contact"), present.counted(cap.days, "day")
+    return f"at most {limit} by {present.listed(channels)} in {days}"

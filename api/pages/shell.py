@@ -1,4 +1,4 @@
-"""What surrounds every page: the files it loads, the way in, the navigation of whoever is signed in; and the start page.
+"""What surrounds every page: the files it loads, the way in, the navigation of who is signed in; and the start page.
 
 Nothing in here asks the database: error pages have the same frame, and the database may be the error.
 """

@@ -7,10 +7,11 @@ from typing import Final
 
 from flask import Blueprint
 
-from api.rest import customers, health, ledger, openapi, permissions, statements
+from api.rest import customers, decisions, health, ledger, openapi, permissions, statements
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     customers.blueprint,
+    decisions.blueprint,
     health.blueprint,
     ledger.blueprint,
     openapi.blueprint,

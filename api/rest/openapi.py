@@ -45,7 +45,7 @@ class _Converter(OpenAPIConverter):
 
     @override
     def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
-        written: dict[str, Any] = super().schema2jsonschema(schema)
+        written: dict[str, Any] = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]  # apispec leaves it untyped
         least = getattr(schema, "least", 0)
         return {**written, "minProperties": least} if least else written
 

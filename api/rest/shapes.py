@@ -189,7 +189,7 @@ class Form(Schema):
         unknown = RAISE
 
     @validates_schema(skip_on_field_errors=True)
-    def _enough(self, data: Mapping[str, Any], **_more: Any) -> None:
+    def _enough(self, data: Mapping[str, Any], **_more: object) -> None:
         if len(data) < self.least:
             raise ValidationError(f"give at least {self.least} of {', '.join(self.fields)}")
 

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from consent.base.database import Engines, Hot, arranged, open_engines
 from consent.base.errors import DatabaseDown, Invalid, StateConflict
 
-_LOST = (sqlite3.OperationalError, psycopg.OperationalError)
+_LOST = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.errors.UndefinedTable, sa.exc.TimeoutError)
 _TAKEN = psycopg.errors.UniqueViolation
 _RACED = "somebody else wrote the same at this moment: nothing was recorded, try again"
 _UNSTORABLE = "a value that can't be stored: half of a surrogate pair, a NUL character, or a number too large"
@@ -119,12 +119,16 @@ def _named_faults() -> Iterator[None]:
         yield
     except _LOST as lost:
         raise DatabaseDown(_plain(lost)) from lost
+    except sqlite3.DatabaseError as damaged:
+        if not _is_lost(damaged):
+            raise
+        raise DatabaseDown(_plain(damaged)) from damaged
     except _TAKEN as raced:
         raise StateConflict(_RACED) from raced
     except (UnicodeEncodeError, psycopg.DataError):
         raise Invalid(_UNSTORABLE) from None  # the cause quotes the value
     except DBAPIError as wrapped:
-        if isinstance(wrapped.orig, _LOST):
+        if _is_lost(wrapped.orig):
             raise DatabaseDown(_plain(wrapped.orig)) from wrapped
         if isinstance(wrapped.orig, _TAKEN):
             raise StateConflict(_RACED) from wrapped
@@ -133,12 +137,20 @@ def _named_faults() -> Iterator[None]:
         raise
 
 
+def _is_lost(error: BaseException | None) -> bool:
+    """Say whether the database is the matter. SQLite has no class of its own for a file that is damaged, or is none."""
+    return isinstance(error, _LOST) or type(error) is sqlite3.DatabaseError
+
+
 def _plain(lost: BaseException) -> str:
     text = str(lost).lower()
     for sign, said in (
         ("locked", "it stayed locked by another writer"),
         ("lock timeout", "it stayed locked by another writer"),
         ("no such table", "its tables are missing: run `byleave init`, or `byleave db upgrade`"),
+        ("relation", "its tables are missing: run `byleave init`, or `byleave db upgrade`"),
+        ("not a database", "its file is damaged, or is no database"),
+        ("malformed", "its file is damaged"),
         ("full", "its disk is full"),
         ("unable to open", "its file can't be opened"),
         ("disk i/o", "its disk reports an error"),

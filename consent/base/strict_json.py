@@ -66,8 +66,6 @@ def _check(value: Any, where: str, depth: int) -> None:  # noqa: ANN401 -- walks
     if depth > DEEPEST:
         raise _refused(where[:200], f"is nested deeper than {DEEPEST}")
     match value:
-        case str():
-            _check_text(value, where)
         case dict():
             for key, item in value.items():
                 _check_text(key, where)
@@ -75,6 +73,14 @@ def _check(value: Any, where: str, depth: int) -> None:  # noqa: ANN401 -- walks
         case list():
             for spot, item in enumerate(value):
                 _check(item, f"{where}/{spot}", depth + 1)
+        case _:
+            _check_single(value, where)
+
+
+def _check_single(value: Any, where: str) -> None:  # noqa: ANN401 -- what holds no other value
+    match value:
+        case str():
+            _check_text(value, where)
         case float() if not math.isfinite(value):
             raise _refused(where, "is too large a number")
         case int() if abs(value) > LARGEST_INTEGER:

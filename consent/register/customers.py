@@ -196,9 +196,13 @@ def count(work: Work) -> int:
     return work.connection.execute(sa.select(sa.func.count()).select_from(CustomerRow)).scalar_one()
 
 
-def lock(work: Work, customers: Sequence[CustomerId]) -> None:
-    """Lock customers in the order of their ids: whoever reserves contacts with them now does so alone."""
-    work.run(_LOCK, work.listed(customers)).fetchall()
+def lock(work: Work, customers: Sequence[CustomerId]) -> int:
+    """Lock customers in the order of their ids: whoever reserves contacts with them now does so alone.
+
+    Returns:
+        How many of them are enrolled.
+    """
+    return len(work.run(_LOCK, work.listed(customers)).fetchall())
 
 
 def before(customer: str) -> str:

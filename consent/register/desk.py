@@ -10,6 +10,7 @@ from consent.catalogues import Catalogues
 from consent.register.payloads import LOG_OWNER
 from consent.tables import DataKeyRow
 from consent.vault.keyring import Keys, Wrapped
+from consent.vault.seal import blind
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,10 @@ class Desk:
 
     keys: Keys
     catalogues: Catalogues
+
+    def blinded(self, kind: str, value: str) -> bytes:
+        """Return a keyed hash of something that may not be readable in a table, such as an idempotency key."""
+        return blind(self.keys.index_key, kind, value)
 
     def data_key(self, work: Work, owner: str) -> bytes:
         """Return an owner's data key (`LOG_OWNER` for the deployment's own).

@@ -56,6 +56,18 @@ def _query(where: Any) -> sa.Select[Any]:  # noqa: ANN401 -- a Core condition
 _OF_ONE: Final = Hot(_query(_payload.c.owner == sa.bindparam("customer")), "customer")
 _OF_MANY: Final = Hot(lambda dialect: _query(among(_payload.c.owner, "customers")(dialect)), "customers")
 
+_OF_RANGE: Final = Hot(
+    _query(
+        sa.and_(
+            _payload.c.log == sa.bindparam("log"),
+            _payload.c.seq.between(sa.bindparam("first"), sa.bindparam("last")),
+        )
+    ),
+    "log",
+    "first",
+    "last",
+)
+
 
 def of_customer(desk: Desk, work: Work, customer: CustomerId, *, as_of: datetime | None = None) -> list[Said]:
     """Return what a customer said, in the order of the ledger; with `as_of`, what was recorded by then.
@@ -88,6 +100,20 @@ def one(desk: Desk, work: Work, log_number: int, seq: int) -> Said:
         msg = f"entry {seq} has no payload (any more)"
         raise EntryUnknown(msg)
     return _said(desk, row)
+
+
+def several(desk: Desk, work: Work, log_number: int, seqs: Sequence[int]) -> list[Said]:
+    """Return the statements of entries that one transaction wrote, so that they lie together; in the order asked.
+
+    Raises:
+        EntryUnknown: one of them has no payload any more.
+    """
+    found = {row[1]: row for row in work.run(_OF_RANGE, log_number, min(seqs), max(seqs)).fetchall()}
+    gone = [seq for seq in seqs if seq not in found]
+    if gone:
+        msg = f"entry {gone[0]} has no payload (any more)"
+        raise EntryUnknown(msg)
+    return [_said(desk, found[seq]) for seq in seqs]
 
 
 def standing_at(desk: Desk, work: Work, customer: CustomerId, as_of: datetime) -> Standing:

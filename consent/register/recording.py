@@ -219,7 +219,7 @@ class _Key:
         if not hmac.compare_digest(bytes(row.request), self.request):
             raise IdempotencyConflict
         seqs = [int(seq) for seq in row.seqs.split(",")]
-        found = [history.one(desk, work, row.log, seq) for seq in seqs]
+        found = history.several(desk, work, row.log, seqs)
         return [
             Recorded(customer=asked.customer, seq=said.seq, at=said.at, statement=said.statement, repeated=True)
             for asked, said in zip(statements, found, strict=True)

@@ -247,7 +247,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the tables; their triggers go with them."""
+    """Drop the tables; their triggers go with them, and then what these called."""
     op.drop_table("standing")
     op.drop_table("memory")
     op.drop_table("ledger_payload")
@@ -266,3 +266,5 @@ def downgrade() -> None:
     op.drop_table("customer")
     op.drop_table("catalogue_version")
     op.drop_table("audit_run")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION byleave_insert_only()")

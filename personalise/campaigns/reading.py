@@ -198,7 +198,7 @@ def _treatments(top: Form, offers: Mapping[str, Offer], catalogue: Catalogue) ->
 
 def _condition(form: Form, key: str, catalogue: Catalogue, *, required: bool) -> Condition | None:
     text = form.text(key, longest=4_000) if required else form.text(key, default="", longest=4_000)
-    if not text:
+    if not text.strip():
         return None
     try:
         return condition(text, _readable(catalogue))
@@ -210,7 +210,7 @@ def _condition(form: Form, key: str, catalogue: Catalogue, *, required: bool) ->
 def _score(form: Form, catalogue: Catalogue) -> Number:
     text = form.text("score", longest=4_000)
     try:
-        return number(text or "0", _readable(catalogue))
+        return number(text if text.strip() else "0", _readable(catalogue))
     except ExpressionInvalid as wrong:
         form.places.extend(Place(f"{form.at('score')}, {place.where}", place.why) for place in wrong.places)
         return number("0", {})

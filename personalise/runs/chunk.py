@@ -60,9 +60,13 @@ def keep(
     log.write(desk, work, made.table, policy, made.permitted, chunk_id=chunk_id, run=run, number=number, salt=salt)
 
 
-def locked(work: Work, customers: Sequence[CustomerId]) -> None:
-    """Lock the customers of a chunk: counting their contacts and reserving new ones is one step."""
-    enrolled.lock(work, customers)
+def locked(work: Work, customers: Sequence[CustomerId]) -> int:
+    """Lock the customers of a chunk: counting their contacts and reserving new ones is one step.
+
+    Returns:
+        How many of them are enrolled.
+    """
+    return enrolled.lock(work, customers)
 
 
 def chunk_id(run: str, number: int) -> str:

@@ -208,11 +208,16 @@ def read(work: Work, chunk_id: str) -> Chunk:
         DecisionUnknown: there is no such chunk.
         LedgerBroken: its columns are damaged.
     """
-    query = sa.select(table_of(DecisionChunkRow)).where(DecisionChunkRow.id == chunk_id)
-    row = work.connection.execute(query).first()
-    if row is None:
+    found = find(work, chunk_id)
+    if found is None:
         raise DecisionUnknown
-    return _chunk(row)
+    return found
+
+
+def find(work: Work, chunk_id: str) -> Chunk | None:
+    """Return a chunk's decisions; None where there is no such chunk."""
+    row = work.connection.execute(sa.select(table_of(DecisionChunkRow)).where(DecisionChunkRow.id == chunk_id)).first()
+    return _chunk(row) if row else None
 
 
 def chunk_ids(work: Work, run: str | None = None) -> list[str]:

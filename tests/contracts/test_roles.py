@@ -122,7 +122,7 @@ def test_a_customer_and_a_program_are_no_staff():
 
 
 def test_the_shell_may_nothing_in_a_customers_name():
-    assert {name for name in ACTIONS if not allows(name, role=None, shell=True)} == {
+    assert {name for name in ACTIONS if not allows(name, role=None, at_shell=True)} == {
         "choices.show", "choices.save", "session.leave",
     }  # fmt: skip
 

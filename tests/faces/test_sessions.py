@@ -297,7 +297,7 @@ def test_nothing_inline_and_nothing_from_elsewhere_runs(browser):
     policy = dict(part.split(" ", 1) for part in browser.get("/look").headers["Content-Security-Policy"].split("; "))
     assert policy == {
         "default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self'",
-        "form-action": "'self'", "frame-ancestors": "'none'", "base-uri": "'none'",
+        "connect-src": "'self'", "form-action": "'self'", "frame-ancestors": "'none'", "base-uri": "'none'",
     }  # fmt: skip
 
 

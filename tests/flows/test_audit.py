@@ -189,9 +189,7 @@ def test_a_log_that_no_checkpoint_anchors_has_not_passed(world):
     report = audit(world)
 
     assert (report.status, report.all_findings) == ("could_not_check", [])
-    assert report.all_gaps == [
-        Gap(check="checkpoints", why="no entry lies under a checkpoint that holds")
-    ]
+    assert report.all_gaps == [Gap(check="checkpoints", why="no entry lies under a checkpoint that holds")]
 
 
 def test_a_crashed_check_is_a_gap_that_repeats_no_data_and_the_others_go_on(sqlite_world):
@@ -292,7 +290,9 @@ def test_a_forged_catalogue_is_found_even_if_its_hash_was_forged_too(world):
         ("catalogue", "critical", "catalogue_version 1", "entry 0 published other bytes"),
         ("catalogue", "critical", "catalogue_version 1", "its bytes do not hash to its hash"),
     ]
-    attacker.do("UPDATE catalogue_version SET body = :body, hash = :hash", body=body, hash=sha256(body.encode()).digest())
+    attacker.do(
+        "UPDATE catalogue_version SET body = :body, hash = :hash", body=body, hash=sha256(body.encode()).digest()
+    )
     assert only(world, "catalogue")[-1][3] == "it can't be read any more"
 
 
@@ -390,9 +390,10 @@ def test_a_forged_standing_row_does_not_hide_what_is_kept(world):
 
 def test_only_the_first_twenty_customers_are_named(sqlite_world):
     customers = sqlite_world.enrol(*(f"C{number:02}" for number in range(25)))
-    sqlite_world.say(*(sqlite_world.statement(customer, "grant", KEEP) for customer in customers))
+    sqlite_world.say(*(sqlite_world.statement(customer, "grant", KEEP, USE) for customer in customers))
     for customer in customers:
         sqlite_world.remember(customer, visits_past_month=1)
+    sqlite_world.say(*(sqlite_world.statement(customer, "withdraw", USE) for customer in customers))
 
     [(_, _, _, why)] = only(sqlite_world, "kept_without_use")
     named = ", ".join(sorted(customers)[:20])

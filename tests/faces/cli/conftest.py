@@ -51,7 +51,7 @@ class Shell:
         self.capsys.readouterr()
         code = main([str(each) for each in typed])
         said = self.capsys.readouterr()
-        assert "Traceback" not in said.err
+        assert "Traceback" not in said.err, said.err[-3000:]
         return Ran(code=code, out=said.out, err=said.err)
 
     @property

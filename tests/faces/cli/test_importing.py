@@ -56,7 +56,7 @@ def test_an_import_for_people_is_a_line_a_count(shell: Shell):
         (lambda raw: raw.replace(b",running,", b",run\x00ning,", 1), "NUL"),
         (lambda raw: raw + b'S999999,"broken\n', "quote"),
         (lambda raw: raw.replace(b"reference", b"who", 1), "column"),
-        (lambda raw: raw + b"S999999\n", "cells"),
+        (lambda raw: raw + b"S999999\n", "has 1 cell"),
         (lambda raw: raw.decode().encode("utf-16"), "UTF-16"),
         (lambda raw: raw + b"S999999,\xff" + b"," * 12 + b"\n", "UTF-8"),
         (lambda raw: raw + raw.splitlines(keepends=True)[1], "line"),

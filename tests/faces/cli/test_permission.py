@@ -5,7 +5,7 @@ import pytest
 from consent.base.clock import rfc3339, system_clock
 from tests.faces.cli.conftest import SOMEBODY, Shell
 
-SCOPE = "contact:phone:recommendations"
+SCOPE = "contact:post:newsletter"
 CHECKED = ["permit", "reason", "positions", "scope", "customer", "at"]
 
 

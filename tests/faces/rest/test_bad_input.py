@@ -81,7 +81,7 @@ def test_another_kind_of_body_is_refused(shop, stored, content_type, headers):
     assert stored() == before
 
 
-def test_a_body_may_say_that_it_is_utf_8(shop, sqlite_world):
+def test_a_body_may_say_that_it_is_utf_8(shop):
     data = json.dumps({"reference": "Zoë"}, ensure_ascii=False).encode()
     assert shop.raw(CUSTOMERS, data, "application/json; charset=UTF-8").status_code == 200
 
@@ -178,7 +178,8 @@ def test_a_flag_is_true_or_false(shop, sqlite_world, flag):
         ("/statements/0/method", "is missing"), ("/statements/0/~0~1", "is not known here"),
     ]),
     (CHECK, {"checks": [], "as_of": "now"}, [
-        ("/as_of", "'now' is not a time; write it like 2026-11-21T17:00:00Z"), ("/checks", "must have 1 to 1,000 items"),
+        ("/as_of", "'now' is not a time; write it like 2026-11-21T17:00:00Z"),
+        ("/checks", "must have 1 to 1,000 items"),
     ]),
     (CHECK, {"checks": [{"customer": "x", "scope": ""}]}, [
         ("/checks/0/customer", "is not a customer's id"), ("/checks/0/scope", "is not a scope"),

@@ -41,7 +41,7 @@ def test_a_made_key_does_not_show_its_token_in_logs(sqlite_world):
 @pytest.mark.parametrize("header", [
     None, "", "Bearer", "Bearer ", "Basic bl_x", "Bearer bl_00000000_" + "A" * 43, "Bearer bl_x", "Bearer \x7f",
 ])  # fmt: skip
-def test_without_a_key_nobody_is_told_anything(stranger, sqlite_world, header):
+def test_without_a_key_nobody_is_told_anything(stranger, header):
     answer = stranger.call("POST", CHECK, headers={} if header is None else {"Authorization": header}, json={})
 
     assert (answer.status_code, answer.get_json()["code"]) == (401, "not_signed_in")
@@ -49,7 +49,7 @@ def test_without_a_key_nobody_is_told_anything(stranger, sqlite_world, header):
     assert "errors" not in answer.get_json()
 
 
-def test_a_key_with_one_sign_changed_opens_nothing(stranger, shop, sqlite_world):
+def test_a_key_with_one_sign_changed_opens_nothing(stranger, shop):
     last = "A" if shop.token[-1] != "A" else "B"
     answer = stranger.call("POST", CHECK, headers={"Authorization": f"Bearer {shop.token[:-1]}{last}"}, json={})
     assert answer.status_code == 401

@@ -35,7 +35,7 @@ def test_the_newest_checkpoint_is_everybodys_to_read(stranger, sqlite_world):
     assert opened(sqlite_world, answer.text).size == 2
 
 
-def test_asking_for_a_checkpoint_signs_none(stranger, sqlite_world, stored):
+def test_asking_for_a_checkpoint_signs_none(stranger, stored):
     before = stored()
     answer = stranger.get(f"{LEDGER}/checkpoint")
 

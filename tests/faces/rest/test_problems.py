@@ -139,7 +139,7 @@ def test_every_type_of_problem_has_its_page(stranger):
 
 
 def test_every_error_has_a_status_and_every_code_one_title():
-    codes = {}
+    codes: dict[str, set[str]] = {}
     for kind in kinds():
         assert status_of(kind) in STATUSES.values()
         codes.setdefault(kind.code, set()).add(kind.title)

@@ -10,6 +10,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.config import SchemathesisConfig
+from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
 
 EXAMPLES = 20
@@ -50,7 +51,9 @@ def test_the_api_does_what_its_description_says(app, shop, sqlite_world, mode):
     described = schemathesis.openapi.from_wsgi("/openapi.json", app, config=SchemathesisConfig.from_dict(CONFIG))
     answers = []
 
-    for operation in (each.ok() for each in described.get_all_operations()):
+    for found in described.get_all_operations():
+        assert isinstance(found, Ok), found
+        operation = found.ok()
         written = described.raw_schema["paths"][operation.path][operation.method.lower()]
         if mode is GenerationMode.NEGATIVE and not (written.get("parameters") or "requestBody" in written):
             continue  # nothing comes in that could be wrong

@@ -1,8 +1,12 @@
 """What customers say, over HTTP: recorded once, durable when answered, refused whole."""
 
+from datetime import timedelta
+
 import pytest
 
 from api.roles import Role
+from consent.permission.statement import Act, Method
+from consent.register import history
 from tests.builders import START
 
 NEWSLETTER = "contact:email:newsletter"
@@ -49,18 +53,21 @@ def test_a_withdrawal_shows_what_no_longer_stands(shop, sqlite_world):
     assert sqlite_world.reason(sqlite_world.ann, NEWSLETTER) == "WITHDRAWN"
 
 
-def test_everything_about_a_statement_is_kept(shop, sqlite_world, caller):
+def test_everything_about_a_statement_is_kept(sqlite_world, caller):
     full = said(
         sqlite_world.bo, "grant", PURCHASES, NEWSLETTER,
         said_at="2026-11-20T18:00:00+01:00", notice_version=1, language="de-AT", evidence="Anruf 4711, Übersetzung",
     )  # fmt: skip
     answer = caller(role=Role.AGENT).post(ONE, {**full, "method": "phone"}, key="one")
-    assert answer.status_code == 201
+    with sqlite_world.store.read() as work:
+        kept = history.one(sqlite_world.deployment.desk, work, 1, answer.get_json()["seq"]).statement
 
-    [kept] = sqlite_world.rows("SELECT sealed FROM ledger_payload WHERE seq = 2")
-    assert b"Anruf" not in kept[0]
-    assert [each["permit"] for each in answer.get_json()["permissions"]] == [True, True]
-    sqlite_world.check_ledger()
+    assert (kept.customer, kept.act, kept.method, kept.scopes) == (
+        sqlite_world.bo, Act.GRANT, Method.PHONE, (PURCHASES, NEWSLETTER),
+    )  # fmt: skip
+    assert (kept.said_at, kept.notice_version, kept.language, kept.evidence) == (
+        START - timedelta(hours=17), 1, "de-AT", "Anruf 4711, Übersetzung",
+    )  # fmt: skip
 
 
 def test_a_pause_names_no_scope(shop, sqlite_world):

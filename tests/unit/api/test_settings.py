@@ -105,12 +105,13 @@ def test_all_bad_settings_are_named_at_once(tmp_path):
 @pytest.mark.parametrize(("setting", "value"), [
     ("AUDIT_EVERY_HOURS", "1.9"), ("AUDIT_EVERY_HOURS", "\N{FULLWIDTH DIGIT ONE}"), ("AUDIT_EVERY_HOURS", " 1"),
     ("AUDIT_EVERY_HOURS", "1e3"), ("AUDIT_EVERY_HOURS", ""), ("AUDIT_EVERY_HOURS", "9" * 20),
-    ("DATABASE_URL", "mysql://db/x"), ("DATABASE_URL", "nonsense"), ("DATABASE_URL", "sqlite://"), ("DATABASE_URL", " "),
+    ("DATABASE_URL", "mysql://db/x"), ("DATABASE_URL", "nonsense"), ("DATABASE_URL", "sqlite://"),
     ("BASE_URL", "ftp://shop.example"), ("BASE_URL", "https://shop.example/path"), ("BASE_URL", "https://"),
     ("BASE_URL", "https://me:pass@shop.example"), ("BASE_URL", "https://shop.example:x"), ("BASE_URL", "https://[::1"),
     ("BASE_URL", "https://shop.example?x=1"), ("BASE_URL", "https://Shop example"),
     ("TRUSTED_HOSTS", ""), ("TRUSTED_HOSTS", "*"), ("TRUSTED_HOSTS", "shop.example:443"), ("TRUSTED_HOSTS", "a, ,b"),
-    ("ENVIRONMENT", "staging"), ("NAME", ""), ("NAME", "shop example"), ("NAME", "-"), ("HOME", ""), ("KEYRING", " "),
+    ("DATABASE_URL", " "), ("ENVIRONMENT", "staging"), ("NAME", ""), ("NAME", "shop example"), ("NAME", "-"),
+    ("HOME", ""), ("KEYRING", " "),
 ])  # fmt: skip
 def test_a_bad_value_is_named_by_its_variable(tmp_path, setting, value):
     assert list(places(tmp_path, **{f"BYLEAVE_{setting}": value})) == [f"BYLEAVE_{setting}"]

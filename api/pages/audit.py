@@ -1,0 +1,93 @@
+"""The compliance officer's pages: are we clean, how do we know, and the report of every audit."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from flask import Blueprint, Response, render_template, request
+
+from api.actors import actor
+from api.checks import CHECKS
+from api.pages import forms, present
+from api.pages.answering import see_other
+from api.pages.verdicts import audit_line, overview, report
+from api.pages.worker import worker
+from api.roles import action
+from api.wiring import here
+from consent.audit import reading
+from consent.audit import run as audits
+from consent.audit.reading import PastAudit
+from consent.base.errors import StateConflict
+from consent.base.store import Work
+from consent.ledger import log
+from consent.register import customers, proving
+
+AT_ONCE: Final = 50_000
+"""Customers up to which an audit is run while the page waits; beyond, it is the worker's."""
+
+_ENDED: Final = frozenset({"passed", "findings", "could_not_check"})
+blueprint: Final = Blueprint("audit", __name__)
+
+
+@blueprint.get("/audit")
+@action("audits.show")
+def home() -> str:
+    """Show how every check went last, what the ledger says of itself, and the last audits."""
+    house = here()
+    at = house.deployment.clock()
+    with house.deployment.store.read() as work:
+        newest = reading.newest(work, at=at)
+        last = _last(work, newest, at)
+        head = log.head(work)
+        checkpoint = proving.newest_checkpoint(work)
+        alive = worker(work, at=at)
+        count = customers.count(work)
+    every = timedelta(hours=house.settings.audit_every_hours)
+    return render_template(
+        "audit/home.html",
+        shown=overview(CHECKS, newest, last, at=at, every=every),
+        audits=[audit_line(each) for each in newest],
+        entries=present.counted(head.size, "entry", "entries"),
+        checkpoint=checkpoint or "",
+        worker=alive,
+        every=present.span(every.total_seconds()),
+        may_run=actor.current().may("audits.run"),
+        small=count <= AT_ONCE,
+        customers=present.counted(count, "customer"),
+    )
+
+
+def _last(work: Work, newest: Sequence[PastAudit], at: datetime) -> tuple[PastAudit, Mapping[str, Any]] | None:
+    ended = next((each for each in newest if each.status in _ENDED), None)
+    if ended is None:
+        return None
+    past, stored = reading.one(work, ended.audit, at=at)
+    return (past, stored) if stored is not None else None
+
+
+@blueprint.post("/audit/run")
+@action("audits.run")
+def run() -> Response:
+    """Run an audit while the page waits, and show its report.
+
+    Raises:
+        StateConflict: there are too many customers for that.
+    """
+    forms.nothing_but(request.form)
+    deployment = here().deployment
+    with deployment.store.read() as work:
+        count = customers.count(work)
+    if count > AT_ONCE:
+        raise StateConflict(f"with {count:,} customers an audit is for the worker, or for byleave audit run")
+    done = audits.run(deployment, CHECKS, asked_by=actor.current().name)
+    return see_other(f"/audit/audits/{done.audit}")
+
+
+@blueprint.get("/audit/audits/<audit>")
+@action("audits.show")
+def show(audit: str) -> str:
+    """Show the report of one audit."""
+    deployment = here().deployment
+    with deployment.store.read() as work:
+        past, stored = reading.one(work, audit, at=deployment.clock())
+    return render_template("audit/report.html", shown=report(past, stored))

@@ -1,0 +1,91 @@
+"""`/api/v1/decisions`: what to do about one customer now; the contact is reserved before the answer is out."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from flask import Blueprint, Response
+from marshmallow import fields
+
+from api.actors import actor
+from api.rest.contract import Contract, answer, contract
+from api.rest.incoming import body, idempotency_key
+from api.rest.shapes import CUSTOMER, TIME, Flag, Form, Items, Part, Shape, Text, Whole
+from api.rest.verdicts import LARGEST
+from api.roles import action
+from api.wiring import here
+from consent.base.ids import CustomerId
+from personalise import engine
+
+KEY: Final = r"^[a-z][a-z0-9_-]{0,62}$"
+DECISION: Final = r"^dec_[0-9a-f]{32}\.[0-9]{1,9}$"
+
+blueprint: Final = Blueprint("decisions", __name__, url_prefix="/api/v1")
+
+
+class DecideForm(Form):
+    """Whom to decide about, in which campaign, and on which channel if it has to be one."""
+
+    customer = Text(36, 36, CUSTOMER, "is not a customer's id", required=True)
+    campaign = Text(1, 63, KEY, "is not a campaign's key", required=True)
+    channel = Text(1, 63, KEY, "is not a channel's key")
+
+
+class CandidateForm(Form):
+    """What became of one candidate: where it left the funnel, by which rule, what was observed, against which limit."""
+
+    candidate = Text(1, 63, required=True)
+    stage = Text(1, 63, required=True)
+    rule = Text(1, 200, required=True, allow_none=True)
+    observed = fields.Raw(required=True, allow_none=True, metadata={"type": ["string", "number", "null"]})
+    limit = fields.Raw(required=True, allow_none=True, metadata={"type": ["number", "null"]})
+    allowed_from = Text(24, 24, TIME, required=True, allow_none=True, metadata={"description": "when it would be allowed"})
+
+
+class DecisionForm(Form):
+    """One decision, and why."""
+
+    decision = Text(38, 60, DECISION, required=True)
+    customer = Text(36, 36, CUSTOMER, required=True)
+    campaign = Text(1, 63, KEY, required=True)
+    chosen = Text(1, 63, required=True, allow_none=True, metadata={"description": "null: leave the customer alone"})
+    content = Text(1, 20_000, required=True, allow_none=True)
+    propensity = fields.Float(required=True, metadata={"minimum": 0, "maximum": 1})
+    verdicts = Items(Part(CandidateForm), 1, 201, required=True)
+    explanation = Text(1, 2_000, required=True, metadata={"description": "one sentence for the customer"})
+    categories_used = Items(Text(1, 63), 0, 100, required=True)
+    position = Whole(0, LARGEST, required=True, metadata={"description": "size of the ledger when it was judged"})
+    personalised = Flag(required=True, metadata={"description": "false: nothing of the customer was used"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A decision that is asked for."""
+
+    customer: str
+    campaign: str
+    channel: str = ""
+
+
+DECIDE: Final = Shape(DecideForm, Asked)
+
+
+@blueprint.post("/decisions")
+@action("decisions.make")
+@contract(
+    Contract(
+        summary="Decide what to do about a customer, and reserve the contact",
+        body=DecideForm,
+        answer=DecisionForm,
+        idempotent=True,
+        errors=(404,),
+    )
+)
+def decide() -> Response:
+    """Decide once; a denial is an answer, and says what stood in the way."""
+    key, asked = idempotency_key(), body(DECIDE)
+    made = engine.decide_one(
+        here().deployment, CustomerId(asked.customer), campaign=asked.campaign, channel=asked.channel,
+        actor=actor.current().name, idempotency_key=key,
+    )  # fmt: skip
+    told = made.as_json()
+    return answer(DecisionForm, {**told, "personalised": bool(made.categories_used)})

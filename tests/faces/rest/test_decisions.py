@@ -1,0 +1,146 @@
+"""`POST /api/v1/decisions`: one customer, one decision, reserved before the answer is out."""
+
+
+import pytest
+
+from api.roles import KeyScope
+from consent.base.ids import Scope
+from personalise import shelf
+from personalise.campaigns.reading import parse_campaign
+from tests.faces.rest.conftest import Caller
+from tests.world import World
+
+CAMPAIGN = """
+[objective]
+key = "visits"
+title = "More visits"
+challenge = "Few come back."
+measure = "visited"
+target = 0.02
+by = 2026-12-31
+owner = "mia"
+
+[campaign]
+key = "spring"
+name = "Spring"
+purpose = "recommendations"
+benefit = "You hear of what you like."
+audience = "months_since_purchase <= 12"
+person_to_reach = "The service desk"
+way_out = "A link in every e-mail"
+
+[campaign.holdout]
+share = 0.0
+salt = "s"
+
+[[cap]]
+key = "month"
+channels = ["email"]
+limit = 1
+days = 30
+
+[[offer]]
+key = "range"
+family = "spring"
+terms = {}
+value = 1.0
+
+[[treatment]]
+key = "mail"
+offer = "range"
+channel = "email"
+content = "New this spring."
+score = "0.1"
+"""
+SCOPES = ("remember:purchases", "use:purchases:recommendations", "contact:email:recommendations")
+
+
+@pytest.fixture
+def campaign(sqlite_world: World) -> str:
+    world = sqlite_world
+    with world.store.write() as work:
+        catalogue = world.deployment.desk.catalogues.current(work)
+        shelf.publish(work, parse_campaign(CAMPAIGN, "toml", catalogue), actor=world.mia, at=world.clock())
+    return "spring"
+
+
+@pytest.fixture
+def decider(caller) -> Caller:
+    return caller([KeyScope.DECISIONS_WRITE])
+
+
+def ask(decider: Caller, customer: str, key: str, **more: object):
+    return decider.post("/api/v1/decisions", {"customer": customer, "campaign": "spring", **more}, key=key)
+
+
+def permit_all(world: World) -> None:
+    world.grant(world.ann, *(Scope(scope) for scope in SCOPES))
+    world.remember(world.ann, months_since_purchase=3)
+
+
+def test_a_customer_who_permits_it_is_chosen_for_and_his_contact_is_reserved(sqlite_world, campaign, decider):
+    permit_all(sqlite_world)
+
+    answered = ask(decider, sqlite_world.ann, "one")
+
+    told = answered.get_json()
+    assert (answered.status_code, told["chosen"], told["categories_used"]) == (200, "mail", ["purchases"])
+    assert sqlite_world.rows("SELECT customer, treatment, status FROM contact") == [(sqlite_world.ann, "mail", "reserved")]
+    sqlite_world.check_ledger()
+
+
+def test_the_same_key_gives_the_same_decision_and_reserves_nothing_more(sqlite_world, campaign, decider):
+    permit_all(sqlite_world)
+
+    first, again = ask(decider, sqlite_world.ann, "one"), ask(decider, sqlite_world.ann, "one")
+
+    assert again.get_json() == first.get_json()
+    assert sqlite_world.rows("SELECT count(*) FROM contact") == [(1,)]
+
+
+def test_the_same_key_for_somebody_else_is_a_conflict(sqlite_world, campaign, decider):
+    permit_all(sqlite_world)
+    ask(decider, sqlite_world.ann, "one")
+
+    refused = ask(decider, sqlite_world.bo, "one")
+
+    assert (refused.status_code, refused.get_json()["code"]) == (409, "idempotency_conflict")
+
+
+def test_a_cap_that_is_reached_says_when_it_frees(sqlite_world, campaign, decider):
+    permit_all(sqlite_world)
+    ask(decider, sqlite_world.ann, "one")
+
+    told = ask(decider, sqlite_world.ann, "two").get_json()
+
+    assert told["chosen"] is None
+    assert told["verdicts"][0] == {
+        "candidate": "mail", "stage": "contact_policy", "rule": "cap:month", "observed": 1, "limit": 1,
+        "allowed_from": "2026-12-21T10:00:00.000Z",
+    }  # fmt: skip
+
+
+def test_a_denial_is_an_answer_and_says_what_stood_in_the_way(sqlite_world, campaign, decider):
+    told = ask(decider, sqlite_world.bo, "one").get_json()
+
+    assert (told["chosen"], told["personalised"]) == (None, False)
+    assert (told["verdicts"][0]["stage"], told["verdicts"][0]["observed"]) == ("permission", "NO_RECORD")
+    assert told["explanation"] == "You get nothing of this, because you have not allowed contact by E-mail."
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"campaign": "autumn"}, 404, "campaign_unknown"),
+        ({"channel": "post"}, 422, "campaign_invalid"),
+        ({"customer": "cus_" + "0" * 32}, 404, "customer_unknown"),
+        ({"colour": "red"}, 400, "request_invalid"),
+    ],
+)
+def test_bad_input_is_named_and_nothing_is_stored(sqlite_world, campaign, decider, change, status, code):
+    body = {"customer": sqlite_world.ann, "campaign": "spring", **change}
+
+    refused = decider.post("/api/v1/decisions", body, key="one")
+
+    assert (refused.status_code, refused.get_json()["code"]) == (status, code)
+    assert sqlite_world.rows("SELECT (SELECT count(*) FROM contact) + (SELECT count(*) FROM decision_chunk)") == [(0,)]
