@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import compress
+from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
@@ -163,8 +164,8 @@ def _verdict(
     reason: Reason, customer: CustomerId, scope: Scope, at: datetime, size: int, positions: tuple[int, ...]
 ) -> Verdict:
     if reason is Reason.PERMIT:
-        return Permit(customer=customer, scope=scope, at=at, position=size, positions=positions)
-    return Denial(customer=customer, scope=scope, at=at, position=size, positions=positions, reason=reason)
+        return Permit(customer, scope, at, size, positions)
+    return Denial(customer, scope, at, size, positions, reason)
 
 
 def permits(desk: Desk, work: Work, customers: Sequence[CustomerId], scopes: Iterable[str], *, at: datetime) -> Permits:
@@ -339,17 +340,18 @@ def remember_columns(
     allowed = rememberable(desk, work, customers, at=at)
     data_keys = memory.data_keys(desk.keys, work, _any_of(customers, allowed))
     stored = 0
-    whose: dict[CustomerId, None] = {}
+    sealable: list[tuple[CustomerId, str, Mapping[str, memory.Value]]] = []
     for category, who in allowed.items():
         names = [name for name in columns if name in known and known[name].category == category]
         facts = _facts(customers, who, {name: columns[name] for name in names})
         stored += sum(map(len, facts.values()))
-        whose.update(dict.fromkeys(facts))
         for customer, before in memory.get(work, data_keys, category, list(facts)) if facts else ():
             facts[CustomerId(customer)] = {**before, **facts[CustomerId(customer)]}
-        memory.put(work, data_keys, ((customer, category, fact) for customer, fact in facts.items()), to_ms(at))
+        sealable.extend((customer, category, fact) for customer, fact in facts.items())
+    sealable.sort(key=itemgetter(0, 1))  # the order of the table: its pages are filled one after the other
+    memory.put(work, data_keys, sealable, to_ms(at))
     told = sum(len(customers) - list(column).count(None) for column in columns.values())
-    return Kept(stored=stored, refused=told - stored, customers=tuple(whose))
+    return Kept(stored=stored, refused=told - stored, customers=tuple(dict.fromkeys(row[0] for row in sealable)))
 
 
 def _any_of(customers: Sequence[CustomerId], allowed: Mapping[str, NDArray[np.bool_]]) -> list[CustomerId]:

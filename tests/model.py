@@ -137,12 +137,12 @@ def _of_scope(now: int, answer: Answer | None, rule: Rule) -> str:
         return status.upper()
     if rule.basis not in ASKED:
         return "PERMIT"
-    if answer is None or status == "invalidated":
-        return "NO_RECORD"
-    if status == "requested":
-        return "REQUESTED"
-    if answer.notice < rule.material_since:
-        return "NOTICE_STALE"
-    if answer.ends is not None and now >= answer.ends:
-        return "EXPIRED"
-    return "PENDING_CONFIRMATION" if answer.pending else "PERMIT"
+    if answer is None or status in ("invalidated", "requested"):
+        return "REQUESTED" if status == "requested" else "NO_RECORD"
+    in_order = {
+        "NOTICE_STALE": answer.notice < rule.material_since,
+        "EXPIRED": answer.ends is not None and now >= answer.ends,
+        "PENDING_CONFIRMATION": answer.pending,
+        "PERMIT": True,
+    }
+    return next(name for name, holds in in_order.items() if holds)

@@ -33,6 +33,7 @@ from tests.databases import Databases
 NAME: Final = "shop.example"
 MIA: Final = "mia"
 CY: Final = "cy"
+NOBODY: Final = CustomerId("")
 
 
 class SettableClock:
@@ -60,8 +61,8 @@ class Template:
     databases: Databases
     url: str
     keyring: Path
-    ann: CustomerId = CustomerId("")
-    bo: CustomerId = CustomerId("")
+    ann: CustomerId = NOBODY
+    bo: CustomerId = NOBODY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,12 +159,12 @@ class World:
 
     # ------------------------------------------------------------------------------------------------------ the proof
 
-    def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
         """Run a query in words on what is committed."""
         with self.store.engines.read.connect() as connection:
             return reference.rows(connection, query, **values)
 
-    def tamper(self, statement: str, **values: object) -> None:
+    def tamper(self, statement: str, **values: Any) -> None:
         """Change the database behind the product's back."""
         with self.store.engines.write.begin() as connection:
             connection.execute(sa.text(statement), values)

@@ -38,10 +38,9 @@ def _sections(group: click.Group, path: list[str]) -> Iterator[str]:
 
 
 def _section(command: Command, path: list[str]) -> str:
-    above: click.Context | None = None
-    for name in path[:-1]:
-        above = click.Context(byleave, info_name=name, parent=above)
-    context = click.Context(command, info_name=path[-1], parent=above, terminal_width=100, max_content_width=100)
+    context = click.Context(byleave, info_name=path[0], **byleave.context_settings)
+    for name in path[1:]:
+        context = click.Context(command, info_name=name, parent=context, terminal_width=100, max_content_width=100)
     return f"## {' '.join(path)}\n\n```\n{command.get_help(context)}\n```\n"
 
 

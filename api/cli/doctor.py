@@ -13,7 +13,7 @@ from api.cli.frame import OK, REFUSED, UNCHECKED, Command, json_option, require_
 from api.cli.output import Mark, print_json, print_mark
 from api.roles import action
 from api.settings import Settings, read_settings
-from api.wiring import House, open_house
+from api.wiring import HEARTBEAT, House, open_house
 from consent import jobs
 from consent.base import schema
 from consent.base.clock import from_ms, rfc3339, to_ms
@@ -22,9 +22,6 @@ from consent.base.errors import ByleaveError, SettingsInvalid
 from consent.ledger import log
 from consent.ledger.log import CLOCK_TOLERANCE_MS
 from consent.register import proving
-
-HEARTBEAT: Final = "worker.heartbeat"
-"""The job under which a worker leaves its signs of life."""
 
 _DEAD_AFTER: Final = timedelta(minutes=1)
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO

@@ -36,8 +36,8 @@ class CandidateForm(Form):
     candidate = Text(1, 63, required=True)
     stage = Text(1, 63, required=True)
     rule = Text(1, 200, required=True, allow_none=True)
-    observed = fields.Raw(required=True, allow_none=True, metadata={"type": ["string", "number", "null"]})
-    limit = fields.Raw(required=True, allow_none=True, metadata={"type": ["number", "null"]})
+    observed = fields.Raw(required=True, allow_none=True, metadata={"type": ["string", "number"]})
+    limit = fields.Raw(required=True, allow_none=True, metadata={"type": "number"})
     allowed_from = Text(24, 24, TIME, required=True, allow_none=True, metadata={"description": "when it would be allowed"})
 
 

@@ -17,10 +17,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from consent.base.database import Engines, Hot, arranged, open_engines
-from consent.base.errors import DatabaseDown, Invalid, StateConflict
+from consent.base.errors import ByleaveError, DatabaseDown, Invalid, StateConflict
 
 _LOST = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.errors.UndefinedTable, sa.exc.TimeoutError)
 _TAKEN = psycopg.errors.UniqueViolation
+_FAULTS = (DBAPIError, sa.exc.TimeoutError, sqlite3.DatabaseError, psycopg.Error, UnicodeEncodeError)
 _RACED = "somebody else wrote the same at this moment: nothing was recorded, try again"
 _UNSTORABLE = "a value that can't be stored: half of a surrogate pair, a NUL character, or a number too large"
 
@@ -117,29 +118,20 @@ def _named_faults() -> Iterator[None]:
     """Turn the drivers' operational errors and lost races into ours, without their text: it can hold values."""
     try:
         yield
-    except _LOST as lost:
-        raise DatabaseDown(_plain(lost)) from lost
-    except sqlite3.DatabaseError as damaged:
-        if not _is_lost(damaged):
+    except _FAULTS as fault:
+        named = _named(fault.orig if isinstance(fault, DBAPIError) else fault)
+        if named is None:
             raise
-        raise DatabaseDown(_plain(damaged)) from damaged
-    except _TAKEN as raced:
-        raise StateConflict(_RACED) from raced
-    except (UnicodeEncodeError, psycopg.DataError):
-        raise Invalid(_UNSTORABLE) from None  # the cause quotes the value
-    except DBAPIError as wrapped:
-        if _is_lost(wrapped.orig):
-            raise DatabaseDown(_plain(wrapped.orig)) from wrapped
-        if isinstance(wrapped.orig, _TAKEN):
-            raise StateConflict(_RACED) from wrapped
-        if isinstance(wrapped.orig, psycopg.DataError):
-            raise Invalid(_UNSTORABLE) from None
-        raise
+        raise named from (None if isinstance(named, Invalid) else fault)  # the cause would quote the value
 
 
-def _is_lost(error: BaseException | None) -> bool:
-    """Say whether the database is the matter. SQLite has no class of its own for a file that is damaged, or is none."""
-    return isinstance(error, _LOST) or type(error) is sqlite3.DatabaseError
+def _named(fault: BaseException | None) -> ByleaveError | None:
+    # SQLite has no class of its own for a file that is damaged, or is no database.
+    if isinstance(fault, _LOST) or type(fault) is sqlite3.DatabaseError:
+        return DatabaseDown(_plain(fault))
+    if isinstance(fault, _TAKEN):
+        return StateConflict(_RACED)
+    return Invalid(_UNSTORABLE) if isinstance(fault, (UnicodeEncodeError, psycopg.DataError)) else None
 
 
 def _plain(lost: BaseException) -> str:

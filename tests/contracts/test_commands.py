@@ -2,8 +2,6 @@
 
 import click
 
-from api import jobs
-from api.cli import doctor
 from api.cli.frame import Command
 from api.cli.tree import COMMANDS, byleave
 from api.roles import ACTIONS, action_of, undeclared
@@ -55,7 +53,3 @@ def test_every_option_says_what_it_is_for():
         if isinstance(each, click.Option) and not each.help
     ]
     assert nameless == []
-
-
-def test_the_doctor_listens_where_the_worker_beats():
-    assert doctor.HEARTBEAT == jobs.HEARTBEAT

@@ -34,29 +34,32 @@ def fresh(maker):
     maker.dropped(url)
 
 
+SQLITE_SHAPE = """
+    SELECT type, name, tbl_name, sql FROM sqlite_master WHERE tbl_name NOT LIKE 'alembic%' ORDER BY 1, 2
+"""
+POSTGRESQL_SHAPE = """
+    SELECT table_name, column_name, data_type, is_nullable, collation_name, column_default, ordinal_position
+    FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'alembic_version' ORDER BY 1, 2;
+    SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace AND conname NOT LIKE 'alembic%' ORDER BY 1;
+    SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1;
+    SELECT tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1;
+    SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1;
+    SELECT relname, obj_description(oid) FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version' ORDER BY 1
+"""
+
+
 def shape(store):
-    """Return all that a database says of its tables, columns, keys, indexes and triggers."""
-    if store.dialect == "sqlite":
-        queries = ["SELECT type, name, tbl_name, sql FROM sqlite_master WHERE tbl_name NOT LIKE 'alembic%' ORDER BY 1, 2"]
-    else:
-        queries = [
-            "SELECT table_name, column_name, data_type, is_nullable, collation_name, column_default, ordinal_position "
-            "FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'alembic_version' "
-            "ORDER BY 1, 2",
-            "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
-            "WHERE connamespace = 'public'::regnamespace AND conname NOT LIKE 'alembic%' ORDER BY 1",
-            "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1",
-            "SELECT tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
-            "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1",
-            "SELECT relname, obj_description(oid) FROM pg_class WHERE relnamespace = 'public'::regnamespace "
-            "AND relkind = 'r' AND relname <> 'alembic_version' ORDER BY 1",
-        ]
+    """Return all that a database says of its tables, columns, keys, indexes, triggers and functions."""
+    queries = SQLITE_SHAPE if store.dialect == "sqlite" else POSTGRESQL_SHAPE
     with store.engines.read.connect() as connection:
-        return [reference.rows(connection, query) for query in queries]
+        return [reference.rows(connection, query) for query in queries.split(";")]
 
 
 def test_migrations_are_numbered_from_one_without_gaps():
-    assert REVISIONS == [f"{number:04}" for number in range(1, len(FILES) + 1)]
+    numbers = [f"{number:04}" for number in range(1, len(FILES) + 1)]
+    assert numbers == REVISIONS
     assert [path.name for path in FILES if not re.fullmatch(r"\d{4}_[a-z_]+\.py", path.name)] == []
 
 
@@ -156,14 +159,14 @@ def populated(maker, clock, tmp_path):
 
 def held(world):
     """Return every row of the consent side, and the triggers that guard it."""
-    tables = {name: sorted(world.rows(f"SELECT * FROM {name}"), key=repr) for name in (*LEDGER, *REST)}  # noqa: S608 -- names from above
-    triggers = (
-        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ({}) ORDER BY 1"
+    query = "SELECT * FROM {}"
+    tables = {name: sorted(world.rows(query.format(name)), key=repr) for name in (*LEDGER, *REST)}
+    triggers = world.rows(
+        "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY 1, 2"
         if world.dialect == "sqlite"
-        else "SELECT tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal AND tgrelid::regclass::text IN ({}) ORDER BY 1"
+        else "SELECT tgrelid::regclass::text, tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2"
     )
-    names = ", ".join(f"'{name}'" for name in (*LEDGER, "catalogue_version", "scope_bit"))
-    return tables, world.rows(triggers.format(names))
+    return tables, [trigger for trigger in triggers if trigger[0] in tables]
 
 
 def test_an_upgrade_leaves_bytes_roots_and_triggers_as_they_were_and_a_downgrade_too(maker, clock, tmp_path):

@@ -12,6 +12,7 @@ from api.settings import Settings
 from api.wiring import House
 
 READ, WRITE, LEDGER = KeyScope.CONSENT_READ, KeyScope.CONSENT_WRITE, KeyScope.LEDGER_READ
+DECIDE = KeyScope.DECISIONS_WRITE
 EVERYBODY = None
 
 # Method and route → the roles that may, and the scope that a key needs: what api/roles.py has to say, said again.
@@ -22,6 +23,7 @@ MATRIX = {
     ("GET", "/api/v1/ledger/checkpoint"): EVERYBODY,
     ("POST", "/api/v1/customers"): ({"agent", "integrator"}, WRITE),
     ("GET", "/api/v1/customers/<customer>/permissions"): ({"agent", "integrator", "officer"}, READ),
+    ("POST", "/api/v1/decisions"): ({"agent", "integrator"}, DECIDE),
     ("POST", "/api/v1/permissions:check"): ({"agent", "integrator", "officer"}, READ),
     ("POST", "/api/v1/statements"): ({"agent", "integrator"}, WRITE),
     ("POST", "/api/v1/statements:batch"): ({"agent", "integrator"}, WRITE),

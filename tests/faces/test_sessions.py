@@ -240,7 +240,7 @@ def test_a_form_without_its_sessions_token_saves_nothing(browser, sqlite_world, 
 
     assert answer.status_code == 403
     assert "This form is no longer good" in answer.text
-    assert "Nothing was saved." in answer.text
+    assert "Nothing was saved" in answer.text
     assert save(browser, browser.get("/look").text).status_code == 200
 
 

@@ -19,7 +19,11 @@ def appender(world, name, threads, each, *people):
     """Start a process that appends."""
     command = [sys.executable, "-m", "tests.faults.appending", world.url, str(world.keyring), rfc3339(world.clock())]
     return subprocess.Popen(
-        [*command, name, str(threads), str(each), *people], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, name, str(threads), str(each), *people],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -101,7 +105,10 @@ def test_a_withdrawal_waits_for_the_grant_before_it_and_wins(world):
     elsewhere.close()
 
     assert wrong == []
-    assert [world.reason(world.bo, each) for each in (scope, "contact:email:recommendations")] == ["WITHDRAWN", "PERMIT"]
+    assert [world.reason(world.bo, each) for each in (scope, "contact:email:recommendations")] == [
+        "WITHDRAWN",
+        "PERMIT",
+    ]
     world.check_ledger()
 
 
@@ -150,6 +157,8 @@ def test_one_customer_enrolled_twice_at_once_is_one_customer(world):
 
 def test_a_hundred_readers_at_once_are_all_answered(world):
     verdicts = []
-    wrong = together(*(lambda: verdicts.append(world.reason(world.ann, "use:purchases:recommendations")) for _ in range(100)))
+    wrong = together(
+        *(lambda: verdicts.append(world.reason(world.ann, "use:purchases:recommendations")) for _ in range(100))
+    )
 
     assert (wrong, verdicts) == ([], ["PERMIT"] * 100)

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 -- every query here names our own tables and columns, from the models
 """What was written into an insert-only table can't be changed, removed or replaced: tried in every way there is."""
 
 import pytest
@@ -49,10 +50,10 @@ def filled(world):
     with world.store.write() as work:
         proving.sign_checkpoint(world.deployment.desk, work, at=world.clock())
     for name in GUARDED:
-        if world.rows(f"SELECT COUNT(*) FROM {name}") == [(0,)]:  # noqa: S608 -- a name from above
+        if world.rows(f"SELECT COUNT(*) FROM {name}") == [(0,)]:
             columns = [f'"{column.name}"' for column in table(name).c]
             values = [value(column) for column in table(name).c]
-            world.tamper(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join(values)})")  # noqa: S608 -- as above
+            world.tamper(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join(values)})")
     return world
 
 
@@ -61,7 +62,7 @@ def value(column):
 
 
 def held(world, name):
-    return sorted(world.rows(f"SELECT * FROM {name}"), key=repr)  # noqa: S608 -- a name from above
+    return sorted(world.rows(f"SELECT * FROM {name}"), key=repr)
 
 
 def sqlite_attempts(name):
@@ -99,7 +100,7 @@ def postgresql_attempts(name):
         f'EXCLUDED."{other(name)}"'
     )
     yield f"MERGE INTO {name} t USING {name} s ON {same} WHEN MATCHED THEN DELETE"
-    yield f'MERGE INTO {name} t USING {name} s ON {same} WHEN MATCHED THEN UPDATE SET "{other(name)}" = s."{other(name)}"'
+    yield f'MERGE INTO {name} t USING {name} s ON {same} WHEN MATCHED THEN UPDATE SET "{other(name)}" = NULL'
     yield f"WITH gone AS (DELETE FROM {name} RETURNING *) SELECT * FROM gone"
 
 
@@ -168,8 +169,8 @@ def test_what_is_new_can_still_be_inserted(filled):
 
 def test_exactly_these_tables_are_guarded_by_exactly_these_triggers(world):
     if world.dialect == "sqlite":
-        found = world.rows("SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger' ORDER BY 1, 2")
-        expected = [(name, f"{name}__{what}") for name in GUARDED for what in ("delete", "replace", "update")]
+        found = world.rows("SELECT tbl_name, name, 'A' FROM sqlite_master WHERE type = 'trigger' ORDER BY 1, 2")
+        expected = [(name, f"{name}__{what}", "A") for name in GUARDED for what in ("delete", "replace", "update")]
     else:
         found = world.rows(
             "SELECT c.relname, t.tgname, t.tgenabled FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
@@ -184,8 +185,8 @@ def test_the_ledgers_own_tables_are_among_them():
     assert set(INSERT_ONLY) - set(GUARDED) == set()
 
 
-@pytest.mark.parametrize("name", GUARDED)
-def test_a_reader_of_the_product_cannot_even_try(world, name):
-    for opened in (world.store.read, world.store.live):
-        with opened() as work, pytest.raises(sa.exc.DBAPIError, match=r"readonly|read-only"):
-            work.connection.exec_driver_sql(f"DELETE FROM {name}")  # noqa: S608 -- a name from above
+def test_a_reader_of_the_product_cannot_even_try(world):
+    for opened in (world.store.engines.read, world.store.engines.live):
+        for name in GUARDED:
+            with opened.connect() as connection, pytest.raises(sa.exc.DBAPIError, match=r"readonly|read-only"):
+                connection.exec_driver_sql(f"DELETE FROM {name}")

@@ -28,7 +28,7 @@ def killed_after(world, name, acknowledgements, delay, *people):
 @pytest.mark.timeout(110)
 def test_what_a_killed_process_acknowledged_is_there_and_the_ledger_holds(world):
     people = world.enrol("K1", "K2")
-    positions = {}
+    positions: dict[str, int] = {}
     for kill in range(KILLS):
         before = world.size()
         acknowledged = killed_after(world, f"k{kill}", 10 + 7 * kill, kill * 0.0017, *people)

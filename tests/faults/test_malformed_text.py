@@ -1,12 +1,14 @@
 """Text that a database, a cipher or JSON can't hold is refused as wrong or unknown, and leaves nothing behind."""
 
+from contextlib import suppress
+
 import pytest
 
 from consent import gate
 from consent.base.errors import ByleaveError, CustomerUnknown, Invalid
 from consent.base.ids import CustomerId
 from consent.ledger.entry import Kind
-from consent.register import customers, publishing, recording
+from consent.register import customers, publishing
 from consent.uses import Use
 
 SCOPE = "use:purchases:recommendations"
@@ -69,12 +71,10 @@ def test_nobody_has_an_id_of_malformed_text(counted, text):
         world.check(who, SCOPE)
     with pytest.raises((CustomerUnknown, Invalid)):
         world.grant(who, SCOPE)
-    try:
-        with world.store.read() as work:
-            found = gate.permits(desk, work, [world.ann, who], [SCOPE], at=world.clock())
-        assert found.permitted(SCOPE).tolist() == [True, False]
-    except Invalid as refused:
-        assert refused.places == ()
+    permitted = []
+    with suppress(Invalid), world.store.read() as work:
+        permitted = gate.permits(desk, work, [world.ann, who], [SCOPE], at=world.clock()).permitted(SCOPE).tolist()
+    assert permitted in ([], [True, False])
     assert count() == before
 
 
@@ -93,9 +93,7 @@ def test_nobody_is_enrolled_by_text_that_has_no_bytes(counted, text):
     world, count = counted
     before = count()
     with pytest.raises(ByleaveError), world.store.write() as work:
-        customers.enrol(
-            world.deployment.desk, work, [{"reference": "GOOD"}, {"reference": text}], at=world.clock()
-        )
+        customers.enrol(world.deployment.desk, work, [{"reference": "GOOD"}, {"reference": text}], at=world.clock())
     assert count() == before
 
 
@@ -122,8 +120,9 @@ def test_a_use_that_cannot_be_written_down_opens_nothing(counted, field, text):
     world.remember(world.ann, spend_past_year=1.0)
     before, desk = count(), world.deployment.desk
     said = {"actor": "mia", "purpose": "recommendations", "reason": "a test", field: text}
-    with pytest.raises(ByleaveError), world.store.write() as work:
+    with world.store.read() as work:
         permitted = gate.permits(desk, work, [world.ann], [SCOPE], at=world.clock())
+    with pytest.raises(ByleaveError), world.store.write() as work:
         gate.recall(desk, work, permitted, attributes=["spend_past_year"], use=Use(**said))
     assert count() == before
 
@@ -171,8 +170,7 @@ def test_a_catalogue_of_malformed_text_is_refused(counted, text):
 
 def test_a_long_text_is_refused_before_it_is_sealed(counted):
     world, count = counted
-    before, desk = count(), world.deployment.desk
-    with pytest.raises(ByleaveError), world.store.write() as work:
-        said = world.statement(world.bo, "grant", SCOPE)
-        recording.record(desk, work, [said], actor="x" * (1 << 20), at=world.clock())
+    before = count()
+    with pytest.raises(ByleaveError):
+        world.say(world.statement(world.bo, "grant", SCOPE), actor="x" * (1 << 20))
     assert count() == before

@@ -16,6 +16,7 @@ from consent.base.errors import DatabaseDown, NotFound
 from consent.register import proving, reopening
 from tests.attacker import Attacker, other_commitment
 from tests.builders import START, catalogue
+from tests.world import World
 
 KEEP, USE = "remember:browsing", "use:browsing:recommendations"
 NAMES = ["ledger", "checkpoints", "catalogue", "standing", "kept_without_use", "uses"]
@@ -167,7 +168,7 @@ def test_only_so_many_findings_are_kept_and_the_rest_are_counted(sqlite_world):
     assert report.all_findings[-1].why == "and 5 more findings"
 
 
-# ------------------------------------------------------------------------------------------- what never counts as passed
+# ------------------------------------------------------------------------------------------ what never counts as passed
 
 
 def test_an_audit_without_checks_has_not_passed(sqlite_world):
@@ -208,12 +209,12 @@ def test_a_crashed_check_is_a_gap_that_repeats_no_data_and_the_others_go_on(sqli
     assert sqlite_world.ann not in report.text()
 
 
-def test_a_check_that_only_crashes_leaves_the_audit_unjudged(sqlite_world):
-    def crash(_):
-        raise DatabaseDown
-        yield
+def away(_):
+    raise DatabaseDown
 
-    report = audit(sqlite_world, check(crash), check(lambda _: iter([Judged(1)]), key="other"))
+
+def test_a_check_that_only_crashes_leaves_the_audit_unjudged(sqlite_world):
+    report = audit(sqlite_world, check(away), check(lambda _: iter([Judged(1)]), key="other"))
 
     why = "could not check: DatabaseDown (Not recorded: the database does not answer)"
     assert (report.status, report.all_gaps) == ("could_not_check", [Gap(check="stub", why=why)])
@@ -226,7 +227,6 @@ class Killed(BaseException):
 def test_a_killed_audit_is_shown_as_running_and_then_as_aborted_and_never_as_passed(world):
     def die(_):
         raise Killed
-        yield
 
     with pytest.raises(Killed):
         audit(world, check(die))
@@ -325,7 +325,7 @@ def test_a_use_without_a_cause_and_one_from_a_place_that_the_ledger_has_not_are_
     ]
 
 
-# ------------------------------------------------------------------------------------------------------ kept without use
+# ----------------------------------------------------------------------------------------------------- kept without use
 
 
 def left_behind(world, customer):
@@ -425,7 +425,7 @@ def test_an_unknown_audit_is_not_found(sqlite_world):
 class Ticking:
     """A deployment whose clock moves on by a second with each look."""
 
-    world: object
+    world: World
 
     @property
     def store(self):

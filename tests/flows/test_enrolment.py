@@ -46,7 +46,9 @@ def test_who_is_known_already_keeps_his_id(world):
 
 
 def test_one_customer_twice_in_a_batch_is_one_customer(world):
-    one, other, same = enrolled(world, {"reference": "H7"}, {"reference": "H8"}, {"reference": "H7", "email": "h7@x.example"})
+    one, other, same = enrolled(
+        world, {"reference": "H7"}, {"reference": "H8"}, {"reference": "H7", "email": "h7@x.example"}
+    )
     assert (one == same, one == other, found(world, "h7@x.example", kind="email")) == (True, False, one)
 
 

@@ -89,7 +89,10 @@ def test_each_version_gets_an_entry_and_is_in_force_from_the_next_on(world):
 
     said = dict(world.rows("SELECT seq, body FROM ledger_entry"))
     assert (number, after.seq - before.seq) == (2, 2)
-    assert [f'"cv":{version}' in said[seq].decode() for seq, version in ((before.seq, 1), (before.seq + 1, 2), (after.seq, 2))] == [
+    assert [
+        f'"cv":{version}' in said[seq].decode()
+        for seq, version in ((before.seq, 1), (before.seq + 1, 2), (after.seq, 2))
+    ] == [
         True,
         True,
         True,
@@ -134,7 +137,9 @@ def test_a_scope_that_comes_back_has_its_old_bit_and_what_was_said_of_it(world):
 
 def test_a_customer_of_before_has_no_record_of_a_scope_that_is_new(world):
     world.publish(with_scopes(*FIRST, ADDED))
-    assert [world.reason(world.ann, scope) for scope in ("use:purchases:offers", "contact:post:offers")] == ["NO_RECORD"] * 2
+    assert [world.reason(world.ann, scope) for scope in ("use:purchases:offers", "contact:post:offers")] == [
+        "NO_RECORD"
+    ] * 2
     world.grant(world.ann, "contact:post:offers")
     assert world.reason(world.ann, "contact:post:offers") == "PERMIT"
     world.check_ledger()
@@ -143,18 +148,15 @@ def test_a_customer_of_before_has_no_record_of_a_scope_that_is_new(world):
 def test_a_material_notice_asks_again_and_a_minor_one_does_not(world):
     body = DEFAULT.read_text(encoding="utf-8")
 
-    def newer(version, material):
-        wording = f'[notice.wording]\nen = "Version {version}: may we?"\nde = "Fassung {version}: dürfen wir?"\n'
-        flag = str(material).lower()
-        return (
-            f'{body}\n[[notice]]\nkey = "use-purchases-recommendations"\nversion = {version}\nmaterial = {flag}\n{wording}'
-        )
+    def newer(*, material):
+        head = f'key = "use-purchases-recommendations"\nversion = 2\nmaterial = {str(material).lower()}'
+        return f'{body}\n[[notice]]\n{head}\n[notice.wording]\nen = "May we, again?"\nde = "Dürfen wir, noch einmal?"\n'
 
     scope = "use:purchases:recommendations"
     before = world.reason(world.ann, scope)
-    world.publish(newer(2, material=False))
+    world.publish(newer(material=False))
     minor = world.reason(world.ann, scope)
-    world.publish(newer(2, material=True))
+    world.publish(newer(material=True))
     stale = world.reason(world.ann, scope), world.reason(world.ann, "remember:purchases")
     world.grant(world.ann, scope)
 
@@ -169,10 +171,15 @@ def test_a_material_notice_asks_again_and_a_minor_one_does_not(world):
 
 def test_a_publication_that_is_rolled_back_is_forgotten(world):
     desk = world.deployment.desk
-    with pytest.raises(ZeroDivisionError), world.store.write() as work:
-        publishing.publish(desk, work, with_scopes(*FIRST), actor="mia", at=world.clock())
-        assert set(desk.catalogues.current(work).scopes) == {"remember:purchases", "use:purchases:offers"}
-        raise ZeroDivisionError
+
+    def publish_and_fail():
+        with world.store.write() as work:
+            publishing.publish(desk, work, with_scopes(*FIRST), actor="mia", at=world.clock())
+            assert set(desk.catalogues.current(work).scopes) == {"remember:purchases", "use:purchases:offers"}
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        publish_and_fail()
     world.publish(with_scopes(*FIRST, ADDED))
 
     with world.store.read() as work:

@@ -252,7 +252,12 @@ def test_a_pause_ends_by_itself_and_a_restriction_when_it_is_lifted(world):
     restricted = [world.reason(world.ann, scope) for scope in (USE, "contact:email:service")]
     world.say(world.statement(world.ann, "lift"))
 
-    assert (paused, over, restricted, world.reason(world.ann, USE)) == ("PAUSED", "PERMIT", ["RESTRICTED"] * 2, "PERMIT")
+    assert (paused, over, restricted, world.reason(world.ann, USE)) == (
+        "PAUSED",
+        "PERMIT",
+        ["RESTRICTED"] * 2,
+        "PERMIT",
+    )
     world.check_ledger()
 
 
@@ -318,7 +323,12 @@ def test_an_answer_that_was_lost_on_the_way_is_found_again(world):
     size = world.size()
     [again] = world.say(said, key="form 1")
 
-    assert (again.seq, again.repeated, world.size(), world.reason(world.bo, USE)) == (first.seq, True, size, "WITHDRAWN")
+    assert (again.seq, again.repeated, world.size(), world.reason(world.bo, USE)) == (
+        first.seq,
+        True,
+        size,
+        "WITHDRAWN",
+    )
     world.check_ledger()
 
 
@@ -375,9 +385,14 @@ def test_a_no_to_remembering_forgets_at_once_what_was_remembered(world):
 def test_what_an_earlier_transaction_rolled_back_leaves_no_trace(world):
     size = world.size()
     desk, at = world.deployment.desk, world.clock()
-    with pytest.raises(ZeroDivisionError), world.store.write() as work:
-        recording.record(desk, work, [world.statement(world.bo, "grant", USE)], actor="customer", at=at)
-        raise ZeroDivisionError
+
+    def record_and_fail():
+        with world.store.write() as work:
+            recording.record(desk, work, [world.statement(world.bo, "grant", USE)], actor="customer", at=at)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        record_and_fail()
 
     assert (world.size(), world.reason(world.bo, USE), world.grant(world.bo, EMAIL).seq) == (size, "NO_RECORD", size)
     world.check_ledger()

@@ -1,6 +1,9 @@
 """`customer`: who is enrolled, and links that do what they say and no more."""
 
+from urllib.parse import urlsplit
+
 from api.actors import links as sign_in
+from api.app import create_app
 from consent.base.clock import system_clock
 from consent.register import customers, links
 from tests.faces.cli.conftest import CUSTOMERS, SOMEBODY, Shell
@@ -59,6 +62,18 @@ def test_nobody_unknown_gets_a_link_and_no_strange_scope_is_in_one(shell: Shell)
     ):
         ran = shell("customer", *typed)
         assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+
+
+def test_links_lead_to_pages_that_exist(shell: Shell):
+    made = [
+        shell("customer", "link", SOMEBODY).out,
+        shell("customer", "withdraw-link", SOMEBODY, SCOPE).out,
+        shell("user", "invite", "anna", "--role", "officer").out.splitlines()[-1],
+    ]
+    with shell.house() as house:
+        pages = create_app(house).url_map.bind("127.0.0.1")
+        found = [pages.match(urlsplit(link.strip()).path, "GET")[0] for link in made]
+    assert found == ["signin.show_customer", "customer.ask_to_stop", "signin.show_staff"]
 
 
 def test_links_are_built_from_the_base_url(shell: Shell, monkeypatch):

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from api.cli.doctor import HEARTBEAT
+from api.wiring import HEARTBEAT
 from consent import jobs
 from consent.base.clock import system_clock, to_ms
 from tests.faces.cli.conftest import HOME, Ran, Shell

@@ -3,6 +3,7 @@
 import pytest
 
 from api.actors import keys, links
+from api.actors.actor import Actor
 from api.roles import KeyScope, Role
 from consent.base.clock import system_clock
 from consent.base.errors import NotSignedIn
@@ -12,7 +13,7 @@ CREATED = ["id", "name", "scopes", "expires_at", "key"]
 LISTED = ["id", "prefix", "name", "role", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at"]
 
 
-def bearer(shell: Shell, token: str) -> keys.Actor:
+def bearer(shell: Shell, token: str) -> Actor:
     with shell.house() as house:
         return keys.bearer(house.deployment.store, f"Bearer {token}", at=system_clock())
 

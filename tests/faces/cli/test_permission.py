@@ -12,7 +12,7 @@ CHECKED = ["permit", "reason", "positions", "scope", "customer", "at"]
 def test_a_grant_is_recorded_and_stands(shell: Shell):
     size = shell.size()
     before = shell("permission", "check", SOMEBODY, SCOPE, "--json")
-    assert (before.code, before.json["permit"], before.json["reason"]) == (1, False, "NO_RECORD")
+    assert (before.code, before.json["permit"], before.json["reason"]) == (1, False, "REFUSED")
     said = shell("permission", "record", SOMEBODY, "grant", SCOPE, "--evidence", "call 17", "--json")
     assert (said.code, list(said.json)) == (
         0, ["customer", "seq", "recorded_at", "act", "scopes", "said_at", "repeated"],

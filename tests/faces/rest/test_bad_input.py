@@ -8,7 +8,8 @@ STATEMENTS = "/api/v1/statements"
 BATCH = "/api/v1/statements:batch"
 CHECK = "/api/v1/permissions:check"
 CUSTOMERS = "/api/v1/customers"
-POSTS = (STATEMENTS, BATCH, CHECK, CUSTOMERS)
+DECISIONS = "/api/v1/decisions"
+POSTS = (STATEMENTS, BATCH, CHECK, CUSTOMERS, DECISIONS)
 BOM = "\N{BYTE ORDER MARK}"
 
 UNREADABLE = [
@@ -48,8 +49,8 @@ def test_what_is_no_json_is_refused_with_the_place(shop, stored, data, error):
     before = stored()
     answers = [shop.raw(path, data) for path in POSTS]
 
-    assert [(each.status_code, each.mimetype) for each in answers] == [(400, "application/problem+json")] * 4
-    assert [each.get_json()["errors"] for each in answers] == [[error]] * 4
+    assert [(each.status_code, each.mimetype) for each in answers] == [(400, "application/problem+json")] * len(POSTS)
+    assert [each.get_json()["errors"] for each in answers] == [[error]] * len(POSTS)
     assert stored() == before
 
 
@@ -58,8 +59,10 @@ def test_a_body_is_one_object(shop, stored, data):
     before = stored()
     answers = [shop.raw(path, data) for path in POSTS]
 
-    assert [each.status_code for each in answers] == [400] * 4
-    assert [each.get_json()["errors"] for each in answers] == [[{"pointer": "", "detail": "must be an object"}]] * 4
+    assert [each.status_code for each in answers] == [400] * len(POSTS)
+    assert [each.get_json()["errors"] for each in answers] == [[{"pointer": "", "detail": "must be an object"}]] * len(
+        POSTS
+    )
     assert stored() == before
 
 
@@ -77,7 +80,9 @@ def test_another_kind_of_body_is_refused(shop, stored, content_type, headers):
     before = stored()
     answers = [shop.raw(path, b"{}", content_type, headers=headers) for path in POSTS]
 
-    assert [(each.status_code, each.get_json()["code"]) for each in answers] == [(415, "unsupported_media_type")] * 4
+    assert [(each.status_code, each.get_json()["code"]) for each in answers] == [(415, "unsupported_media_type")] * len(
+        POSTS
+    )
     assert stored() == before
 
 
@@ -92,7 +97,7 @@ def test_a_body_that_is_too_large_is_not_read(shop, stored):
     sent = [shop.raw(path, b'{"a": "' + b"x" * 1_048_576 + b'"}') for path in POSTS]
 
     answers = [(each.status_code, each.get_json()["code"]) for each in (*announced, *sent)]
-    assert answers == [(413, "too_large")] * 8
+    assert answers == [(413, "too_large")] * 2 * len(POSTS)
     assert stored() == before
 
 
@@ -183,6 +188,9 @@ def test_a_flag_is_true_or_false(shop, sqlite_world, flag):
     ]),
     (CHECK, {"checks": [{"customer": "x", "scope": ""}]}, [
         ("/checks/0/customer", "is not a customer's id"), ("/checks/0/scope", "is not a scope"),
+    ]),
+    (DECISIONS, {"customer": 1, "campaign": "No key", "channel": None}, [
+        ("/campaign", "is not a campaign's key"), ("/channel", "must not be null"), ("/customer", "must be text"),
     ]),
     (CUSTOMERS, {"addresses": []}, [("/addresses", "must be an object")]),
     (CUSTOMERS, {"reference": 7}, [("/reference", "must be text")]),

@@ -1,6 +1,5 @@
 """`POST /api/v1/decisions`: one customer, one decision, reserved before the answer is out."""
 
-
 import pytest
 
 from api.roles import KeyScope
@@ -85,7 +84,9 @@ def test_a_customer_who_permits_it_is_chosen_for_and_his_contact_is_reserved(sql
 
     told = answered.get_json()
     assert (answered.status_code, told["chosen"], told["categories_used"]) == (200, "mail", ["purchases"])
-    assert sqlite_world.rows("SELECT customer, treatment, status FROM contact") == [(sqlite_world.ann, "mail", "reserved")]
+    assert sqlite_world.rows("SELECT customer, treatment, status FROM contact") == [
+        (sqlite_world.ann, "mail", "reserved")
+    ]
     sqlite_world.check_ledger()
 
 

@@ -307,7 +307,7 @@ def test_toml_nested_without_end_is_refused():
         ("P1.5M", None),
         ("P1000Y", None),
         ("P1M1Y", None),
-        ("P１M", None),
+        ("P\uff11M", None),
         ("", None),
     ],
 )

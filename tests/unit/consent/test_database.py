@@ -40,8 +40,7 @@ def test_a_time_is_stored_as_milliseconds_and_comes_back_in_utc(dialect):
     stored = UtcDateTime().process_bind_param(there, dialect)
 
     assert stored == 1795255200123
-    assert UtcDateTime().process_result_value(stored, dialect) == AT
-    assert UtcDateTime().process_result_value(stored, dialect).tzinfo is UTC
+    assert repr(UtcDateTime().process_result_value(stored, dialect)) == repr(AT)
     assert (UtcDateTime().process_bind_param(None, dialect), UtcDateTime().process_result_value(None, dialect)) == (
         None,
         None,
@@ -85,7 +84,7 @@ def test_a_hot_statement_is_compiled_for_its_dialects_driver(dialect, text, numb
 def test_a_hot_insert_names_the_columns_that_are_given_and_takes_them_in_the_callers_order(dialect, text, number):
     compiled = INSERT.compiled(dialect)
 
-    assert compiled.sql == f"INSERT INTO t (a, b) VALUES ({text}, {number})"
+    assert compiled.sql == f"INSERT INTO t (a, b) VALUES ({text}, {number})"  # noqa: S608 -- what is expected, never run
     assert arranged(compiled, (5, "x")) == ("x", 5)
 
 
@@ -192,9 +191,13 @@ def test_a_snapshot_stays_as_it_was_and_a_live_reader_sees_each_commit(tmp_path)
 
 
 def test_an_error_rolls_everything_back(world):
-    with pytest.raises(ZeroDivisionError), world.store.write() as work:
-        work.connection.exec_driver_sql("DELETE FROM identity")
-        raise ZeroDivisionError
+    def delete_and_fail():
+        with world.store.write() as work:
+            work.connection.exec_driver_sql("DELETE FROM identity")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        delete_and_fail()
 
     assert world.rows("SELECT COUNT(*) FROM identity") == [(3,)]
 

@@ -5,13 +5,14 @@ import hashlib
 import hmac
 import json
 from datetime import date
+from typing import Any
 
 import pytest
 
 from consent.base import canonical
 from consent.ledger.entry import COMMIT_DOMAIN, FORM, ORIGIN, Entry, Kind, committed, digest_of, opens, read, write
 
-SAID = {
+SAID: dict[str, Any] = {
     "at": "2026-11-21T17:00:00.000Z",
     "commitment": bytes(range(32)),
     "catalogue_version": 3,

@@ -25,7 +25,7 @@ from consent.permission.standing import (
 from tests.builders import ANN, START, statement
 
 A, B = Scope("use:purchases:offers"), Scope("contact:email:offers")
-BITS = {A: 0, B: 70}
+BITS: dict[str, int] = {A: 0, B: 70}
 DAY = timedelta(days=1)
 
 

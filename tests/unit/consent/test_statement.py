@@ -61,7 +61,7 @@ def test_a_record_holds_ends_and_notices_in_the_order_of_the_scopes():
 
 def test_a_statement_cannot_be_changed():
     with pytest.raises(FrozenInstanceError):
-        FULL.act = Act.WITHDRAW  # type: ignore[misc] -- that it can't is what is tested
+        FULL.act = Act.WITHDRAW  # type: ignore[misc]  # that it can't is what is tested
 
 
 def test_a_catalogue_completes_a_grant_with_notice_end_and_what_awaits_confirmation():

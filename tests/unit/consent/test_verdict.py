@@ -1,6 +1,6 @@
 """Permit or denial: one reason, the first that holds."""
 
-from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -208,7 +208,7 @@ def test_a_suppressed_address_is_neither_contacted_nor_shared(scope, expected):
 
 
 def test_a_permit_has_the_reason_permit_and_a_denial_says_whether_to_ask():
-    about = {"customer": ANN, "scope": ASKED.scope, "at": START, "position": 8, "positions": (7,)}
+    about: dict[str, Any] = {"customer": ANN, "scope": ASKED.scope, "at": START, "position": 8, "positions": (7,)}
     denials = {each: Denial(**about, reason=each) for each in Reason if each}
 
     assert Permit(**about).reason is Reason.PERMIT

@@ -1,0 +1,242 @@
+"""Policies and customers for property tests, and what a decision means: a slow loop over customers and candidates."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+from typing import Any, Final
+
+import pyarrow as pa
+from hypothesis import strategies as st
+
+from consent import gate
+from consent.catalogue.model import Catalogue
+from consent.permission.verdict import Reason
+from personalise.campaigns.model import Campaign, Cap, Holdout, Objective, Offer, Treatment
+from personalise.language.expressions import condition, number
+from personalise.steps.invent.response import Arm, Response
+from personalise.steps.personalise.policy import Policy, policy
+from tests.builders import catalogue
+from tests.properties.meant import ATTRIBUTES, CELLS, KINDS, Meant, conditions, numbers
+
+CHANNELS: Final = ("email", "post")
+FEATURES: Final = ("visits", "age", "spend", "ratio", "gold")
+HARD: Final = {1, 2, 3, 4, 6}
+STEPS, LIMIT = 1_024, 16
+
+
+def shop() -> Catalogue:
+    """Return a catalogue in which every attribute has a category of its own."""
+    categories = [
+        {"key": f"category_of_{name}", "title": name, "origin": "observed", "special": False, "attributes": {name: kind}}
+        for name, kind in KINDS.items()
+    ]
+    return catalogue(category=categories, scope=[], recipient=[])
+
+
+SHOP: Final = shop()
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """A policy, and what its expressions mean."""
+
+    policy: Policy
+    audience: Meant
+    eligible: Mapping[str, Meant | None]
+    score: Mapping[str, Meant]
+
+
+amounts = st.sampled_from([0.0, 0.01, 0.25, 1.0, 2.5, 1e9])
+caps = st.lists(
+    st.builds(
+        Cap,
+        key=st.sampled_from(["a", "b", "c"]),
+        channels=st.sampled_from([("email",), ("post",), CHANNELS]),
+        limit=st.integers(0, 3),
+        days=st.integers(1, 30),
+    ),
+    max_size=3,
+    unique_by=lambda cap: cap.key,
+).map(tuple)
+weights = st.sampled_from([0.0, -0.0, 0.3, -0.7, 1e-9, 250.0, -1e8])
+
+
+@st.composite
+def models(draw: Any, treatments: list[str]) -> Response:
+    """Draw a model with an arm for each treatment and one for nothing."""
+    features = tuple(draw(st.lists(st.sampled_from(FEATURES), unique=True, max_size=3)))
+    arm = st.builds(
+        Arm,
+        intercept=weights,
+        weights=st.tuples(*(weights for _ in features)),
+        rows=st.just(500),
+        rate=st.sampled_from([0.05, 0.1, 0.4]),
+    )
+    return Response(features=features, outcome="visits", arms={key: draw(arm) for key in (*treatments, "none")})
+
+
+@st.composite
+def meanings(draw: Any) -> Meaning:
+    """Draw a policy of one to three treatments; a model scores one in three."""
+    audience = draw(conditions(1))
+    names = [f"t{spot}" for spot in range(draw(st.integers(1, 3)))]
+    offers = {key: draw(st.none() | conditions(1)) for key in ("first", "second")}
+    scores = {key: draw(numbers(1)) for key in names}
+    model = draw(models(names)) if draw(st.integers(0, 2)) == 0 else None
+    campaign = Campaign(
+        key="c", name="c", purpose="offers", benefit="b", person_to_reach="p", way_out="w",
+        audience=condition(audience.text, ATTRIBUTES), scorer="response" if model else "rule",
+        features=model.features if model else (), received="city", measurement="offers", goodwill_budget=0.0,
+        holdout=Holdout(share=draw(st.sampled_from([0, 1_000, 5_000])), salt="s"),
+        objective=Objective(key="o", title="t", challenge="c", measure="visits", target=1.0, by=date.max, owner="x"),
+        caps=draw(caps), offers=MappingProxyType({key: draw(an_offer(key, meant)) for key, meant in offers.items()}),
+        treatments=tuple(
+            Treatment(key=key, offer=draw(st.sampled_from(["first", "second"])), channel=draw(st.sampled_from(CHANNELS)),
+                      content="", score=number(scores[key].text, ATTRIBUTES))
+            for key in names
+        ),
+        body="", format="toml",
+    )  # fmt: skip
+    return Meaning(policy(campaign, 1, SHOP, model), audience, offers, scores)
+
+
+def an_offer(key: str, meant: Meant | None) -> st.SearchStrategy[Offer]:
+    read = condition(meant.text, ATTRIBUTES) if meant else None
+    return st.builds(
+        Offer, key=st.just(key), family=st.just("f"), terms=st.just({}), eligibility=st.just(read), value=amounts,
+        benefit=amounts, cost=amounts,
+    )  # fmt: skip
+
+
+reasons = st.sampled_from([0, 0, 0, 0, 0, 0, *Reason])
+times = st.integers(1_790_000_000_000, 1_790_000_000_003)
+
+
+@st.composite
+def customers(draw: Any, chosen: Policy) -> list[dict[str, Any]]:
+    """Draw customers as rows; where a use isn't permitted the category's cell is None, as the gate leaves it."""
+    fields = {
+        "enrolled": st.sampled_from([True] * 7 + [False]),
+        "bucket": st.sampled_from([0, 999, 1_000, 4_999, 5_000, 9_999]),
+        **{f"permit:{scope}": reasons for scope in chosen.scopes},
+        **{name: st.none() | CELLS[KINDS[name]] for name in KINDS},
+    }
+    for cap in chosen.campaign.caps:
+        fields |= {f"contacts:{cap.key}": st.integers(0, 3), f"ghosts:{cap.key}": st.integers(0, 3)}
+        fields |= {f"contacts_free:{cap.key}": times, f"ghosts_free:{cap.key}": times}
+    rows = draw(st.lists(st.fixed_dictionaries(fields), min_size=1, max_size=9))
+    for spot, row in enumerate(rows):
+        row["customer"] = f"cus_{spot:032x}"
+        for name in KINDS:
+            if row.get(f"permit:use:category_of_{name}:offers", 0):
+                row[name] = None
+    return rows
+
+
+def chunk(chosen: Policy, rows: list[dict[str, Any]]) -> pa.Table:
+    """Return customers as the columns that `decide` takes."""
+    kinds = {name: pa.int64() for name in rows[0]}
+    kinds |= {name: pa.uint8() for name in rows[0] if name.startswith("permit:")}
+    kinds |= {name: gate.ARROW[kind] for name, kind in KINDS.items()}
+    kinds |= {"customer": pa.string(), "enrolled": pa.bool_()}
+    unread = KINDS.keys() - set(chosen.attributes)
+    return pa.table({name: pa.array([row[name] for row in rows], type=kinds[name]) for name in kinds if name not in unread})
+
+
+# ------------------------------------------------------------------------------------------------- what a decision means
+
+
+def decision(meaning: Meaning, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Decide for one customer, as one would explain it; rules by their names."""
+    chosen = meaning.policy
+    held = row["bucket"] < chosen.campaign.holdout.share
+    left: dict[str, str] = {}
+    worth: dict[str, float] = {}
+    prior: dict[str, bool] = {}
+    for one in chosen.candidates:
+        worth[one.key], prior[one.key] = worth_of(meaning, one, row)
+        left[one.key] = refusal(meaning, one, row, held=held)
+    winner, best = -1, 0.0
+    for spot, one in enumerate(chosen.candidates):
+        if not left[one.key] and worth[one.key] > best:
+            winner, best = spot, worth[one.key]
+    for spot, one in enumerate(chosen.candidates):
+        if not left[one.key] and spot != winner:
+            left[one.key] = "outranked" if worth[one.key] > 0 else "worth_nothing"
+        if held and (not left[one.key] or left[one.key].startswith("cap:") or left[one.key] in LATE):
+            left[one.key] = "holdout"
+    share = chosen.campaign.holdout.share / 10_000
+    told: dict[str, Any] = {
+        "customer": row["customer"], "chosen": -1 if held else winner, "ghost": winner if held else -1,
+        "propensity": 1.0 if winner == -1 else share if held else 1.0 - share,
+        "used": sum(1 << bit for bit, key in enumerate(chosen.categories) if row[f"permit:use:{key}:offers"] == 0),
+    }  # fmt: skip
+    for one in chosen.candidates:
+        told |= {f"rule:{one.key}": left[one.key], f"worth:{one.key}": worth[one.key], f"prior:{one.key}": prior[one.key]}
+    told |= {f"permit:{scope}": row[f"permit:{scope}"] for scope in chosen.scopes}
+    for cap in chosen.campaign.caps:
+        what = "ghosts" if held else "contacts"
+        told |= {f"contacts:{cap.key}": row[f"{what}:{cap.key}"], f"free:{cap.key}": row[f"{what}_free:{cap.key}"]}
+    return told
+
+
+LATE = ("outranked", "worth_nothing")
+
+
+def refusal(meaning: Meaning, one: Any, row: Mapping[str, Any], *, held: bool) -> str:
+    """Return the first rule before arbitration that refuses a candidate, "" for none."""
+    if not row["enrolled"]:
+        return "not_enrolled"
+    if row[f"permit:{one.contact}"] in HARD:
+        return "hard_stop"
+    permitted = all(row[f"permit:{scope}"] == 0 for scope in one.uses)
+    for rule, meant in (("audience", meaning.audience), ("eligibility", meaning.eligible[one.offer.key])):
+        answer = True if meant is None else meant.of(row)
+        if answer is False:
+            return rule
+        if answer is None and permitted:
+            return "unknown"
+    for scope in (one.contact, *one.uses):
+        if row[f"permit:{scope}"]:
+            return f"permission:{scope}"
+    what = "ghosts" if held else "contacts"
+    binding = [cap for cap in one.caps if row[f"{what}:{cap.key}"] >= cap.limit]
+    latest = max((row[f"{what}_free:{cap.key}"] for cap in binding), default=0)
+    return next((f"cap:{cap.key}" for cap in binding if row[f"{what}_free:{cap.key}"] == latest), "")
+
+
+def worth_of(meaning: Meaning, one: Any, row: Mapping[str, Any]) -> tuple[float, bool]:
+    """Return what a candidate is worth to one customer, and whether a prior stood in."""
+    offer, model = one.offer, meaning.policy.model
+    if model:
+        chance, prior = added(model, one.key, row)
+    else:
+        found = meaning.score[one.key].of(row)
+        prior = found is None or not math.isfinite(float(found) * offer.value)
+        chance = 0.0 if prior else float(found) + 0.0
+    return chance * offer.value + (offer.benefit - offer.cost), prior
+
+
+def added(model: Response, treatment: str, row: Mapping[str, Any]) -> tuple[float, bool]:
+    """Return how much a treatment adds, and whether the plain rates stood in."""
+    arms = [model.arms[treatment], model.arms["none"]]
+    cells = [row[name] for name in model.features]
+    totals = []
+    for arm in arms:
+        total = arm.intercept
+        for cell, weight in zip(cells, arm.weights, strict=True):
+            usable = cell is not None and math.isfinite(cell)
+            total += weight * float(cell) if usable else math.nan
+        totals.append(total)
+    if any(math.isnan(total) for total in totals):
+        return arms[0].rate - arms[1].rate, True
+    likely, anyway = (chance(total) for total in totals)
+    return likely - anyway, False
+
+
+def chance(total: float) -> float:
+    """Return the logistic function, in steps."""
+    step = round(min(max(total, -LIMIT), LIMIT) * STEPS)
+    return 1.0 / (1.0 + math.exp(-step / STEPS))
