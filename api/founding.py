@@ -3,6 +3,7 @@
 Each step looks whether it is done already, so that a founding that was cut off can be run again.
 """
 
+from contextlib import closing
 from pathlib import Path
 
 from api.settings import Settings
@@ -10,10 +11,21 @@ from api.wiring import House, open_house
 from consent.base import schema
 from consent.base.clock import Clock, system_clock
 from consent.base.errors import SettingsInvalid, StateConflict
+from consent.base.store import Store
 from consent.catalogue.reading import DEFAULT, read_catalogue
 from consent.deployment import new_keyring
 from consent.ledger import log
 from consent.register import proving, publishing
+
+
+def _require_unfounded(settings: Settings) -> None:
+    """Make the tables, and refuse a database that has a ledger: a new keyring could never open what is sealed in it."""
+    with closing(Store(settings.database_url)) as store:
+        schema.upgrade(store)
+        with store.read() as work:
+            if log.is_open(work):
+                msg = f"{settings.home} was founded before"
+                raise StateConflict(msg)
 
 
 def found(settings: Settings, *, catalogue: Path = DEFAULT, actor: str, clock: Clock = system_clock) -> House:
@@ -31,16 +43,13 @@ def found(settings: Settings, *, catalogue: Path = DEFAULT, actor: str, clock: C
     except OSError as refused:
         msg = f"the folder {settings.home} can't be made: {refused.strerror}"
         raise SettingsInvalid(msg) from refused
+    _require_unfounded(settings)
     if not settings.keyring.exists():
         new_keyring(settings.keyring)
     house = open_house(settings, clock=clock)
     deployment = house.deployment
-    schema.upgrade(deployment.store)
     at = clock()
     with deployment.store.write() as work:
-        if log.is_open(work):
-            msg = f"{settings.home} was founded before"
-            raise StateConflict(msg)
         publishing.found(deployment.desk, work, settings.name, at=at)
         publishing.publish(deployment.desk, work, first, actor=actor, at=at)
         proving.sign_checkpoint(deployment.desk, work, at=at)

@@ -16,7 +16,7 @@ from typing import Final
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from api.checks import CHECKS
-from api.wiring import HEARTBEAT, House
+from api.wiring import ASKED_AUDIT, HEARTBEAT, House
 from consent import jobs
 from consent.audit import run as audits
 from consent.base.clock import from_ms, to_ms
@@ -44,6 +44,7 @@ def work(house: House, stop: threading.Event) -> None:
         ("checkpoint", _checkpoint, settings.checkpoint_every_seconds),
         ("runs", _runs, 1),
         (AUDIT, _audit, min(settings.audit_every_hours * 3_600, 60)),
+        (ASKED_AUDIT, _asked_audits, 2),
     )
     now = house.deployment.clock()
     for spot, (name, job, seconds) in enumerate(plan):
@@ -102,9 +103,28 @@ def _audit(house: House, holder: str) -> None:
     with deployment.store.write() as work:
         jobs.missed(work, AUDIT, _passed(jobs.newest(work, AUDIT, most=1), due, every))
         claim = jobs.claim(work, AUDIT, due, holder, at=at, lease_seconds=_AUDIT_LEASE_SECONDS)
-    if claim is None:
-        return
-    report = audits.run(deployment, CHECKS, asked_by="worker")
+    if claim is not None:
+        _run_audit(house, claim, asked_by="worker")
+
+
+def _asked_audits(house: House, holder: str) -> None:
+    """Run the audits that somebody asked for and didn't wait for, in his name, the oldest first."""
+    deployment = house.deployment
+    with deployment.store.read() as work:
+        queued = [each for each in jobs.newest(work, ASKED_AUDIT) if each.state in (jobs.RELEASED, jobs.RUNNING)]
+    for each in reversed(queued):
+        at = deployment.clock()
+        with deployment.store.write() as work:
+            claim = jobs.claim(
+                work, ASKED_AUDIT, each.scheduled_for, holder, at=at, lease_seconds=_AUDIT_LEASE_SECONDS
+            )
+        if claim is not None:
+            _run_audit(house, claim, asked_by=each.detail)
+
+
+def _run_audit(house: House, claim: jobs.Claim, *, asked_by: str) -> None:
+    deployment = house.deployment
+    report = audits.run(deployment, CHECKS, asked_by=asked_by)
     with deployment.store.write() as work:
         jobs.finish(work, claim, state=str(report.status), detail=report.audit, at=deployment.clock())
 

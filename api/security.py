@@ -62,7 +62,7 @@ def csrf_token(key: bytes, session: bytes) -> str:
         session: the digest of the session, 32 bytes.
 
     >>> csrf_token(bytes(32), bytes(32))[:8]
-    'tFkT1kkO'
+    'HTtvF9Yp'
     """
     mac = hmac.digest(key, b"byleave/csrf/v1\x00" + session, "sha256")
     return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()

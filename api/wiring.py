@@ -15,6 +15,9 @@ EXTENSION: Final = "byleave"
 HEARTBEAT: Final = "worker.heartbeat"
 """Under which job a worker leaves its sign of life, and every face looks for it."""
 
+ASKED_AUDIT: Final = "audit.asked"
+"""Under which job an audit is queued that somebody asked for and that is too large to wait for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:

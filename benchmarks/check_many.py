@@ -40,7 +40,7 @@ def claim(made: Made, grants: dict[str, frozenset[str]], *, rounds: int) -> Line
     at_ms = to_ms(NOW)
     bits = [rule.bit for rule in rules]
     status = stacked.records["status"]
-    times = 20
+    times = 5
 
     def ours() -> NDArray[np.uint8]:
         for _ in range(times):
@@ -53,7 +53,7 @@ def claim(made: Made, grants: dict[str, frozenset[str]], *, rounds: int) -> Line
             _ = (known == GIVEN[0]) | (known == GIVEN[1])
 
     casbin, cedar = with_casbin(grants), with_cedar(grants)
-    asked = questions(made, 400)
+    asked = questions(made, made.asked, 200)
     spot = {customer: row for row, customer in enumerate(made.customers)}
     column = {scope: number for number, scope in enumerate(made.asked)}
     found = ours()
@@ -78,12 +78,12 @@ def claim(made: Made, grants: dict[str, frozenset[str]], *, rounds: int) -> Line
 def main() -> None:
     """Measure and print."""
     given = argparse.ArgumentParser()
-    given.add_argument("--rounds", type=int, default=15)
+    given.add_argument("--rounds", type=int, default=60)
     given.add_argument("--json", action="store_true")
     asked = given.parse_args()
     with scratch() as folder:
         made = founded(folder, enrolled=CUSTOMERS)
-        grants = some_permit(made, CUSTOMERS)
+        grants = some_permit(made, made.asked)
         show(claim(made, grants, rounds=asked.rounds))
         made.deployment.store.close()
 

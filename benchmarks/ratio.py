@@ -5,6 +5,7 @@ a slow minute is slow for all of them; absolute figures are printed to show the 
 """
 
 import json
+import random
 import statistics
 import sys
 import time
@@ -77,10 +78,14 @@ class Line:
 
 
 def taken(sides: Mapping[str, Side], *, rounds: int) -> dict[str, list[float]]:
-    """Run every side in turn and return the seconds that each took, `rounds` of them, after one that isn't counted."""
+    """Run every side in turn and return the seconds that each took, `rounds` of them, after one that isn't counted.
+
+    The order is another in every round, so that nobody always runs when the scheduler takes the processor away.
+    """
     times: dict[str, list[float]] = {name: [] for name in sides}
+    order = random.Random(len(sides))  # noqa: S311 -- no secret: an order
     for number in range(rounds + 1):
-        for name, (call, _) in sides.items():
+        for name, (call, _) in order.sample(list(sides.items()), len(sides)):
             began = time.perf_counter()
             call()
             took = time.perf_counter() - began

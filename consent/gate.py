@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import compress
-from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
@@ -27,7 +26,7 @@ from consent.catalogue.model import Attribute, Catalogue, LegalBasis, ScopeRule
 from consent.ledger import log
 from consent.permission import many
 from consent.permission.standing import from_stored
-from consent.permission.verdict import Denial, Permit, Reason, Verdict, customer_reason, judged, stored_reason
+from consent.permission.verdict import PERMIT, Denial, Permit, Reason, Verdict, customer_reason, judged, stored_reason
 from consent.register import history
 from consent.register.desk import Desk
 from consent.tables import LedgerHeadRow, StandingRow
@@ -105,9 +104,9 @@ def check(
     catalogue = desk.catalogues.version(work, version)
     rule = catalogue.scopes.get(scope)
     at_ms = to_ms(at)
-    reason = customer_reason(rule, states, paused_until, at_ms=at_ms) if states or paused_until else Reason.PERMIT
+    reason = customer_reason(rule, states, paused_until, at_ms=at_ms) if states or paused_until else PERMIT
     positions: tuple[int, ...] = ()
-    if reason is Reason.PERMIT:
+    if reason is PERMIT:
         if rule is None:
             reason = Reason.UNKNOWN_SCOPE
         else:
@@ -163,7 +162,7 @@ def check_all(desk: Desk, work: Work, customer: CustomerId, *, at: datetime, as_
 def _verdict(
     reason: Reason, customer: CustomerId, scope: Scope, at: datetime, size: int, positions: tuple[int, ...]
 ) -> Verdict:
-    if reason is Reason.PERMIT:
+    if reason is PERMIT:
         return Permit(customer, scope, at, size, positions)
     return Denial(customer, scope, at, size, positions, reason)
 
@@ -201,7 +200,7 @@ def permits(desk: Desk, work: Work, customers: Sequence[CustomerId], scopes: Ite
 
 
 def _remember(catalogue: Catalogue, rule: ScopeRule | None) -> ScopeRule | None:
-    """Return the rule of remembering what a use would read; where the catalogue has none, one that nobody can permit."""
+    """Return the rule of remembering what a use would read; where there is none, one that nobody can permit."""
     if rule is None or rule.operation != "use":
         return None
     named = catalogue.scopes.get(f"remember:{rule.target}")
@@ -340,18 +339,17 @@ def remember_columns(
     allowed = rememberable(desk, work, customers, at=at)
     data_keys = memory.data_keys(desk.keys, work, _any_of(customers, allowed))
     stored = 0
-    sealable: list[tuple[CustomerId, str, Mapping[str, memory.Value]]] = []
+    whose: dict[CustomerId, None] = {}
     for category, who in allowed.items():
         names = [name for name in columns if name in known and known[name].category == category]
         facts = _facts(customers, who, {name: columns[name] for name in names})
         stored += sum(map(len, facts.values()))
+        whose.update(dict.fromkeys(facts))
         for customer, before in memory.get(work, data_keys, category, list(facts)) if facts else ():
             facts[CustomerId(customer)] = {**before, **facts[CustomerId(customer)]}
-        sealable.extend((customer, category, fact) for customer, fact in facts.items())
-    sealable.sort(key=itemgetter(0, 1))  # the order of the table: its pages are filled one after the other
-    memory.put(work, data_keys, sealable, to_ms(at))
+        memory.put(work, data_keys, ((customer, category, fact) for customer, fact in facts.items()), to_ms(at))
     told = sum(len(customers) - list(column).count(None) for column in columns.values())
-    return Kept(stored=stored, refused=told - stored, customers=tuple(dict.fromkeys(row[0] for row in sealable)))
+    return Kept(stored=stored, refused=told - stored, customers=tuple(whose))
 
 
 def _any_of(customers: Sequence[CustomerId], allowed: Mapping[str, NDArray[np.bool_]]) -> list[CustomerId]:

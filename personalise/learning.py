@@ -18,8 +18,9 @@ from personalise import shelf
 from personalise.campaigns.model import NOTHING, Campaign
 from personalise.measure import effects as measure
 from personalise.measure.effects import ArmEffect, ArmRate
-from personalise.steps.invent import response
-from personalise.steps.invent.response import Response, TooFew, numeric
+from personalise.steps.invent import fitting
+from personalise.steps.invent.fitting import TooFew
+from personalise.steps.invent.response import Response, numeric
 
 CHUNK = 5_000
 
@@ -59,7 +60,7 @@ def learn(deployment: Deployment, key: str, *, actor: str) -> Learned | TooFew:
         return _complete(facts, campaign)
 
     rows = _gathered(deployment, campaign, campaign.features, at=at, recalled=recalled)
-    model = response.fit(
+    model = fitting.fit(
         {name: numeric(rows[name])[0] for name in campaign.features},
         np.asarray(rows[campaign.received].to_pylist(), dtype=np.str_),
         numeric(rows[campaign.objective.measure])[0] > 0,

@@ -6,7 +6,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -14,13 +14,19 @@ import sqlalchemy as sa
 from api.actors.actor import NOBODY, Actor
 from api.roles import KeyScope, Role
 from api.tables import ApiKeyRow
+from consent.base.clock import to_ms
+from consent.base.database import Hot
 from consent.base.errors import NotFound, NotSignedIn
 from consent.base.ids import new_id
 from consent.base.store import Store, Work
 
 TOKEN: Final = re.compile(r"bl_([0-9a-f]{8})_[A-Za-z0-9_-]{43}")
-_NOTED_EVERY: Final = timedelta(minutes=1)
+_NOTED_EVERY_MS: Final = 60_000
 _key = ApiKeyRow.__table__
+_SHOWN: Final = ("id", "digest", "role", "scopes", "expires_at", "revoked_at", "last_used_at")
+_FIND: Final = Hot(
+    sa.select(*(_key.c[name] for name in _SHOWN)).where(_key.c.prefix == sa.bindparam("prefix")), "prefix"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,16 +102,17 @@ def bearer(store: Store, header: str | None, *, at: datetime) -> Actor:
     if not found:
         raise NotSignedIn
     with store.live() as work:
-        row = work.connection.execute(sa.select(_key).where(_key.c.prefix == found[1])).first()
-    if row is None or not hmac.compare_digest(bytes(row.digest), _digest(found[0])):
+        row = work.run(_FIND, found[1]).fetchone()
+    if row is None or not hmac.compare_digest(bytes(row[1]), _digest(found[0])):
         raise NotSignedIn
-    key = _known(row)
-    if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= at):
+    number, _, role, scopes, expires, revoked, used = row
+    at_ms = to_ms(at)
+    if revoked is not None or (expires is not None and expires <= at_ms):
         raise NotSignedIn
-    if key.last_used_at is None or at - key.last_used_at >= _NOTED_EVERY:
+    if used is None or at_ms - used >= _NOTED_EVERY_MS:
         with store.write() as work:
-            work.connection.execute(sa.update(ApiKeyRow).where(ApiKeyRow.id == key.id).values(last_used_at=at))
-    return Actor(kind="key", subject=key.id, role=key.role, scopes=frozenset(key.scopes))
+            work.connection.execute(sa.update(ApiKeyRow).where(ApiKeyRow.id == number).values(last_used_at=at))
+    return Actor(kind="key", subject=number, role=Role(role), scopes=frozenset(_scopes(scopes)))
 
 
 def _known(row: Any) -> KnownKey:  # noqa: ANN401 -- a row of the table
@@ -114,12 +121,16 @@ def _known(row: Any) -> KnownKey:  # noqa: ANN401 -- a row of the table
         prefix=row.prefix,
         name=row.name,
         role=Role(row.role),
-        scopes=tuple(KeyScope(scope) for scope in row.scopes.split(",") if scope),
+        scopes=_scopes(row.scopes),
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
         last_used_at=row.last_used_at,
     )
+
+
+def _scopes(written: str) -> tuple[KeyScope, ...]:
+    return tuple(KeyScope(scope) for scope in written.split(",") if scope)
 
 
 def _digest(token: str) -> bytes:

@@ -30,8 +30,8 @@ def cookie_name(settings: Settings) -> str:
     return "__Host-byleave" if settings.https else "byleave"
 
 
-def begin(work: Work, link: SignInLink, *, at: datetime, settings: Settings) -> str:
-    """Begin a session for whom a link signs in, and return the cookie's token."""
+def start(work: Work, link: SignInLink, *, at: datetime, settings: Settings) -> str:
+    """Start a session for whom a link signs in, and return the cookie's token."""
     token = secrets.token_urlsafe(32)
     row = {
         "digest": _digest(token), "kind": link.kind, "subject": link.subject, "role": link.role.value,

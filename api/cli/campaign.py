@@ -21,7 +21,7 @@ from personalise.runs import run as runs
 from personalise.runs.counts import Counts
 from personalise.runs.dry_run import dry_run as dry_run_of
 from personalise.runs.run import PAUSED, RUNNING, STOPPED, Run
-from personalise.steps.invent.response import TooFew
+from personalise.steps.invent.fitting import TooFew
 from personalise.steps.personalise.policy import policy
 
 _KEY = Words("key", 63)

@@ -1,6 +1,5 @@
 """`byleave doctor`: what is well here, and what needs attention. It looks, and changes nothing."""
 
-import sqlite3
 import stat
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -111,10 +110,9 @@ def _database(house: House) -> Said:
 def _version(house: House) -> Said:
     if house.deployment.store.dialect != "sqlite":
         return Said("ok", "PostgreSQL decides when a commit is on disk")
-    version = sqlite3.sqlite_version
     if wal_is_safe():
-        return Said("ok", f"SQLite {version} with a write-ahead log")
-    return Said("ok", f"SQLite {version} can lose a write-ahead log: a rollback journal is used, safe and slower")
+        return Said("ok", "SQLite with a write-ahead log")
+    return Said("ok", "this SQLite can lose a write-ahead log (fixed in 3.51.3): a rollback journal is used instead")
 
 
 def _triggers(house: House) -> Said:
@@ -160,7 +158,7 @@ def _worker(house: House) -> Said:
 
 _LOOKS: Final[tuple[tuple[str, Callable[[House], Said]], ...]] = (
     ("database", _database),
-    ("sqlite", _version),
+    ("storage", _version),
     ("triggers", _triggers),
     ("clock", _clock),
     ("ledger", _ledger),

@@ -42,15 +42,15 @@ def home() -> str:
         checkpoint = proving.newest_checkpoint(work)
         alive = worker(work, at=at)
         count = customers.count(work)
-    every = timedelta(hours=house.settings.audit_every_hours)
+    hours = house.settings.audit_every_hours
     return render_template(
         "audit/home.html",
-        shown=overview(CHECKS, newest, last, at=at, every=every),
+        shown=overview(CHECKS, newest, last, at=at, every=timedelta(hours=hours)),
         audits=[audit_line(each) for each in newest],
         entries=present.counted(head.size, "entry", "entries"),
         checkpoint=checkpoint or "",
         worker=alive,
-        every=present.span(every.total_seconds()),
+        every=present.counted(hours, "hour"),
         may_run=actor.current().may("audits.run"),
         small=count <= AT_ONCE,
         customers=present.counted(count, "customer"),

@@ -68,7 +68,7 @@ def _objective(campaign: Campaign) -> tuple[tuple[str, str], ...]:
         ("What for", objective.title),
         ("The challenge", objective.challenge),
         ("Measured by", objective.measure.replace("_", " ")),
-        ("Target", f"{present.number(objective.target)} more a customer than where nobody was addressed"),
+        ("Target", f"{present.number(objective.target)} more a customer than in the holdout"),
         ("By", f"{objective.by:%-d %B %Y}"),
         ("Owner", objective.owner),
     )

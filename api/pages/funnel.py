@@ -45,7 +45,7 @@ def funnel(counts: Counts, campaign: Campaign, catalogue: Catalogue, *, done: bo
         done: they are done to, and not only forecast.
     """
     total, chosen = counts.customers, sum(counts.chosen.values())
-    treatments = {each.key: _treatment(each.key, each.channel, catalogue) for each in campaign.treatments}
+    treatments = {each.key: _treatment(each.key, each.channel, catalogue, done=done) for each in campaign.treatments}
     return Funnel(
         finding=_finding(counts, campaign, catalogue, chosen=chosen, done=done),
         bars=_bars(counts),
@@ -63,9 +63,9 @@ def funnel(counts: Counts, campaign: Campaign, catalogue: Catalogue, *, done: bo
     )
 
 
-def _treatment(key: str, channel: str, catalogue: Catalogue) -> str:
+def _treatment(key: str, channel: str, catalogue: Catalogue, *, done: bool) -> str:
     known = catalogue.channels.get(channel)
-    return f"{key}, by {known.title if known else channel}"
+    return f"{'got' if done else 'would get'} {key}, by {known.title if known else channel}"
 
 
 def _line(words: str, count: int, whole: int) -> Line:
@@ -87,7 +87,7 @@ def _finding(counts: Counts, campaign: Campaign, catalogue: Catalogue, *, chosen
 
 def _bars(counts: Counts) -> tuple[Bar, ...]:
     total = left = counts.customers
-    bars = [Bar(label="all customers", value=present.number(total), solid=length(total, total), lost=0)]
+    bars = [Bar(label="All customers", value=present.number(total), solid=length(total, total), lost=0)]
     for stage in LEAVING:
         lost = counts.stages[stage.name.lower()]
         left -= lost

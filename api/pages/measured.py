@@ -29,6 +29,7 @@ class Measured:
     """The results, as the page shows them; without arms there is nothing to show yet."""
 
     outcome: str
+    how: str
     finding: str
     arms: tuple[Arm, ...]
     whiskers: tuple[Whisker, ...]
@@ -41,6 +42,7 @@ def measured(found: Effects) -> Measured:
     outcome = found.outcome.replace("_", " ")
     return Measured(
         outcome=outcome,
+        how=f"Measured by “{outcome}”, among customers who permit measuring, by the message that each had received.",
         finding=_finding(known, found.effects, outcome),
         arms=tuple(_arm(rate, by_arm.get(rate.arm)) for rate in known),
         whiskers=whiskers([_row(each) for each in found.effects]) if known else (),

@@ -61,7 +61,7 @@ def progress(run: Run, *, at: datetime) -> Progress:
         of=f"{present.number(run.done)} of {present.counted(run.total, 'customer')}",
         percent=present.share(run.done, run.total),
         rate=f"{present.counted(round(rate), 'customer')} a second" if rate else "",
-        left=f"about {present.span(left)}" if left else "",
+        left=_roughly(left) if left else "",
         began=present.moment(run.at),
         asked_by=run.asked_by,
         last=present.ago(run.beat_at, at),
@@ -69,3 +69,7 @@ def progress(run: Run, *, at: datetime) -> Progress:
         took=present.span(run.seconds) if run.seconds else "",
         stamp=f"{run.state}-{run.done}",
     )
+
+
+def _roughly(seconds: float) -> str:
+    return present.span(seconds) if seconds < 1 else f"about {present.span(seconds)}"

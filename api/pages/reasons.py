@@ -55,15 +55,15 @@ _PLAIN: Final[Mapping[str, str]] = {
     OUTRANKED: "would be served better by something else",
 }
 STAGES: Final[Mapping[Stage, str]] = {
-    Stage.IDENTITY: "known to us",
-    Stage.HARD_STOPS: "have not stopped us altogether",
-    Stage.ELIGIBILITY: "it is meant for them",
-    Stage.PERMISSION: "they allow it",
-    Stage.HOLDOUT: "not held out to measure",
-    Stage.CONTACT_POLICY: "have not heard from us too often",
-    Stage.GOODWILL: "goodwill is left",
-    Stage.ARBITRATION: "it is worth their time",
-    Stage.COMMITMENTS: "nothing promised stands against it",
+    Stage.IDENTITY: "Known to us",
+    Stage.HARD_STOPS: "Have not stopped us",
+    Stage.ELIGIBILITY: "It is meant for them",
+    Stage.PERMISSION: "They allow it",
+    Stage.HOLDOUT: "Not held out to measure",
+    Stage.CONTACT_POLICY: "Not reached too often",
+    Stage.GOODWILL: "Goodwill is left",
+    Stage.ARBITRATION: "It is worth their time",
+    Stage.COMMITMENTS: "No promise stands against it",
 }
 """What holds of the customers who come past a stage."""
 

@@ -78,7 +78,7 @@ def _enter(token: str, kind: LinkKind) -> Response:
         link = links.taken(work, token, at=at)
         if link.kind != kind:
             raise LinkSpent
-        session = sessions.begin(work, link, at=at, settings=house.settings)
+        session = sessions.start(work, link, at=at, settings=house.settings)
     answer = see_other(_home(link.role))
     sessions.give_cookie(answer, session, house.settings)
     return answer

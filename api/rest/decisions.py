@@ -38,7 +38,9 @@ class CandidateForm(Form):
     rule = Text(1, 200, required=True, allow_none=True)
     observed = fields.Raw(required=True, allow_none=True, metadata={"type": ["string", "number"]})
     limit = fields.Raw(required=True, allow_none=True, metadata={"type": "number"})
-    allowed_from = Text(24, 24, TIME, required=True, allow_none=True, metadata={"description": "when it would be allowed"})
+    allowed_from = Text(
+        24, 24, TIME, required=True, allow_none=True, metadata={"description": "when it would be allowed"}
+    )
 
 
 class DecisionForm(Form):

@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import Blueprint, Response
 
-from api.rest.contract import Contract, answer, contract
+from api.rest.contract import Contract, answer, answer_ready, contract
 from api.rest.incoming import body, query
 from api.rest.shapes import CUSTOMER, SCOPE, Flag, Form, Instant, Items, Part, Shape, Text, Whole
 from api.rest.verdicts import LARGEST, CustomerVerdict, ScopeVerdict, judged
@@ -110,7 +110,7 @@ def check() -> Response:
     at = _past(asked.as_of, deployment.clock(), "/as_of")
     with deployment.store.live() as work:
         verdicts = _verdicts(deployment, work, asked, at)
-    return answer(VerdictsForm, {"data": [judged(verdict) for verdict in verdicts]})
+    return answer_ready({"data": [judged(verdict) for verdict in verdicts]})
 
 
 @blueprint.get("/customers/<customer>/permissions")

@@ -150,7 +150,7 @@ class Instant(fields.String):
 
     @override
     def _serialize(self, value: Any, attr: str | None, obj: Any, **more: Any) -> str | None:
-        return rfc3339(value) if isinstance(value, datetime) else None
+        return rfc3339(value) if isinstance(value, datetime) else value
 
 
 class Items(fields.List[Any]):

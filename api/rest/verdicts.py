@@ -1,10 +1,10 @@
 """Verdicts as they go out: permit or not, the one reason, and the ledger entries behind it."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from api.rest.shapes import CUSTOMER, SCOPE, Choice, Flag, Form, Instant, Items, Text, Whole
+from consent.base.clock import rfc3339
 from consent.permission.verdict import Denial, Permit, Reason, Verdict
 
 LARGEST: Final = 2**53 - 1
@@ -38,7 +38,7 @@ class Judged:
     reason: str
     positions: tuple[int, ...]
     may_be_asked: bool
-    at: datetime
+    at: str
     position: int
 
 
@@ -51,6 +51,6 @@ def judged(verdict: Verdict) -> Judged:
         reason=verdict.reason.name,
         positions=verdict.positions,
         may_be_asked=isinstance(verdict, Denial) and verdict.may_be_asked,
-        at=verdict.at,
+        at=rfc3339(verdict.at),
         position=verdict.position,
     )

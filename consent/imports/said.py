@@ -11,7 +11,7 @@ from consent.base.clock import EPOCH, parse_time, rfc3339
 from consent.base.errors import Invalid, StatementInvalid
 from consent.base.ids import CustomerId, Scope
 from consent.catalogue.model import Catalogue
-from consent.imports.cells import ColumnReader, Reader, Wrong, integer, names, one_of, text
+from consent.imports.cells import ColumnReader, Reader, Wrong, integer, names, one_of, shown, text
 from consent.imports.faults import Faults
 from consent.imports.mapping import REFERENCE, Column, FileMapping
 from consent.imports.rows import Chunk
@@ -22,6 +22,7 @@ GIVES_MORE: Final = frozenset({Act.GRANT, Act.RENEW, Act.RESUME, Act.LIFT})
 """Acts that count only with evidence."""
 
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
+_SCOPE: Final = re.compile(r"(?:remember|use|contact|share):[a-z_:]{1,80}")
 _LONGEST_EVIDENCE: Final = 2_000
 _LAST_NOTICE: Final = 65_535
 _RULINGS: Final = 10_000
@@ -145,7 +146,8 @@ def _scopes(cell: str, separator: str, catalogue: Catalogue) -> tuple[Scope, ...
         if scope not in catalogue.scopes:
             near = get_close_matches(scope, catalogue.scopes, 1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            return Wrong(f"names a scope that the catalogue doesn't have{hint}")
+            named = scope if _SCOPE.fullmatch(scope) else shown(scope)
+            return Wrong(f"names {named}, which is not in the catalogue{hint}")
     return tuple(map(Scope, found))
 
 

@@ -42,6 +42,9 @@ class Reason(IntEnum):
     REMEMBER_MISSING = 16
 
 
+PERMIT: Final = Reason.PERMIT
+"""At hand for the checks: finding a member by its name costs more than comparing with it."""
+
 MAY_BE_ASKED: Final = frozenset(
     {Reason.NOTICE_STALE, Reason.EXPIRED, Reason.PENDING_CONFIRMATION, Reason.NO_RECORD, Reason.REMEMBER_MISSING}
 )
@@ -112,7 +115,7 @@ def status_reason(basis: LegalBasis, status: Status) -> Reason:
     """
     if basis in ASKED or (basis is LegalBasis.LEGITIMATE_INTEREST and status in _NO):
         return _BY_STATUS[status]
-    return Reason.PERMIT
+    return PERMIT
 
 
 def customer_reason(rule: ScopeRule | None, states: int, paused_until: int, *, at_ms: int) -> Reason:
@@ -126,19 +129,19 @@ def customer_reason(rule: ScopeRule | None, states: int, paused_until: int, *, a
     pausable = rule is None or rule.legal_basis in ASKED or rule.legal_basis is LegalBasis.LEGITIMATE_INTEREST
     if at_ms < paused_until and pausable:
         return Reason.PAUSED
-    return Reason.PERMIT
+    return PERMIT
 
 
 def scope_reason(rule: ScopeRule, stands: ScopeStanding, *, at_ms: int) -> Reason:
     """Return the reason of one scope: what was said, whether the wording still holds, whether time has run out."""
     reason = status_reason(rule.legal_basis, stands.status)
-    if reason is not Reason.PERMIT or rule.legal_basis not in ASKED:
+    if reason is not PERMIT or rule.legal_basis not in ASKED:
         return reason
     if stands.notice < rule.material_since:
         return Reason.NOTICE_STALE
     if at_ms >= stands.expires * 1000:
         return Reason.EXPIRED
-    return Reason.PENDING_CONFIRMATION if stands.flags & PENDING else Reason.PERMIT
+    return Reason.PENDING_CONFIRMATION if stands.flags & PENDING else PERMIT
 
 
 def stored_reason(
@@ -163,7 +166,7 @@ def judged(
     """
     at_ms = to_ms(at)
     reason = customer_reason(rule, standing.states, standing.paused_until, at_ms=at_ms)
-    if reason is not Reason.PERMIT:
+    if reason is not PERMIT:
         return reason, ()
     if rule is None:
         return Reason.UNKNOWN_SCOPE, ()
@@ -176,9 +179,9 @@ def _with_memory(
 ) -> tuple[Reason, tuple[int, ...]]:
     reason = scope_reason(rule, stands, at_ms=at_ms)
     positions: tuple[int, ...] = (stands.position,) if stands.status else ()
-    if remember is None or kept is None or reason is not Reason.PERMIT:
+    if remember is None or kept is None or reason is not PERMIT:
         return reason, positions
     if kept.status:
         positions += (kept.position,)
-    stays = scope_reason(remember, kept, at_ms=at_ms) is Reason.PERMIT
+    stays = scope_reason(remember, kept, at_ms=at_ms) is PERMIT
     return (reason if stays else Reason.REMEMBER_MISSING), positions

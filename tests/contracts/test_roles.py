@@ -1,15 +1,20 @@
 """Who may do what: every route and command says so, and every role is tried on every route."""
 
+import hashlib
+import re
+
 import click
 import pytest
 from flask import Flask
 
-from api.actors import keys
+from api.actors import keys, links, sessions
 from api.app import create_app
 from api.problems import for_programs
 from api.roles import ACTIONS, STAFF, KeyScope, Role, action, action_of, allows, undeclared
+from api.security import csrf_token
 from api.settings import Settings
 from api.wiring import House
+from consent.register import links as register_links
 
 READ, WRITE, LEDGER = KeyScope.CONSENT_READ, KeyScope.CONSENT_WRITE, KeyScope.LEDGER_READ
 DECIDE = KeyScope.DECISIONS_WRITE
@@ -30,6 +35,41 @@ MATRIX = {
     ("GET", "/api/v1/ledger/entries/<seq>"): ({"integrator", "officer"}, LEDGER),
     ("GET", "/api/v1/ledger/proofs/consistency"): ({"integrator", "officer"}, LEDGER),
     ("GET", "/api/v1/ledger/proofs/inclusion"): ({"integrator", "officer"}, LEDGER),
+}
+
+CUSTOMER, STAFF_ALL = {"customer"}, {"admin", "agent", "approver", "marketer", "officer"}
+CAMPAIGNS = {"approver", "marketer", "officer"}
+
+# The same for pages, where people come with a session.
+PAGES = {
+    ("GET", "/"): EVERYBODY,
+    ("GET", "/static/<name>"): EVERYBODY,
+    ("GET", "/problems/<code>"): EVERYBODY,
+    ("GET", "/p/l/<token>"): EVERYBODY,
+    ("POST", "/p/l/<token>"): EVERYBODY,
+    ("GET", "/s/<token>"): EVERYBODY,
+    ("POST", "/s/<token>"): EVERYBODY,
+    ("GET", "/w/<token>"): EVERYBODY,
+    ("POST", "/w/<token>"): EVERYBODY,
+    ("GET", "/p"): CUSTOMER,
+    ("GET", "/p/choices"): CUSTOMER,
+    ("POST", "/p/choices"): CUSTOMER,
+    ("GET", "/p/history"): CUSTOMER,
+    ("GET", "/p/saved"): CUSTOMER,
+    ("POST", "/p/undo"): CUSTOMER,
+    ("GET", "/console"): STAFF_ALL,
+    ("GET", "/console/campaigns/<key>"): CAMPAIGNS,
+    ("POST", "/console/campaigns/<key>/dry-run"): {"approver", "marketer"},
+    ("POST", "/console/campaigns/<key>/results"): CAMPAIGNS,
+    ("POST", "/console/campaigns/<key>/start"): {"approver"},
+    ("GET", "/console/runs/<run>"): CAMPAIGNS,
+    ("POST", "/console/runs/<run>/pause"): {"approver"},
+    ("POST", "/console/runs/<run>/resume"): {"approver"},
+    ("POST", "/console/runs/<run>/stop"): {"approver"},
+    ("GET", "/audit"): {"officer"},
+    ("GET", "/audit/audits/<audit>"): {"officer"},
+    ("POST", "/audit/run"): {"officer"},
+    ("POST", "/sign-out"): STAFF_ALL | CUSTOMER,
 }
 
 
@@ -55,18 +95,50 @@ def status(app, method, route, token=None):
     return app.test_client().open(path, method=method, headers=headers).status_code
 
 
+def begun(world, role):
+    """Return the cookie's value of a new session in a role."""
+    kind: links.LinkKind = "customer" if role is Role.CUSTOMER else "staff"
+    link = links.SignInLink(kind=kind, subject=world.ann if kind == "customer" else "mia", role=role)
+    with world.store.write() as work:
+        return sessions.start(work, link, at=world.clock(), settings=Settings())
+
+
+def visited(app, world, method, route, cookie):
+    """Visit a page with a session, and with the token that its forms carry."""
+    path = re.sub("<[a-z]+>", "x", route)
+    browser = app.test_client()
+    browser.set_cookie("byleave", cookie)
+    key = register_links.derived_key(world.deployment.desk, "csrf/v1")
+    form = {"csrf_token": csrf_token(key, hashlib.sha256(cookie.encode()).digest())}
+    return browser.open(path, method=method, data=form if method == "POST" else None).status_code
+
+
 def test_every_route_says_who_may(app):
     assert undeclared(app) == []
 
 
-def test_the_matrix_names_every_route_for_programs(app):
+def test_the_matrices_name_every_route(app):
     routes = {
         (method, rule.rule)
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if for_programs(rule.rule)
     }
-    assert routes == set(MATRIX)
+    assert {route for route in routes if for_programs(route[1])} == set(MATRIX)
+    assert {route for route in routes if not for_programs(route[1])} == set(PAGES)
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.INTEGRATOR])
+def test_a_session_may_what_the_matrix_says_and_nothing_else(app, sqlite_world, role):
+    may = {route: visited(app, sqlite_world, *route, begun(sqlite_world, role)) not in (401, 403) for route in PAGES}
+    may.update({route: True for route, who in PAGES.items() if who is EVERYBODY})  # a made-up link is 401 to everybody
+    assert may == {route: who is EVERYBODY or role in who for route, who in PAGES.items()}
+
+
+def test_without_a_session_everything_else_is_refused(app, sqlite_world):
+    statuses = {
+        route: visited(app, sqlite_world, *route, "A" * 43) for route, who in PAGES.items() if who is not EVERYBODY
+    }
+    assert statuses == dict.fromkeys(statuses, 401)
 
 
 @pytest.mark.parametrize("role", Role)

@@ -43,7 +43,7 @@ def app_of(house):
         with house.deployment.store.write() as work:
             at = house.deployment.clock()
             link = links.taken(work, request.form["link"], at=at)
-            token = sessions.begin(work, link, at=at, settings=house.settings)
+            token = sessions.start(work, link, at=at, settings=house.settings)
         response = Response("welcome")
         sessions.give_cookie(response, token, house.settings)
         return response

@@ -382,3 +382,13 @@ def test_a_catalogue_that_nobody_published_and_one_that_vanished_are_named(attac
         [(0, "catalogue_version"), (5, "catalogue_version")],
         ["version 1 was published, and is not there", "version 1 names entry 5, which published no such version"],
     )
+
+
+def test_a_log_under_another_name_has_none_of_its_entries_left(attacker):
+    attacker.do("UPDATE ledger_log SET origin = 'shup.example/consent/2026h2'")
+
+    found = found_by(attacker)
+    assert [bad[:2] for bad in found.bad if bad.table == "ledger_entry"] == [
+        (seq, "ledger_entry") for seq in range(SIZE)
+    ]
+    assert [bad.seq for bad in found.bad if bad.table == "ledger_checkpoint"] == [FIRST, LAST]

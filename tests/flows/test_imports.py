@@ -320,7 +320,11 @@ def test_somebody_known_by_his_address_alone_gets_his_reference(world, tmp_path)
         ("A,grant,,{then},paper,en,x", "column scopes: is empty"),
         (
             "A,grant,remember:purchase,{then},paper,en,x",
-            "column scopes: 'remember:purchase' names a scope that the catalogue doesn't have; did you mean remember:p",
+            "column scopes: 'remember:purchase' names remember:purchase, which is not in the catalogue; did you mean r",
+        ),
+        (
+            "A,grant,remember:purchases Ann,{then},paper,en,x",
+            "column scopes: 'remember:purchases A…' names 'Ann', which is not in the catalogue",
         ),
         ("A,grant,remember:purchases remember:purchases,{then},paper,en,x", "column scopes: a scope stands twice"),
         (

@@ -17,7 +17,7 @@ from personalise.campaigns.model import Campaign, Cap, Holdout, Objective, Offer
 from personalise.language.expressions import condition, number
 from personalise.steps.invent.response import Arm, Response
 from personalise.steps.personalise.policy import Policy, policy
-from tests.builders import catalogue
+from tests.builders import catalogue, scope_table
 from tests.properties.meant import ATTRIBUTES, CELLS, KINDS, Meant, conditions, numbers
 
 CHANNELS: Final = ("email", "post")
@@ -32,7 +32,9 @@ def shop() -> Catalogue:
         {"key": f"category_of_{name}", "title": name, "origin": "observed", "special": False, "attributes": {name: kind}}
         for name, kind in KINDS.items()
     ]
-    return catalogue(category=categories, scope=[], recipient=[])
+    asked = [f"contact:{channel}:offers" for channel in CHANNELS]
+    asked += [f"{what}:category_of_{name}{to}" for name in KINDS for what, to in (("remember", ""), ("use", ":offers"))]
+    return catalogue(category=categories, scope=[scope_table(scope) for scope in asked], recipient=[])
 
 
 SHOP: Final = shop()
@@ -48,7 +50,8 @@ class Meaning:
     score: Mapping[str, Meant]
 
 
-amounts = st.sampled_from([0.0, 0.01, 0.25, 1.0, 2.5, 1e9])
+amounts = st.sampled_from([1.0, 0.25, 2.5, 0.0, 1e9])
+costs = st.sampled_from([0.0, 0.0, 0.01, 0.5, 1e9])
 caps = st.lists(
     st.builds(
         Cap,
@@ -60,6 +63,19 @@ caps = st.lists(
     max_size=3,
     unique_by=lambda cap: cap.key,
 ).map(tuple)
+TRUE: Final = Meant("TRUE", lambda _: True)
+CONDITION: Final = conditions(1)
+NUMBER: Final = numbers(1)
+CONDITIONS: Final = st.integers(0, 2).flatmap(lambda drawn: CONDITION if drawn == 1 else st.just(TRUE))
+MAYBE: Final = st.integers(0, 2).flatmap(lambda drawn: CONDITION if drawn == 1 else st.none())
+PLAIN_NUMBERS: Final = st.sampled_from([0.02, 1.0]).map(lambda it: Meant(str(it), lambda _: it))
+NUMBERS: Final = st.booleans().flatmap(lambda drawn: NUMBER if drawn else PLAIN_NUMBERS)
+PLAIN: Final = {
+    "visits": st.integers(0, 3), "age": st.integers(0, 40), "spend": st.sampled_from([0.5, 1.5, 100.0]),
+    "ratio": st.sampled_from([0.25, 0.5]),
+}  # fmt: skip
+CELL: Final = {name: PLAIN.get(name, CELLS[kind]) | CELLS[kind] for name, kind in KINDS.items()}
+UNKNOWN: Final = st.sets(st.sampled_from(list(KINDS)), max_size=2)
 weights = st.sampled_from([0.0, -0.0, 0.3, -0.7, 1e-9, 250.0, -1e8])
 
 
@@ -80,16 +96,16 @@ def models(draw: Any, treatments: list[str]) -> Response:
 @st.composite
 def meanings(draw: Any) -> Meaning:
     """Draw a policy of one to three treatments; a model scores one in three."""
-    audience = draw(conditions(1))
+    audience = draw(CONDITIONS)
     names = [f"t{spot}" for spot in range(draw(st.integers(1, 3)))]
-    offers = {key: draw(st.none() | conditions(1)) for key in ("first", "second")}
-    scores = {key: draw(numbers(1)) for key in names}
+    offers = {key: draw(MAYBE) for key in ("first", "second")}
+    scores = {key: draw(NUMBERS) for key in names}
     model = draw(models(names)) if draw(st.integers(0, 2)) == 0 else None
     campaign = Campaign(
         key="c", name="c", purpose="offers", benefit="b", person_to_reach="p", way_out="w",
         audience=condition(audience.text, ATTRIBUTES), scorer="response" if model else "rule",
         features=model.features if model else (), received="city", measurement="offers", goodwill_budget=0.0,
-        holdout=Holdout(share=draw(st.sampled_from([0, 1_000, 5_000])), salt="s"),
+        holdout=Holdout(share=draw(st.sampled_from([1_000, 5_000, 0])), salt="s"),
         objective=Objective(key="o", title="t", challenge="c", measure="visits", target=1.0, by=date.max, owner="x"),
         caps=draw(caps), offers=MappingProxyType({key: draw(an_offer(key, meant)) for key, meant in offers.items()}),
         treatments=tuple(
@@ -106,11 +122,11 @@ def an_offer(key: str, meant: Meant | None) -> st.SearchStrategy[Offer]:
     read = condition(meant.text, ATTRIBUTES) if meant else None
     return st.builds(
         Offer, key=st.just(key), family=st.just("f"), terms=st.just({}), eligibility=st.just(read), value=amounts,
-        benefit=amounts, cost=amounts,
+        benefit=costs, cost=costs,
     )  # fmt: skip
 
 
-reasons = st.sampled_from([0, 0, 0, 0, 0, 0, *Reason])
+reasons = st.sampled_from([0] * 120 + list(Reason))
 times = st.integers(1_790_000_000_000, 1_790_000_000_003)
 
 
@@ -119,18 +135,19 @@ def customers(draw: Any, chosen: Policy) -> list[dict[str, Any]]:
     """Draw customers as rows; where a use isn't permitted the category's cell is None, as the gate leaves it."""
     fields = {
         "enrolled": st.sampled_from([True] * 7 + [False]),
-        "bucket": st.sampled_from([0, 999, 1_000, 4_999, 5_000, 9_999]),
+        "bucket": st.sampled_from([9_999, 9_998, 5_000, 0, 999, 1_000, 4_999]),
         **{f"permit:{scope}": reasons for scope in chosen.scopes},
-        **{name: st.none() | CELLS[KINDS[name]] for name in KINDS},
+        **CELL,
     }
     for cap in chosen.campaign.caps:
         fields |= {f"contacts:{cap.key}": st.integers(0, 3), f"ghosts:{cap.key}": st.integers(0, 3)}
         fields |= {f"contacts_free:{cap.key}": times, f"ghosts_free:{cap.key}": times}
-    rows = draw(st.lists(st.fixed_dictionaries(fields), min_size=1, max_size=9))
+    rows = draw(st.lists(st.fixed_dictionaries(fields), min_size=3, max_size=9))
+    unknown = draw(st.lists(UNKNOWN, min_size=len(rows), max_size=len(rows)))
     for spot, row in enumerate(rows):
         row["customer"] = f"cus_{spot:032x}"
         for name in KINDS:
-            if row.get(f"permit:use:category_of_{name}:offers", 0):
+            if name in unknown[spot] or row.get(f"permit:use:category_of_{name}:offers"):
                 row[name] = None
     return rows
 

@@ -11,8 +11,11 @@
     return Array.from(root.querySelectorAll("[data-live]"));
   }
 
+  // Where the page is fetched from, for as long as something is under way: its own address can be one that only takes
+  // forms.
   function underWay() {
-    return document.querySelector("[data-under-way]") !== null;
+    const mark = document.querySelector("[data-under-way]");
+    return mark ? mark.dataset.underWay : "";
   }
 
   // A part is replaced only when its stamp is another one, so that nothing is taken from under a finger or a cursor.
@@ -34,7 +37,7 @@
   async function look() {
     if (!document.hidden) {
       try {
-        const answer = await fetch(location.href, { credentials: "same-origin" });
+        const answer = await fetch(underWay(), { credentials: "same-origin" });
         if (answer.ok) {
           put(new DOMParser().parseFromString(await answer.text(), "text/html"));
           wait = EVERY_MS;

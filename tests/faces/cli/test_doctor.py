@@ -7,7 +7,7 @@ from consent import jobs
 from consent.base.clock import system_clock, to_ms
 from tests.faces.cli.conftest import HOME, Ran, Shell
 
-CHECKS = ["settings", "home", "keyring", "database", "sqlite", "triggers", "clock", "ledger", "worker"]
+CHECKS = ["settings", "home", "keyring", "database", "storage", "triggers", "clock", "ledger", "worker"]
 
 
 def states(ran: Ran) -> dict[str, str]:

@@ -21,7 +21,7 @@ def bearer(shell: Shell, token: str) -> Actor:
 def test_a_key_opens_what_it_was_made_for_until_it_is_revoked(shell: Shell):
     made = shell("key", "create", "webshop", "--scope", "consent:read", "--json")
     assert (made.code, list(made.json)) == (0, CREATED)
-    assert bearer(shell, made.json["key"]).scopes == {KeyScope.CONSENT_READ}
+    assert bearer(shell, made.json["key"]).scopes == frozenset({KeyScope.CONSENT_READ})
     revoked = shell("key", "revoke", "webshop", "--json")
     assert (revoked.code, revoked.json["id"]) == (0, made.json["id"])
     with pytest.raises(NotSignedIn):

@@ -8,17 +8,8 @@ import pyarrow as pa
 import pytest
 
 from personalise.campaigns.model import NOTHING
-from personalise.steps.invent.response import (
-    FEWEST_OF_EACH,
-    FEWEST_ROWS,
-    Arm,
-    Response,
-    TooFew,
-    extra,
-    fit,
-    from_body,
-    numeric,
-)
+from personalise.steps.invent.fitting import FEWEST_OF_EACH, FEWEST_ROWS, TooFew, fit
+from personalise.steps.invent.response import Arm, Response, extra, from_body, numeric
 
 
 def drawn(rows=1_200, seed=3):
