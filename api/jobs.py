@@ -115,11 +115,10 @@ def _asked_audits(house: House, holder: str) -> None:
     for each in reversed(queued):
         at = deployment.clock()
         with deployment.store.write() as work:
-            claim = jobs.claim(
-                work, ASKED_AUDIT, each.scheduled_for, holder, at=at, lease_seconds=_AUDIT_LEASE_SECONDS
-            )
+            claim = jobs.claim(work, ASKED_AUDIT, each.scheduled_for, holder, at=at, lease_seconds=_AUDIT_LEASE_SECONDS)
         if claim is not None:
-            _run_audit(house, claim, asked_by=each.detail)
+            # Whoever asked holds the slot until a worker has it; of a worker that was killed only its own name is left.
+            _run_audit(house, claim, asked_by=each.holder if each.state == jobs.RELEASED else "worker")
 
 
 def _run_audit(house: House, claim: jobs.Claim, *, asked_by: str) -> None:

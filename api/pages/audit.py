@@ -13,17 +13,19 @@ from api.pages.answering import see_other
 from api.pages.verdicts import audit_line, overview, report
 from api.pages.worker import worker
 from api.roles import action
-from api.wiring import here
+from api.wiring import ASKED_AUDIT, here
+from consent import jobs
 from consent.audit import reading
 from consent.audit import run as audits
 from consent.audit.reading import PastAudit
-from consent.base.errors import StateConflict
 from consent.base.store import Work
+from consent.deployment import Deployment
+from consent.jobs import Slot
 from consent.ledger import log
 from consent.register import customers, proving
 
-AT_ONCE: Final = 50_000
-"""Customers up to which an audit is run while the page waits; beyond, it is the worker's."""
+AT_ONCE: Final = 2_000
+"""Customers up to which an audit is run while the page waits; beyond, it is queued for the worker."""
 
 _ENDED: Final = frozenset({"passed", "findings", "could_not_check"})
 blueprint: Final = Blueprint("audit", __name__)
@@ -42,6 +44,7 @@ def home() -> str:
         checkpoint = proving.newest_checkpoint(work)
         alive = worker(work, at=at)
         count = customers.count(work)
+        queued = _queued(work)
     hours = house.settings.audit_every_hours
     return render_template(
         "audit/home.html",
@@ -53,6 +56,9 @@ def home() -> str:
         every=present.counted(hours, "hour"),
         may_run=actor.current().may("audits.run"),
         small=count <= AT_ONCE,
+        queued=present.ago(queued.scheduled_for, at) if queued else "",
+        stamp=f"{queued is not None}-{newest[0].audit if newest else 0}-{newest[0].status if newest else 0}",
+        under_way=queued is not None or any(each.status == audits.RUNNING for each in newest),
         customers=present.counted(count, "customer"),
     )
 
@@ -68,19 +74,30 @@ def _last(work: Work, newest: Sequence[PastAudit], at: datetime) -> tuple[PastAu
 @blueprint.post("/audit/run")
 @action("audits.run")
 def run() -> Response:
-    """Run an audit while the page waits, and show its report.
-
-    Raises:
-        StateConflict: there are too many customers for that.
-    """
+    """Run an audit while the page waits, and show its report; with many customers, have the worker do it."""
     forms.nothing_but(request.form)
     deployment = here().deployment
     with deployment.store.read() as work:
-        count = customers.count(work)
-    if count > AT_ONCE:
-        raise StateConflict(f"with {count:,} customers an audit is for the worker, or for byleave audit run")
+        small = customers.count(work) <= AT_ONCE
+    if not small:
+        _ask(deployment)
+        return see_other("/audit")
     done = audits.run(deployment, CHECKS, asked_by=actor.current().name)
     return see_other(f"/audit/audits/{done.audit}")
+
+
+def _ask(deployment: Deployment) -> None:
+    """Queue an audit in the asker's name, unless one waits already."""
+    with deployment.store.write() as work:
+        if _queued(work) is None:
+            at, name = deployment.clock(), actor.current().name
+            held = jobs.claim(work, ASKED_AUDIT, at, name, at=at, lease_seconds=0)
+            if held is not None:
+                jobs.release(work, held, at=at)
+
+
+def _queued(work: Work) -> Slot | None:
+    return next((each for each in jobs.newest(work, ASKED_AUDIT) if each.state == jobs.RELEASED), None)
 
 
 @blueprint.get("/audit/audits/<audit>")
