@@ -107,17 +107,21 @@ def _per_customer(
     return count, frees
 
 
-def reserved(work: Work, campaign: str, at: datetime, *, after: str, most: int) -> list[tuple[CustomerId, str]]:
-    """Return whom a campaign's run at `at` reserved contacts with, and the treatment, in the order of customers."""
-    query = (
-        sa.select(_contact.c.customer, _contact.c.treatment)
-        .where(
-            _contact.c.campaign == campaign,
-            _contact.c.status != GHOST,
-            _contact.c.reserved_at == at,
-            _contact.c.customer > after,
-        )
-        .order_by(_contact.c.customer)
-        .limit(most)
+class Reserved(NamedTuple):
+    """A contact that was reserved: with whom, which treatment, and by which decision."""
+
+    customer: CustomerId
+    treatment: str
+    decision: str
+
+
+def reserved(work: Work, campaign: str, at: datetime, *, after: Reserved | None, most: int) -> list[Reserved]:
+    """Return what was reserved for a campaign at `at`, no ghosts, in the order of customers, from behind `after`."""
+    query = sa.select(_contact.c.customer, _contact.c.treatment, _contact.c.decision).where(
+        _contact.c.campaign == campaign, _contact.c.status != GHOST, _contact.c.reserved_at == at
     )
-    return [(CustomerId(row.customer), row.treatment) for row in work.connection.execute(query)]
+    if after is not None:
+        place = sa.tuple_(_contact.c.customer, _contact.c.decision)
+        query = query.where(place > sa.tuple_(sa.literal(after.customer), sa.literal(after.decision)))
+    rows = work.connection.execute(query.order_by(_contact.c.customer, _contact.c.decision).limit(most))
+    return [Reserved(CustomerId(row.customer), row.treatment, row.decision) for row in rows]

@@ -86,9 +86,7 @@ def decide_one(
     return _told(policy, made.table.to_pylist()[0], kept, asked=(customer, campaign))
 
 
-def _policy(
-    deployment: Deployment, work: Work, campaign: str, channel: str, *, pinned: Chunk | None = None
-) -> Policy:
+def _policy(deployment: Deployment, work: Work, campaign: str, channel: str, *, pinned: Chunk | None = None) -> Policy:
     """Return the policy of a campaign on a channel ("" for all): the newest, or the one that a chunk was decided by."""
     if pinned is None:
         policy, _ = load_policy(deployment, work, campaign)

@@ -46,6 +46,7 @@ def home() -> str:
         count = customers.count(work)
         queued = _queued(work)
     hours = house.settings.audit_every_hours
+    running = any(each.status == audits.RUNNING for each in newest)
     return render_template(
         "audit/home.html",
         shown=overview(CHECKS, newest, last, at=at, every=timedelta(hours=hours)),
@@ -58,7 +59,8 @@ def home() -> str:
         small=count <= AT_ONCE,
         queued=present.ago(queued.scheduled_for, at) if queued else "",
         stamp=f"{queued is not None}-{newest[0].audit if newest else 0}-{newest[0].status if newest else 0}",
-        under_way=queued is not None or any(each.status == audits.RUNNING for each in newest),
+        running=running,
+        under_way=running or queued is not None,
         customers=present.counted(count, "customer"),
     )
 

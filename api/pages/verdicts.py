@@ -145,7 +145,7 @@ def _conclusion(status: str, stored: Mapping[str, Any]) -> str:
         case "passed":
             return f"All {len(stored['checks'])} checks passed."
         case "findings":
-            return f"{present.counted(findings, 'rule')} found broken.{open_too}"
+            return f"{present.counted(findings, 'finding')}: what is named below is not as it has to be.{open_too}"
         case "could_not_check":
             unknown = present.counted(gaps, "thing")
             return f"Nothing was found broken, but {unknown} could not be checked: it has not passed."

@@ -63,11 +63,7 @@ def bring_in_outcomes(
     desk, store = deployment.desk, deployment.store
     reader = FactReader(mapping, mapping.outcomes, named={})
     passes = Passes(rows.opened(path), mapping, reader.read)
-
-    def look(chunk: Chunk, told: Told, _faults: Faults) -> None:
-        reader.see(chunk, told)
-
-    passes.check(look, reader.note_twice)
+    passes.check(lambda chunk, told, _: reader.see(chunk, told), reader.note_twice)
     trail = Trail()
     counts = {"refused": 0, "stored": 0, "unknown": 0}
     for chunk, told in passes.again(progress):

@@ -11,7 +11,6 @@ import hmac
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -20,15 +19,14 @@ import orjson
 from consent.base.canonical import b64u
 from consent.base.errors import ImportInvalid
 from consent.base.ids import CustomerId
-from consent.base.store import Work
 from consent.imports import rows
 from consent.imports.faults import Faults
 from consent.imports.mapping import REFERENCE, FileMapping
 from consent.imports.passes import Deployed, Once, Passes, Progress, Trail
 from consent.imports.rows import Chunk
-from consent.imports.said import Said, StatementReader
+from consent.imports.said import Row, Said, StatementReader
 from consent.imports.weighing import Change, Weighing
-from consent.permission.statement import Act, Statement
+from consent.permission.statement import Act
 from consent.register import customers, recording
 from consent.register.desk import Desk
 
@@ -81,57 +79,49 @@ def bring_in_statements(
     reader = StatementReader(mapping, catalogue, at=began)
     passes = Passes(rows.opened(source), mapping, reader.read)
     whose = Once(mapping.reference)
+    acts: Counter[Act] = Counter()
 
     def look(chunk: Chunk, said: Said, faults: Faults) -> None:
         whose.see(said.references, chunk.lines)
+        acts.update(row.act for row in said.rows if row.act and row.counts)
         reader.look(chunk, said, faults)
 
-    passes.check(look, lambda _faults: None)
+    passes.check(look, lambda _: None)
     weighing = Weighing(deployment.desk, catalogue, at=began)
-    strangers = Once(mapping.reference)
     trail = Trail()
     tally: Counter[str] = Counter(new=0, recorded=0, repeated=0, unknown=0)
-    acts: Counter[Act] = Counter()
     for chunk, said in passes.again(progress):
-        acts.update(row.act for row in said.rows if row.act and row.counts)
-        if dry_run:
-            with deployment.store.read() as work:
-                tally.update(_weighed(deployment.desk, work, said, weighing, strangers))
-        else:
-            at = deployment.clock()
-            with deployment.store.write() as work:
-                tally.update(_recorded(deployment.desk, work, chunk, said, actor=actor, at=at))
+        tally.update(
+            _weighed(deployment, said, weighing) if dry_run else _recorded(deployment, chunk, said, actor=actor)
+        )
         trail.add(chunk)
-    tally["new"] += strangers.distinct()
-    seq = None if dry_run else trail.note(deployment, "statements", tally, mapping=mapping, actor=actor)
+    tally["new"] += weighing.new
     return StatementsImported(
         rows=passes.rows,
         customers=whose.distinct(),
         acts=dict(acts),
         changes=dict(weighing.counts),
-        seconds=(deployment.clock() - began).total_seconds(),
         dry_run=dry_run,
-        seq=seq,
+        seq=None if dry_run else trail.note(deployment, "statements", tally, mapping=mapping, actor=actor),
+        seconds=(deployment.clock() - began).total_seconds(),
         **tally,
     )
 
 
-def _recorded(desk: Desk, work: Work, chunk: Chunk, said: Said, *, actor: str, at: datetime) -> Mapping[str, int]:
+def _recorded(deployment: Deployed, chunk: Chunk, said: Said, *, actor: str) -> Mapping[str, int]:
+    desk, at = deployment.desk, deployment.clock()
     references = list(dict.fromkeys(said.references))
-    identities = [{REFERENCE: reference} for reference in references]
-    found = customers.enrol_counted(desk, work, identities, at=at)
-    enrolled = dict(zip(references, found.customers, strict=True))
-    statements = [
-        row.statement(enrolled[reference])
-        for reference, row in zip(said.references, said.rows, strict=True)
-        if row.counts
-    ]
-    # Oldest first, so that few have to be folded anew; of one time, as they stand in the file.
-    statements.sort(key=lambda statement: statement.said_at)
-    key = _key(desk, chunk, list(enrolled.values()))
-    recorded = recording.record(
-        desk, work, statements, actor=actor, at=at, idempotency_key=key, request=key.encode(), retold=True
-    )
+    with deployment.store.write() as work:
+        found = customers.enrol_counted(desk, work, [{REFERENCE: reference} for reference in references], at=at)
+        enrolled = dict(zip(references, found.customers, strict=True))
+        pairs = zip(said.references, said.rows, strict=True)
+        statements = [row.statement(enrolled[reference]) for reference, row in pairs if row.counts]
+        # Oldest first, so that few have to be folded anew; of one time, as they stand in the file.
+        statements.sort(key=lambda statement: statement.said_at)
+        key = _key(desk, chunk, found.customers)
+        recorded = recording.record(
+            desk, work, statements, actor=actor, at=at, idempotency_key=key, request=key.encode(), retold=True
+        )
     repeated = sum(one.repeated for one in recorded)
     return {
         "new": found.new,
@@ -141,23 +131,18 @@ def _recorded(desk: Desk, work: Work, chunk: Chunk, said: Said, *, actor: str, a
     }
 
 
+def _weighed(deployment: Deployed, said: Said, weighing: Weighing) -> Mapping[str, int]:
+    by_reference: dict[str, list[Row]] = {reference: [] for reference in said.references}
+    for reference, row in zip(said.references, said.rows, strict=True):
+        if row.counts:
+            by_reference[reference].append(row)
+    with deployment.store.read() as work:
+        weighing.weigh(work, by_reference)
+    counted = sum(map(len, by_reference.values()))
+    return {"recorded": counted, "unknown": len(said.rows) - counted}
+
+
 def _key(desk: Desk, chunk: Chunk, enrolled: list[CustomerId]) -> str:
     """Return what is the same only for the same rows of the same customers; it tells nothing of either."""
     body = orjson.dumps([chunk.header, enrolled, chunk.rows])
     return b64u(hmac.digest(desk.keys.index_key, _KEY_DOMAIN + body, "sha256"))
-
-
-def _weighed(desk: Desk, work: Work, said: Said, weighing: Weighing, strangers: Once) -> Mapping[str, int]:
-    references = list(dict.fromkeys(said.references))
-    found = customers.known(desk, work, [{REFERENCE: reference} for reference in references])
-    known = {reference: customer for reference, customer in zip(references, found, strict=True) if customer}
-    new = [reference for reference in references if reference not in known]
-    strangers.see(new, range(len(new)))
-    by_reference: dict[str, list[Statement]] = {}
-    for reference, row in zip(said.references, said.rows, strict=True):
-        if row.counts:
-            statement = row.statement(known.get(reference, CustomerId(reference)))
-            by_reference.setdefault(reference, []).append(statement)
-    weighing.weigh(work, by_reference, known)
-    counted = sum(map(len, by_reference.values()))
-    return {"recorded": counted, "unknown": len(said.rows) - counted}

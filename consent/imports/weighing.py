@@ -10,10 +10,13 @@ from consent.base.clock import to_ms
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.catalogue.model import Catalogue
+from consent.imports.mapping import REFERENCE
+from consent.imports.passes import Once
+from consent.imports.said import Row
 from consent.permission.standing import Standing, fold
 from consent.permission.statement import Statement
 from consent.permission.verdict import Reason, scope_reason
-from consent.register import history, rules
+from consent.register import customers, history, rules
 from consent.register.desk import Desk
 
 
@@ -40,31 +43,45 @@ class Weighing:
         self._catalogue = catalogue
         self._at = at
         self._before: dict[str, list[Statement]] = {}
+        self._strangers = Once(REFERENCE)
         self.counts: Counter[Change] = Counter()
 
-    def weigh(self, work: Work, said: Mapping[str, Sequence[Statement]], known: Mapping[str, CustomerId]) -> None:
+    @property
+    def new(self) -> int:
+        """How many customers would be enrolled."""
+        return self._strangers.distinct()
+
+    def weigh(self, work: Work, said: Mapping[str, Sequence[Row]]) -> None:
         """Count what a chunk would change.
 
         Args:
             work: only read from.
-            said: by reference, in the order of the file.
-            known: the customers who are enrolled, by reference.
+            said: the rows that count by reference, in the order of the file.
         """
+        found = customers.known(self._desk, work, [{REFERENCE: reference} for reference in said])
+        known = dict(zip(said, found, strict=True))
+        new = [reference for reference, customer in known.items() if customer is None]
+        self._strangers.see(new, range(len(new)))
+        recorded = self._recorded([customer for customer in found if customer is not None], work)
         bits = catalogues.bits(work)
-        recorded: dict[str, list[tuple[int, Statement]]] = {}
-        for one in history.of_customers(self._desk, work, sorted(set(known.values()))) if known else ():
-            recorded.setdefault(one.statement.customer, []).append((one.seq, one.statement))
         after: dict[str, list[Statement]] = {}
-        for reference, statements in said.items():
-            past = recorded.get(known.get(reference, CustomerId("")), [])
+        for reference, rows in said.items():
+            customer = known[reference]
+            past = recorded.get(customer, []) if customer else []
             earlier = self._before.get(reference, [])
-            new = [rules.completed(statement, self._catalogue, self._at) for statement in statements]
-            was = fold(_in_order(past, earlier), bits)
-            becomes = fold(_in_order(past, [*earlier, *new]), bits)
-            touched = {scope for statement in new for scope in statement.scopes}
+            statements = (row.statement(customer or CustomerId("")) for row in rows)
+            fresh = [rules.completed(statement, self._catalogue, self._at) for statement in statements]
+            after[reference] = [*earlier, *fresh]
+            was, becomes = (fold(_in_order(past, each), bits) for each in (earlier, after[reference]))
+            touched = {scope for statement in fresh for scope in statement.scopes}
             self.counts.update(self._change(was, becomes, scope) for scope in touched)
-            after[reference] = [*earlier, *new]
         self._before = after
+
+    def _recorded(self, enrolled: Sequence[CustomerId], work: Work) -> dict[CustomerId, list[tuple[int, Statement]]]:
+        found: dict[CustomerId, list[tuple[int, Statement]]] = {}
+        for one in history.of_customers(self._desk, work, enrolled) if enrolled else ():
+            found.setdefault(one.statement.customer, []).append((one.seq, one.statement))
+        return found
 
     def _change(self, was: Standing, becomes: Standing, scope: str) -> Change:
         match self._permits(was, scope), self._permits(becomes, scope):

@@ -1,7 +1,7 @@
 """Record what customers say: one statement, or many, in one transaction that is the caller's."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -57,17 +57,9 @@ def record(  # noqa: PLR0913 -- all of it belongs to one request
 ) -> list[Recorded]:
     """Record statements: all of them, durable and in order once the caller's transaction commits, or none.
 
-    Args:
-        desk: keys and catalogues.
-        work: a transaction that writes.
-        statements: what was said, oldest first.
-        actor: who hands it in.
-        at: the instant of the use case.
-        idempotency_key: of the request, as its caller chose it.
-        request: what the key stands for, where that isn't the statements as they are: a time left out is filled in.
-        listed: they stand in a list, so that places number even a single one.
-        retold: they tell of the past, perhaps out of order: a renewal may come in before the grant that it renews, and
-            counts once that stands.
+    `idempotency_key` is the caller's own; `request` is what it stands for, where that isn't the statements as they are.
+    Where the statements stand in a list (`listed`), places number even a single one. Where they tell of the past
+    (`retold`), perhaps out of order, a renewal may come before the grant that it renews.
 
     Raises:
         StatementInvalid: with every place that is wrong.
@@ -78,8 +70,7 @@ def record(  # noqa: PLR0913 -- all of it belongs to one request
     """
     if not statements:
         return []
-    customers = [CustomerId(c) for c in sorted({statement.customer for statement in statements})]
-    held = standings.locked(work, customers)
+    held = standings.locked(work, [CustomerId(c) for c in sorted({said.customer for said in statements})])
     appender = Appender(work, at)
     key = _Key.of(desk, statements, actor, idempotency_key, request=request) if idempotency_key else None
     repeated = key.repeated(desk, work, statements) if key else None
@@ -87,10 +78,7 @@ def record(  # noqa: PLR0913 -- all of it belongs to one request
         return repeated
     catalogue = desk.catalogues.version(work, appender.catalogue_version)
     complete = _completed(statements, catalogue, appender.at, listed=listed or len(statements) > 1)
-    batch = _Batch(desk, work, held, appender, catalogue, actor=actor, retold=retold)
-    recorded = [batch.add(statement) for statement in complete]
-    appender.flush()
-    batch.save()
+    recorded = _Batch(desk, work, held, appender, catalogue, actor=actor, retold=retold).add_all(complete)
     if key:
         key.keep(work, appender.log, recorded)
     return recorded
@@ -137,6 +125,13 @@ class _Batch:
         self._before: dict[str, list[tuple[int, Statement]]] = {}
         self._added: dict[str, list[tuple[int, Statement]]] = {}
         self._to_forget: dict[str, set[CustomerId]] = {}
+
+    def add_all(self, statements: Iterable[Statement]) -> list[Recorded]:
+        """Append each statement, then write what stands after all of them."""
+        recorded = [self.add(statement) for statement in statements]
+        self._appender.flush()
+        self.save()
+        return recorded
 
     def add(self, statement: Statement) -> Recorded:
         customer = statement.customer

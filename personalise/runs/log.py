@@ -104,7 +104,6 @@ def _about(policy: Policy, permitted: Permits, salt: bytes) -> dict[str, Any]:
         "candidates": [one.key for one in policy.candidates],
         "catalogue": permitted.catalogue.version,
         "categories": list(policy.categories),
-        "contacts": [one.contact for one in policy.candidates],
         "needs": [[one.contact, *one.uses] for one in policy.candidates],
         "policy": policy.digest.hex(),
         "purpose": policy.campaign.purpose,
@@ -218,6 +217,13 @@ def find(work: Work, chunk_id: str) -> Chunk | None:
     """Return a chunk's decisions; None where there is no such chunk."""
     row = work.connection.execute(sa.select(table_of(DecisionChunkRow)).where(DecisionChunkRow.id == chunk_id)).first()
     return _chunk(row) if row else None
+
+
+def places(work: Work) -> dict[str, tuple[int, int]]:
+    """Return the ids of all chunks in the order of the ledger, with the log and entry that commit to each."""
+    row = DecisionChunkRow
+    query = sa.select(row.id, row.log, row.seq).order_by(row.log, row.seq)
+    return {identity: (number, seq) for identity, number, seq in work.connection.execute(query)}
 
 
 def chunk_ids(work: Work, run: str | None = None) -> list[str]:

@@ -17,6 +17,7 @@ FEWEST_ROWS: Final = 200
 
 FEWEST_OF_EACH: Final = 20
 
+
 @dataclass(frozen=True, slots=True)
 class TooFew:
     """Not enough rows to fit on: which arm, and how many there are."""
