@@ -61,7 +61,7 @@ class Permits:
     """What a chunk of customers permits: made by `permits` alone, and the only thing that memory opens to.
 
     `reasons` has shape (n_customers, n_scopes), `Reason` numbers, 0 for a permit. Each row was judged at the ledger
-    position `position`. `remembered` says whether remembered data were asked for (then `remember` had to stand too).
+    position `position`, in the transaction `work`, and holds in that one alone: a later one has to ask again.
     """
 
     customers: tuple[CustomerId, ...]
@@ -72,6 +72,7 @@ class Permits:
     position: int
     catalogue: Catalogue
     at: datetime
+    work: Work = field(repr=False, compare=False)
 
     def permitted(self, scope: str) -> NDArray[np.bool_]:
         """Return who permits a scope, shape (n_customers,); nobody, if it wasn't asked for."""
@@ -196,6 +197,7 @@ def permits(desk: Desk, work: Work, customers: Sequence[CustomerId], scopes: Ite
         position=newest.size,
         catalogue=catalogue,
         at=at,
+        work=work,
     )
 
 
@@ -217,8 +219,11 @@ def recall(desk: Desk, work: Work, permitted: Permits, *, attributes: Iterable[s
 
     Raises:
         KeyLost: a sealed record doesn't open.
-        NotAllowed: the transaction can't write, so the use couldn't be recorded.
+        NotAllowed: the transaction can't write, so the use couldn't be recorded; or the permits are another's.
     """
+    if permitted.work is not work:
+        msg = "permits hold in the transaction that asked for them: ask again"
+        raise NotAllowed(msg)
     if not work.writing:
         msg = "data are read in a transaction that can record the use"
         raise NotAllowed(msg)

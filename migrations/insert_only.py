@@ -16,7 +16,7 @@ END $$
 
 
 def guard(dialect: str, table: str, key: Sequence[str], *, unique: Sequence[str] = ()) -> Iterator[str]:
-    """Return the statements that guard `table`, with the primary key `key`; `unique` are columns unique on their own."""
+    """Return the statements that guard `table` with the primary key `key`; `unique` are columns unique on their own."""
     if dialect == "postgresql":
         yield _FUNCTION
         for name, when in (("change", "UPDATE OR DELETE"), ("truncate", "TRUNCATE")):

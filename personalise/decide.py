@@ -35,18 +35,17 @@ def decide(chunk: pa.Table, policy: Policy, at: datetime) -> pa.Table:
     """
     funnel = Funnel(chunk, policy, at)
     worths = [funnel.worth(candidate) for candidate in policy.candidates]
-    refused = [funnel.refused(candidate) for candidate in policy.candidates]
-    codes, winner = funnel.arbitrated(refused, [worth for worth, _ in worths])
-    nobody = np.int16(LEFT_ALONE)
+    rules, winner = funnel.arbitrated(funnel.refused(), [worth for worth, _ in worths])
+    chosen, ghost = _apart(winner, funnel.control)
     columns: dict[str, Any] = {
         "customer": chunk["customer"],
-        "chosen": np.where(funnel.control, nobody, winner),
-        "ghost": np.where(funnel.control, winner, nobody),
+        "chosen": chosen,
+        "ghost": ghost,
         "propensity": _propensity(funnel, winner),
         "used": _used(chunk, policy),
     }
-    for candidate, code, (worth, known) in zip(policy.candidates, codes, worths, strict=True):
-        columns[f"rule:{candidate.key}"] = code
+    for candidate, rule, (worth, known) in zip(policy.candidates, rules, worths, strict=True):
+        columns[f"rule:{candidate.key}"] = rule
         columns[f"worth:{candidate.key}"] = worth
         columns[f"prior:{candidate.key}"] = ~known
     for scope in policy.scopes:
@@ -56,11 +55,17 @@ def decide(chunk: pa.Table, policy: Policy, at: datetime) -> pa.Table:
     return pa.table(columns)
 
 
+def _apart(winner: NDArray[np.int16], control: NDArray[np.bool_]) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    """Return whom each customer's winner goes to: as chosen, or, of controls, as a ghost."""
+    place = winner - np.int16(LEFT_ALONE)  # 0 for nobody
+    return place * ~control + np.int16(LEFT_ALONE), place * control + np.int16(LEFT_ALONE)
+
+
 def _propensity(funnel: Funnel, winner: NDArray[np.int16]) -> NDArray[np.float64]:
     """Return how likely the logged action was: only the holdout's hash stands between a customer and the argmax."""
     share = funnel.policy.campaign.holdout.share / 10_000
-    likely = np.where(funnel.control, share, 1.0 - share)
-    return np.where(winner == LEFT_ALONE, 1.0, likely)
+    likely = np.array([1.0 - share, share, 1.0, 1.0])
+    return likely[funnel.control + 2 * (winner == LEFT_ALONE)]
 
 
 def _used(chunk: pa.Table, policy: Policy) -> NDArray[np.int64]:

@@ -91,9 +91,10 @@ def _policy(deployment: Deployment, work: Work, campaign: str, channel: str, *, 
     if pinned is None:
         policy, _ = load_policy(deployment, work, campaign)
     else:
-        parts = {"version": pinned.about["version"], "catalogue": pinned.about["catalogue"]}
         if pinned.campaign != campaign:
             raise IdempotencyConflict
+        about = pinned.about
+        parts = {"version": about["version"], "model": about["model"], "catalogue": about["read_under"]}
         policy, _ = load_policy(deployment, work, campaign, **parts)
     return _on(policy, channel) if channel else policy
 

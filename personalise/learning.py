@@ -35,7 +35,7 @@ class Learned:
     model: Response
 
 
-def learn(deployment: Deployment, key: str, *, actor: str) -> Learned | TooFew:
+def learn(deployment: Deployment, key: str, *, actor: str, most: int = CHUNK) -> Learned | TooFew:
     """Fit the campaign's response model on every customer who permits it, and keep it as the next version.
 
     A row counts where the customer permits the use of every feature's category for the campaign's purpose, and of the
@@ -59,7 +59,7 @@ def learn(deployment: Deployment, key: str, *, actor: str) -> Learned | TooFew:
             facts = facts.append_column(name, told[name])
         return _complete(facts, campaign)
 
-    rows = _gathered(deployment, campaign, campaign.features, at=at, recalled=recalled)
+    rows = _gathered(deployment, campaign, campaign.features, at=at, most=most, recalled=recalled)
     model = fitting.fit(
         {name: numeric(rows[name])[0] for name in campaign.features},
         np.asarray(rows[campaign.received].to_pylist(), dtype=np.str_),
@@ -88,14 +88,15 @@ def _gathered(
     features: Sequence[str],
     *,
     at: datetime,
+    most: int,
     recalled: Callable[[Work, Permits], pa.Table],
 ) -> pa.Table:
-    """Gather what `recalled` gives of every customer, chunk by chunk, each in a transaction of its own."""
+    """Gather what `recalled` gives of every customer, chunks of `most`, each in a transaction of its own."""
     tables: list[pa.Table] = []
     after = ""
     while True:
         with deployment.store.write() as work:
-            ids = customers.after(work, after, CHUNK)
+            ids = customers.after(work, after, most)
             if not ids and tables:
                 return pa.concat_tables(tables)
             scopes = _scopes(deployment.desk.catalogues.current(work), campaign, features)
@@ -121,7 +122,7 @@ class Effects:
     effects: tuple[ArmEffect, ...]
 
 
-def effects(deployment: Deployment, key: str, *, actor: str) -> Effects:
+def effects(deployment: Deployment, key: str, *, actor: str, most: int = CHUNK) -> Effects:
     """Measure outcomes by the treatment received, over every customer who permits measuring.
 
     Raises:
@@ -136,7 +137,7 @@ def effects(deployment: Deployment, key: str, *, actor: str) -> Effects:
     def recalled(work: Work, permitted: Permits) -> pa.Table:
         return gate.recall(deployment.desk, work, permitted, attributes=names, use=use)
 
-    table = _gathered(deployment, campaign, (), at=at, recalled=recalled)
+    table = _gathered(deployment, campaign, (), at=at, most=most, recalled=recalled)
     received, outcome = table[campaign.received], table[campaign.objective.measure]
     return Effects(
         outcome=campaign.objective.measure,

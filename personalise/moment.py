@@ -32,14 +32,16 @@ def gather(desk: Desk, work: Work, permitted: Permits, policy: Policy, *, use: U
         use: why the data are read.
         at: the instant that caps are counted at.
     """
-    facts = gate.recall(desk, work, permitted, attributes=policy.attributes, use=use)
+    asked = policy.catalogue.attributes
+    known = permitted.catalogue.attributes
+    # A newer catalogue may have dropped an attribute that this policy reads, or made another kind of thing of it.
+    still = [name for name in policy.attributes if name in known and known[name].type == asked[name].type]
+    facts = gate.recall(desk, work, permitted, attributes=still, use=use)
     customers = permitted.customers
     columns = {"customer": facts["customer"]}
     for name in policy.attributes:
-        kind = gate.ARROW[policy.catalogue.attributes[name].type]
-        # A newer catalogue may have dropped an attribute that this policy reads, or made another kind of thing of it.
-        stays = name in facts.column_names and facts.schema.field(name).type == kind
-        columns[name] = facts[name] if stays else pa.nulls(len(customers), kind)
+        gone = name not in still
+        columns[name] = pa.nulls(len(customers), gate.ARROW[asked[name].type]) if gone else facts[name]
     for spot, scope in enumerate(permitted.scopes):
         columns[f"permit:{scope}"] = pa.array(permitted.reasons[:, spot])
     campaign = policy.campaign

@@ -22,7 +22,7 @@ from personalise.campaigns.reading import parse_campaign
 from personalise.decide import decide
 from personalise.runs import log
 from personalise.runs.log import Chunk
-from personalise.steps.invent.response import Response
+from personalise.steps.invent.response import Arm, Response
 from personalise.steps.personalise.policy import Policy, policy
 from tests.builders import START, toml
 from tests.world import World
@@ -91,6 +91,14 @@ def campaign(**changes: Any) -> Campaign:
 def the_policy(model: Response | None = None, **changes: Any) -> Policy:
     """Return the policy of the campaign with some of its tables changed."""
     return policy(campaign(**changes), 1, SHOP, model)
+
+
+def model(
+    *features: str, outcome: str = "visited", arms: Sequence[str] = ("mail", "text", "letter", "none"), intercept: float = 0.1
+) -> Response:
+    """Return a model in which every arm is alike."""
+    arm = Arm(intercept=intercept, weights=(0.5,) * len(features), rows=1_000, rate=0.5)
+    return Response(features=features, outcome=outcome, arms=dict.fromkeys(arms, arm))
 
 
 def columns(chosen: Policy, *rows: Mapping[str, Any]) -> pa.Table:
@@ -168,8 +176,8 @@ def _facts(drawn: random.Random) -> dict[str, Any]:
 
 
 def willing(world: World, count: int) -> list[CustomerId]:
-    """Enrol customers who allow everything, and who fit every treatment."""
-    who = world.enrol(*(f"W{number:05d}" for number in range(count)))
+    """Enrol customers who allow everything, and who fit every treatment; return them in the order of a run."""
+    who = sorted(world.enrol(*(f"W{number:05d}" for number in range(count))))
     world.say(*(world.statement(customer, "grant", *NEEDED) for customer in who))
     known = {name: value for name, value in ROW.items() if name not in ("enrolled", "bucket")}
     with world.store.write() as work:
@@ -209,7 +217,9 @@ def bits(array: Any) -> bytes:
 def same_bits(left: pa.Table, right: pa.Table) -> bool:
     """Say whether two tables have the same columns, bit for bit."""
     return left.schema.equals(right.schema) and all(
-        left[name].to_pylist() == right[name].to_pylist() if name == "customer" else bits(left[name]) == bits(right[name])
+        left[name].to_pylist() == right[name].to_pylist()
+        if name == "customer"
+        else bits(left[name]) == bits(right[name])
         for name in left.column_names
     )
 

@@ -5,6 +5,7 @@ tables: nothing founded, nobody enrolled.
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,6 +24,15 @@ BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "postgresql: needs a PostgreSQL server, which is started from a wheel")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the path of a Chromium; without one, the tests of the pages in it are skipped, and say so."""
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if not path:
+        pytest.skip("there is no Chromium here: install one, or set CHROMIUM to its path")
+    return path
 
 
 @pytest.fixture

@@ -5,9 +5,11 @@ The one module that names other faces: starting them is a command's work.
 
 import logging
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import Final
 
@@ -16,11 +18,10 @@ from granian import Granian
 from granian.constants import Interfaces
 
 from api import app, jobs
-from api.cli.frame import Command, Unready, at_home, require_founded
+from api.cli.frame import Command, Unready, at_home
 from api.cli.output import print_verbatim, say
 from api.roles import action
 from api.settings import read_settings
-from api.wiring import open_house
 from consent.base import schema
 
 _TARGET: Final = "api.wsgi:app"
@@ -31,7 +32,7 @@ _LOG: Final = "%(asctime)s %(levelname)s %(name)s %(message)s"
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", type=click.IntRange(1, 65_535), default=8000, show_default=True, help="The port to listen at.")
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Processes that answer.")
-@click.option("--with-worker", is_flag=True, help="Run the worker as well, in this process.")
+@click.option("--with-worker", is_flag=True, help="Run the worker as well.")
 @action("house.serve")
 def serve(host: str, port: int, workers: int, *, with_worker: bool) -> None:
     """Serve pages and API."""
@@ -42,8 +43,7 @@ def serve(host: str, port: int, workers: int, *, with_worker: bool) -> None:
         websockets=False, respawn_failed_workers=True,
     )  # fmt: skip
     say(f"serving {settings.home} at http://{host}:{port}; people reach it at {settings.base_url}")
-    stop = threading.Event()
-    with _working(stop) if with_worker else _alone():
+    with _working() if with_worker else nullcontext():
         server.serve()
 
 
@@ -87,21 +87,16 @@ def _require_ready() -> None:
 
 
 @contextmanager
-def _working(stop: threading.Event) -> Iterator[None]:
-    """Run the worker in a thread while the server answers in its processes; leaving ends it."""
-    settings = read_settings()
-    require_founded(settings)
-    house = open_house(settings)
-    thread = threading.Thread(target=jobs.work, args=(house, stop), name="worker")
-    thread.start()
+def _working() -> Iterator[None]:
+    """Run the worker in a process of its own while the server answers in others; leaving ends it.
+
+    Not in a thread: the server forks, and a process forked while a thread holds a SQLite lock believes for ever that the
+    lock is held.
+    """
+    process = subprocess.Popen([sys.executable, "-m", "api.cli", "worker"])  # noqa: S603 -- our own command
     try:
         yield
     finally:
-        stop.set()
-        thread.join()
-        house.close()
+        process.terminate()
+        process.wait()
 
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    yield

@@ -23,9 +23,11 @@ class Tongue:
 
 def language() -> Words:
     """Return the texts for whoever asks: in the language he chose on the page, else the best his browser names."""
-    chosen = request.args.get("lang", "")
     known = languages()
-    return words(chosen if chosen in known else request.accept_languages.best_match(known, default=FIRST) or FIRST)
+    chosen = request.args.get("lang", "")
+    # A browser asks for de-AT first and for en next: German serves him better, though only English matches exactly.
+    asked = (tag.partition("-")[0].lower() for tag, quality in request.accept_languages if quality)
+    return words(chosen if chosen in known else next((code for code in asked if code in known), FIRST))
 
 
 def linked(path: str, **query: str) -> str:

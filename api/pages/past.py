@@ -9,8 +9,8 @@ from api.pages.words import Words
 from consent.base.ids import Scope
 from consent.base.store import Work
 from consent.catalogue.model import Catalogue, Notice
+from consent.ledger import entry, log
 from consent.permission.statement import GIVING, Act
-from consent.register import history
 from consent.register.desk import Desk
 from consent.register.history import Said
 
@@ -98,6 +98,6 @@ def _shown(catalogue: Catalogue, scope: str, version: int) -> Notice | None:
 
 
 def _in_force(desk: Desk, work: Work, one: Said, catalogue: Catalogue) -> Catalogue:
-    """Return the catalogue of the time when a statement was recorded."""
-    _, version = history.ledger_at(work, one.at)
-    return desk.catalogues.version(work, version) if version else catalogue
+    """Return the catalogue under which a statement was recorded: its entry in the ledger names the version."""
+    read = entry.read(log.body_of(work, log.head(work).log, one.seq))
+    return desk.catalogues.version(work, read.catalogue_version) if read else catalogue

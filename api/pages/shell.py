@@ -4,12 +4,13 @@ Nothing in here asks the database: error pages have the same frame, and the data
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from flask import Blueprint, Response, render_template, request, send_from_directory
+from flask import Blueprint, Response, render_template, request
 from werkzeug.exceptions import NotFound as NoSuchPage
 
 from api.actors import actor
@@ -17,10 +18,14 @@ from api.roles import action
 from api.wiring import here
 
 STATIC: Final = Path(__file__).parent / "static"
-FILES: Final = ("app.css", "mark.svg", "progress.js")
-"""What the pages load; nothing else in the folder is served."""
+FILES: Final[Mapping[str, str]] = {
+    "app.css": "text/css",
+    "mark.svg": "image/svg+xml",
+    "progress.js": "text/javascript",
+}
+"""What the pages load, and of which type it is; nothing else in the folder is served."""
 
-_A_YEAR: Final = 31_536_000
+_KEPT: Final = "public, max-age=31536000, immutable"
 _DOORS: Final = (
     ("/console", "Console", "console.show"),
     ("/audit", "Audit", "audits.show"),
@@ -49,8 +54,13 @@ class Shell:
 
 
 @cache
+def _content(name: str) -> bytes:
+    return (STATIC / name).read_bytes()
+
+
+@cache
 def _digest(name: str) -> str:
-    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return hashlib.sha256(_content(name)).hexdigest()[:12]
 
 
 def asset(name: str) -> str:
@@ -103,8 +113,8 @@ def start() -> str:
 @blueprint.get("/static/<name>")
 @action("files.fetch")
 def static(name: str) -> Response:
-    """Return a file that pages load; kept by browsers for as long as its address names this content."""
+    """Return a file that pages load; kept by browsers if its address names this content."""
     if name not in FILES:
         raise NoSuchPage
     current = request.args.get("v") == _digest(name)
-    return send_from_directory(STATIC, name, max_age=_A_YEAR if current else 0)
+    return Response(_content(name), mimetype=FILES[name], headers={"Cache-Control": _KEPT if current else "no-cache"})

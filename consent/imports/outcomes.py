@@ -11,10 +11,8 @@ from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.imports import rows
 from consent.imports.facts import FactReader, Told, would_keep
-from consent.imports.faults import Faults
 from consent.imports.mapping import FileMapping
 from consent.imports.passes import Deployed, Passes, Progress, Trail
-from consent.imports.rows import Chunk
 from consent.register import customers
 from consent.register.desk import Desk
 

@@ -1,6 +1,7 @@
 """Statements on their way from a file into the ledger: cells to what was said, held against the catalogue."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from consent.catalogue.model import Catalogue
 from consent.imports.cells import ColumnReader, Reader, Wrong, integer, names, one_of, shown, text
 from consent.imports.faults import Faults
 from consent.imports.mapping import REFERENCE, Column, FileMapping
+from consent.imports.passes import Once
 from consent.imports.rows import Chunk
 from consent.permission.statement import WHOLE_CUSTOMER, Act, Method, Statement
 from consent.register import rules
@@ -81,6 +83,14 @@ class StatementReader:
         self._columns = mapping.statement
         self._readers = {part: _reader(part, column, catalogue) for part, column in mapping.statement.items()}
         self._rulings: dict[Any, list[tuple[str, str]]] = {}
+        self._whose = Once(mapping.reference)
+        self.acts: Counter[Act] = Counter()
+        """The rows that count among those looked at, by act."""
+
+    @property
+    def customers(self) -> int:
+        """How many customers the rows name that were looked at."""
+        return self._whose.distinct()
 
     def read(self, chunk: Chunk, faults: Faults) -> Said:
         """Turn cells into statements, noting those that are none."""
@@ -95,6 +105,8 @@ class StatementReader:
 
     def look(self, chunk: Chunk, said: Said, faults: Faults) -> None:
         """Note the rows that can't be recorded under the catalogue."""
+        self._whose.see(said.references, chunk.lines)
+        self.acts.update(row.act for row in said.rows if row.act and row.counts)
         cells = {part: chunk.columns[self._columns[part].name] for part in ("act", "scopes", "said_at")}
         for spot, row in enumerate(said.rows):
             for part, why in self._wrong(row, {part: column[spot] for part, column in cells.items()}):

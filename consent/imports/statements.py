@@ -20,9 +20,8 @@ from consent.base.canonical import b64u
 from consent.base.errors import ImportInvalid
 from consent.base.ids import CustomerId
 from consent.imports import rows
-from consent.imports.faults import Faults
 from consent.imports.mapping import REFERENCE, FileMapping
-from consent.imports.passes import Deployed, Once, Passes, Progress, Trail
+from consent.imports.passes import Deployed, Passes, Progress, Trail
 from consent.imports.rows import Chunk
 from consent.imports.said import Row, Said, StatementReader
 from consent.imports.weighing import Change, Weighing
@@ -78,28 +77,19 @@ def bring_in_statements(
         catalogue = deployment.desk.catalogues.current(work)
     reader = StatementReader(mapping, catalogue, at=began)
     passes = Passes(rows.opened(source), mapping, reader.read)
-    whose = Once(mapping.reference)
-    acts: Counter[Act] = Counter()
-
-    def look(chunk: Chunk, said: Said, faults: Faults) -> None:
-        whose.see(said.references, chunk.lines)
-        acts.update(row.act for row in said.rows if row.act and row.counts)
-        reader.look(chunk, said, faults)
-
-    passes.check(look, lambda _: None)
+    passes.check(reader.look, lambda _: None)
     weighing = Weighing(deployment.desk, catalogue, at=began)
     trail = Trail()
     tally: Counter[str] = Counter(new=0, recorded=0, repeated=0, unknown=0)
     for chunk, said in passes.again(progress):
-        tally.update(
-            _weighed(deployment, said, weighing) if dry_run else _recorded(deployment, chunk, said, actor=actor)
-        )
+        done = _weighed(deployment, said, weighing) if dry_run else _recorded(deployment, chunk, said, actor=actor)
+        tally.update(done)
         trail.add(chunk)
     tally["new"] += weighing.new
     return StatementsImported(
         rows=passes.rows,
-        customers=whose.distinct(),
-        acts=dict(acts),
+        customers=reader.customers,
+        acts=dict(reader.acts),
         changes=dict(weighing.counts),
         dry_run=dry_run,
         seq=None if dry_run else trail.note(deployment, "statements", tally, mapping=mapping, actor=actor),
@@ -109,9 +99,10 @@ def bring_in_statements(
 
 
 def _recorded(deployment: Deployed, chunk: Chunk, said: Said, *, actor: str) -> Mapping[str, int]:
-    desk, at = deployment.desk, deployment.clock()
+    desk = deployment.desk
     references = list(dict.fromkeys(said.references))
     with deployment.store.write() as work:
+        at = deployment.clock()  # only now: others may have written while this one waited for its turn
         found = customers.enrol_counted(desk, work, [{REFERENCE: reference} for reference in references], at=at)
         enrolled = dict(zip(references, found.customers, strict=True))
         pairs = zip(said.references, said.rows, strict=True)

@@ -76,6 +76,8 @@ def reasons(
 
 
 def _scope(standings: Standings, rule: ScopeRule, at_ms: int) -> NDArray[np.uint8]:
+    if rule.minimum_age:
+        return np.full(len(standings.states), Reason.MINOR, dtype=np.uint8)
     if rule.bit >= standings.records.shape[1]:
         default = status_reason(rule.legal_basis, Status.UNKNOWN)
         return np.full(len(standings.states), default, dtype=np.uint8)

@@ -133,7 +133,12 @@ def customer_reason(rule: ScopeRule | None, states: int, paused_until: int, *, a
 
 
 def scope_reason(rule: ScopeRule, stands: ScopeStanding, *, at_ms: int) -> Reason:
-    """Return the reason of one scope: what was said, whether the wording still holds, whether time has run out."""
+    """Return the reason of one scope: what was said, whether the wording still holds, whether time has run out.
+
+    Nobody's age is known yet, and an unknown age denies what is for adults only.
+    """
+    if rule.minimum_age:
+        return Reason.MINOR
     reason = status_reason(rule.legal_basis, stands.status)
     if reason is not PERMIT or rule.legal_basis not in ASKED:
         return reason

@@ -23,6 +23,8 @@ SURE: Final[Mask] = np.ones(1, dtype=np.bool_)
 NEVER: Final[Mask] = np.zeros(1, dtype=np.bool_)
 """Known for no customer, in one cell."""
 
+_NAN: Final = np.array([np.nan]).view(np.int64)
+
 _UNIT_MS: Final = {"s": (1_000, 1), "ms": (1, 1), "us": (1, 1_000), "ns": (1, 1_000_000)}
 """A timestamp's unit: a factor and a divisor to milliseconds."""
 
@@ -64,6 +66,23 @@ def both(left: Mask, right: Mask) -> Mask:
     if right is SURE:
         return left
     return right if left is SURE else left & right
+
+
+def nan_unless(known: Mask, values: Floats) -> Floats:
+    """Return the values where they are known, and NaN elsewhere, without a branch a cell.
+
+    On a mask without order, which permissions are, `np.where` guesses every other branch wrong and takes ten times as long.
+
+    >>> nan_unless(np.array([True, False]), np.array([0.5, 1.0])).tolist()
+    [0.5, nan]
+    """
+    kept = known.astype(np.int64)
+    np.negative(kept, out=kept)  # all bits where known, none elsewhere
+    shown: Integers = values.view(np.int64) & kept
+    np.invert(kept, out=kept)
+    kept &= _NAN
+    shown |= kept
+    return shown.view(np.float64)
 
 
 def bits(column: pa.Array, fact: Fact | None = None) -> Bits:

@@ -30,6 +30,7 @@ from personalise.language.cells import (
     Whole,
     bits,
     both,
+    nan_unless,
     numbers,
     texts,
     times,
@@ -135,12 +136,15 @@ class Frame:
         with np.errstate(all="ignore"):
             values, known = self._number(number.tree)
         unsigned = values + 0.0  # zero has no sign: -0.0 would be equal to 0.0 with other bits
-        shown = unsigned if known is SURE else np.where(known, unsigned, np.nan)
+        shown = unsigned if known is SURE else nan_unless(known, unsigned)
         return Values(self._spread(shown), self._spread(known))
 
     def _spread(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the array with one value a customer, read-only: a constant has only one so far."""
-        return np.broadcast_to(array, (self.rows,))
+        if len(array) != self.rows:
+            return np.broadcast_to(array, (self.rows,))
+        array.flags.writeable = False
+        return array
 
     def _column(self, node: Fact) -> pa.Array:
         """Return the column in one piece; a null where it isn't there."""

@@ -33,8 +33,8 @@ def load_policy(
     read_under = catalogues.version(work, catalogue) if catalogue else catalogues.current(work)
     campaign, number = shelf.load(work, key, read_under, version=version)
     fitted, model_number = shelf.load_model(work, key, version=model)
-    compiled = policy(campaign, number, read_under, fitted)
-    return compiled, model_number if compiled.model else 0
+    compiled = policy(campaign, number, read_under, fitted, model_version=model_number)
+    return compiled, compiled.model_version
 
 
 def dry_run(

@@ -104,6 +104,7 @@ def _about(policy: Policy, permitted: Permits, salt: bytes) -> dict[str, Any]:
         "candidates": [one.key for one in policy.candidates],
         "catalogue": permitted.catalogue.version,
         "categories": list(policy.categories),
+        "model": policy.model_version,
         "needs": [[one.contact, *one.uses] for one in policy.candidates],
         "policy": policy.digest.hex(),
         "purpose": policy.campaign.purpose,

@@ -101,7 +101,7 @@ def advance(deployment: Deployment, run: RunId, *, progress: Progress | None = N
                 return _run(row)
             policy = policy or _policy(deployment, work, row)
             done = _one_chunk(deployment, work, row, policy, most=most)
-        if progress:
+        if progress and done > row.done:
             progress(done, row.total)
 
 

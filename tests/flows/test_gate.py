@@ -422,3 +422,19 @@ def test_who_is_not_enrolled_has_no_past(world):
 def asked_scopes_of(world):
     with world.store.read() as work:
         return asked_scopes(world.deployment.desk.catalogues.current(work))
+
+
+def test_permits_open_nothing_in_a_later_transaction(world):
+    world.grant(world.ann, "remember:purchases", "use:purchases:recommendations")
+    world.remember(world.ann, months_since_purchase=3)
+    use = Use(actor=world.mia, purpose="recommendations", reason="a look")
+    desk, scopes = world.deployment.desk, ["use:purchases:recommendations"]
+    with world.store.write() as work:
+        permitted = gate.permits(desk, work, [world.ann], scopes, at=world.clock())
+        told = gate.recall(desk, work, permitted, attributes=["months_since_purchase"], use=use)
+        assert told["months_since_purchase"].to_pylist() == [3]
+
+    with world.store.write() as work, pytest.raises(NotAllowed):
+        gate.recall(desk, work, permitted, attributes=["months_since_purchase"], use=use)
+
+    world.check_ledger()

@@ -400,6 +400,30 @@ def test_outcomes_are_remembered_of_those_enrolled_who_do_not_object(world, tmp_
     world.check_ledger()
 
 
+def test_a_dry_run_of_outcomes_stores_nothing(world, tmp_path):
+    text = "id,arm,visit,spent\nANN,M,1,20.5\nBO,,0,\nNOBODY,N,0,\n"
+    before = everything(world)
+    dry = bring(world, tmp_path, "outcomes", text, dry_run=True)
+    assert everything(world) == before
+    made = bring(world, tmp_path, "outcomes", text)
+    assert [(each.unknown, each.stored, each.refused) for each in (dry, made)] == [(1, 4, 0)] * 2
+
+
+def test_a_files_own_words_and_the_notice_shown_are_read(world, tmp_path):
+    words = STATEMENTS.replace('act = "act"', 'act = { column = "act", values = { "yes" = "grant" } }')
+    mapping = mapped(world, words.replace('language = "language"', 'notice_version = "language"'))
+    path = tmp_path / "statements.csv"
+    path.write_text(SAID_HEADER + said("BO", "yes").replace(",en,", ",1,"), encoding="utf-8")
+    assert bring_in_statements(world.deployment, path, mapping, actor="mia").recorded == 1
+    assert world.reason(world.bo, "remember:purchases") == "PERMIT"
+    path.write_text(SAID_HEADER + said("BO", "yes").replace(",en,", ",0,"), encoding="utf-8")
+    with pytest.raises(ImportInvalid) as error:
+        bring_in_statements(world.deployment, path, mapping, actor="mia")
+    assert [tuple(place) for place in error.value.places] == [
+        ("line 2, column language", "'0' is not a whole number from 1 to 65,535")
+    ]
+
+
 def test_progress_counts_rows_once_they_are_stored(sqlite_world, tmp_path, monkeypatch):
     monkeypatch.setattr(rows, "CHUNK_ROWS", 2)
     seen = []

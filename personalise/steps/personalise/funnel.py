@@ -1,4 +1,4 @@
-"""The funnel over one chunk. For each candidate and customer it finds the number of the rule that refused, 0 for none.
+"""The funnel over one chunk. For each candidate and customer it finds the rule that refused, if one did.
 
 A rule belongs to one stage, so the rule's number says where a candidate left; what was observed follows from the
 customer's own columns (reasons and contact counts). Whatever doesn't depend on the candidate is judged once for all
@@ -7,7 +7,7 @@ candidates that share it.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,6 @@ from personalise.steps.personalise.policy import (
     ELIGIBILITY,
     HARD_STOP,
     HELD_OUT,
-    NEUTRAL,
     NOT_ENROLLED,
     OUTRANKED,
     UNKNOWN,
@@ -30,145 +29,162 @@ from personalise.steps.personalise.policy import (
     Candidate,
     Policy,
 )
+from personalise.steps.personalise.refusals import Mask, Numbering, Refusals, first, zero_unless
 
-Codes = NDArray[np.uint16]
 _HARD: Final = (Reason.CUSTOMER_ERASED, Reason.SUPPRESSED, Reason.RESTRICTED, Reason.PAUSED, Reason.MINOR)
 _IS_HARD: Final = np.isin(np.arange(256), _HARD)
 
+Floats: TypeAlias = NDArray[np.float64]
+
 
 class Funnel:
-    """What one policy makes of one chunk; arrays have shape (n_customers,)."""
+    """What one policy makes of one chunk.
+
+    Arrays have shape (n_customers,), or (n_candidates, n_customers) with the candidates in the policy's order.
+    """
 
     def __init__(self, chunk: pa.Table, policy: Policy, at: datetime) -> None:
         """Read the columns that all candidates share."""
         self.policy = policy
         self.chunk = chunk
         self.rows = chunk.num_rows
-        self.number = {name: np.uint16(number) for number, name in enumerate(policy.rules)}
         self.frame = Frame(chunk, at=at)
-        self.control: NDArray[np.bool_] = self.column("bucket") < policy.campaign.holdout.share
+        self.control: Mask = self.column("bucket") < policy.campaign.holdout.share
+        self._rules = Numbering(policy.rules)
         self._reasons: dict[str, NDArray[np.uint8]] = {scope: self.column(f"permit:{scope}") for scope in policy.scopes}
         self._audience = self.frame.holds(policy.campaign.audience)
-        self._before: dict[str, Codes] = {}
-        self._after: dict[tuple[object, ...], Codes] = {}
-        self._permitted: dict[tuple[str, ...], NDArray[np.bool_]] = {}
+        self._everybody = Truth(true=np.ones(self.rows, dtype=np.bool_), false=np.zeros(self.rows, dtype=np.bool_))
+        self._contacts: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
         self._features = {name: numeric(chunk[name]) for name in policy.model.features} if policy.model else {}
 
     def column(self, name: str) -> NDArray[Any]:
         """Return a column of the chunk."""
         return np.asarray(self.chunk[name])
 
-    def refused(self, candidate: Candidate) -> Codes:
-        """Return the rule that refuses a candidate before arbitration, stages 1 to 4 and 6; 0 where none does."""
-        permitted = self._all_permitted(candidate.uses)
-        condition = candidate.offer.eligibility
-        codes = self._stated(self._audience, permitted, AUDIENCE)
-        if condition is not None:
-            codes = _first(codes, self._stated(self.frame.holds(condition), permitted, ELIGIBILITY))
-        return _first(self._identity_and_stops(candidate.contact), codes, self._permission_and_caps(candidate))
+    # ----------------------------------------------------------------------------------------------- stages 1 to 4, 6
 
-    def _all_permitted(self, uses: tuple[str, ...]) -> NDArray[np.bool_]:
-        known = self._permitted.get(uses)
-        if known is None:
-            known = np.ones(self.rows, dtype=np.bool_)
-            for scope in uses:
-                known &= self._reasons[scope] == Reason.PERMIT
-            self._permitted[uses] = known
-        return known
+    def refused(self) -> Refusals:
+        """Return the rule that refuses each candidate before arbitration: (n_candidates, n_customers)."""
+        refused: Refusals = np.empty((len(self.policy.candidates), self.rows), dtype=self._rules.kind)
+        for rows in _alike(self.policy.candidates):
+            candidates = [self.policy.candidates[row] for row in rows]
+            permitted = self._permitted(candidates[0].uses)
+            audience = self._missing(self._audience, permitted)
+            eligible = self._eligible(candidates)
+            # Whether he is of the audience comes first: where that is unknown, it doesn't matter whom the offer is for.
+            not_for_him = self._rules.by(ELIGIBILITY, eligible.false & ~audience)
+            unknown = self._rules.by(UNKNOWN, self._missing(eligible, permitted))
+            shared = self._shared(candidates[0], audience)
+            refused[rows] = np.minimum(np.minimum(not_for_him, unknown), shared)
+        return refused
 
-    def _stated(self, truth: Truth, permitted: NDArray[np.bool_], rule: str) -> Codes:
-        """Stage 3: a condition that is false lets go at once, one that is unknown for want of permission at stage 4.
+    def _eligible(self, candidates: Sequence[Candidate]) -> Truth:
+        """Return for whom each candidate's offer is, and for whom it isn't: (n_candidates, n_customers)."""
+        conditions = [one.offer.eligibility for one in candidates]
+        truths = [self.frame.holds(each) if each is not None else self._everybody for each in conditions]
+        return Truth(true=np.stack([each.true for each in truths]), false=np.stack([each.false for each in truths]))
 
-        Where every category it reads is permitted and the answer still is unknown, the fact itself is missing.
+    @staticmethod
+    def _missing(truth: Truth, permitted: Mask) -> Mask:
+        """Where every category it reads is permitted and the answer still is unknown, the fact itself is missing.
+
+        A condition that is unknown for want of permission leaves no mark here, but at stage 4.
         """
-        missing = ~(truth.true | truth.false) & permitted
-        return truth.false * self.number[rule] + missing * self.number[UNKNOWN]
+        return permitted & ~(truth.true | truth.false)
 
-    def _identity_and_stops(self, contact: str) -> Codes:
+    def _permitted(self, uses: tuple[str, ...]) -> Mask:
+        permitted = np.ones(self.rows, dtype=np.bool_)
+        for scope in uses:
+            permitted &= self._reasons[scope] == Reason.PERMIT
+        return permitted
+
+    def _shared(self, one: Candidate, missing: Mask) -> Refusals:
+        """All of these stages but the offer's own condition: the same for all candidates that are alike."""
+        audience = np.minimum(self._rules.by(AUDIENCE, self._audience.false), self._rules.by(UNKNOWN, missing))
+        stages = (self._identity_and_stops(one.contact), audience, self._permission(one), self._capped(one.caps))
+        return first(*stages, none=self._rules.none)
+
+    def _identity_and_stops(self, contact: str) -> Refusals:
         """Stages 1 and 2: whom nobody enrolled; who is erased, suppressed, restricted, paused, or too young."""
-        known = self._before.get(contact)
-        if known is None:
-            hard = _IS_HARD[self._reasons[contact]] * self.number[HARD_STOP]
-            known = _first(~self.column("enrolled") * self.number[NOT_ENROLLED], hard)
-            self._before[contact] = known
-        return known
+        stopped = self._rules.by(HARD_STOP, _IS_HARD[self._reasons[contact]])
+        return np.minimum(self._rules.by(NOT_ENROLLED, ~self.column("enrolled")), stopped)
 
-    def _permission_and_caps(self, candidate: Candidate) -> Codes:
-        """Stages 4 and 6: the channel's contact scope, the use of every category read, then every cap."""
-        key = (candidate.contact, candidate.uses, tuple(cap.key for cap in candidate.caps))
-        known = self._after.get(key)
-        if known is None:
-            scopes = (candidate.contact, *candidate.uses)
-            denied = [(self._reasons[scope] != Reason.PERMIT) * self.number[f"permission:{scope}"] for scope in scopes]
-            known = self._after[key] = _first(*denied, self._capped(candidate.caps))
-        return known
+    def _permission(self, one: Candidate) -> Refusals:
+        """Stage 4: the channel's contact scope, then the use of every category read."""
+        scopes = (one.contact, *one.uses)
+        denied = [self._rules.by(f"permission:{scope}", self._reasons[scope] != Reason.PERMIT) for scope in scopes]
+        return first(*denied, none=self._rules.none)
 
-    def _capped(self, caps: Sequence[Cap]) -> Codes:
+    def _capped(self, caps: Sequence[Cap]) -> Refusals:
         """Stage 6: all caps must hold; the binding one is the one that frees last. Controls count their ghosts."""
-        codes = np.zeros(self.rows, dtype=np.uint16)
+        refused = self._rules.by(NOT_ENROLLED, np.zeros(self.rows, dtype=np.bool_))  # nobody, so far
         latest = np.full(self.rows, -1, dtype=np.int64)
         for cap in caps:
             count, frees = self.contacts(cap)
             binds = (count >= cap.limit) & (frees > latest)
-            codes = np.where(binds, self.number[f"cap:{cap.key}"], codes)
+            refused = first(self._rules.by(f"cap:{cap.key}", binds), refused, none=self._rules.none)
             latest = np.where(binds, frees, latest)
-        return codes
+        return refused
 
     def contacts(self, cap: Cap) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return how many contacts count against a cap, and when one more is allowed (ms); of controls, ghosts."""
-        count, ghosts = self.column(f"contacts:{cap.key}"), self.column(f"ghosts:{cap.key}")
-        frees, free_ghosts = self.column(f"contacts_free:{cap.key}"), self.column(f"ghosts_free:{cap.key}")
-        return np.where(self.control, ghosts, count), np.where(self.control, free_ghosts, frees)
+        known = self._contacts.get(cap.key)
+        if known is None:
+            count, ghosts = self.column(f"contacts:{cap.key}"), self.column(f"ghosts:{cap.key}")
+            frees, free_ghosts = self.column(f"contacts_free:{cap.key}"), self.column(f"ghosts_free:{cap.key}")
+            known = np.where(self.control, ghosts, count), np.where(self.control, free_ghosts, frees)
+            self._contacts[cap.key] = known
+        return known
 
-    def worth(self, candidate: Candidate) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    # --------------------------------------------------------------------------------------------------- stages 8, 5
+
+    def worth(self, one: Candidate) -> tuple[Floats, Mask]:
         """Return what a candidate is worth, probability × value + benefit - cost, and where the probability is known.
 
         The probability is the model's, or the rule's. Where it is unknown the model's plain rates stand in for it, or
         nothing at all for a rule.
         """
-        offer = candidate.offer
-        with np.errstate(over="ignore"):
+        offer = one.offer
+        with np.errstate(over="ignore", invalid="ignore"):
             if self.policy.model:
-                chance, known = extra(self.policy.model, candidate.key, self._features, rows=self.rows)
+                chance, known = extra(self.policy.model, one.key, self._features, rows=self.rows)
+                gained = chance * offer.value
             else:
-                values, known = self.frame.value(candidate.treatment.score)
-                known = known & np.isfinite(values * offer.value)
-                chance = np.where(known, values, NEUTRAL)
-            return chance * offer.value + (offer.benefit - offer.cost), known
+                gained = self.frame.value(one.treatment.score).values * offer.value  # NaN where unknown
+                known = np.isfinite(gained)
+                gained = zero_unless(known, gained)
+            gained += offer.benefit - offer.cost
+            return gained, known
 
-    def arbitrated(
-        self, codes: list[Codes], worths: list[NDArray[np.float64]]
-    ) -> tuple[list[Codes], NDArray[np.int16]]:
+    def arbitrated(self, refused: Refusals, worths: Sequence[Floats]) -> tuple[Refusals, NDArray[np.int16]]:
         """Stage 8, then 5: the best candidate above zero wins, else leaving alone does; of equals the first.
 
         Controls went through the whole funnel; what they would have got is theirs as a ghost, and all that came past
         the permissions leaves at the holdout.
 
         Returns:
-            The candidates' final codes, and the winner's number, -1 for none.
+            The numbers of the rules that the candidates left by, (n_candidates, n_customers), and the winners' numbers,
+            -1 for none.
         """
         best = np.zeros(self.rows)
-        winner = np.full(self.rows, -1, dtype=np.int16)
-        for row, (code, worth) in enumerate(zip(codes, worths, strict=True)):
-            better = (code == 0) & (worth > best)
-            np.copyto(best, worth, where=better)
-            np.copyto(winner, np.int16(row), where=better)
-        holdout = self.number[HELD_OUT]
-        final = []
-        for row, (code, worth) in enumerate(zip(codes, worths, strict=True)):
-            left = code.copy()
-            open_still = code == 0
-            np.copyto(left, self.number[OUTRANKED], where=open_still & (winner != row))
-            np.copyto(left, self.number[WORTH_NOTHING], where=open_still & (worth <= 0))
-            # Rules are numbered in the order of their stages: what is beyond the holdout's came past the permissions.
-            np.copyto(left, holdout, where=self.control & ((left == 0) | (left > holdout)))
-            final.append(left)
-        return final, winner
+        place = np.zeros(self.rows, dtype=np.int16)  # the winner's, counted from 1
+        pays = np.stack([worth > 0 for worth in worths])
+        contends = pays & (refused == self._rules.none)
+        for row, (contender, worth) in enumerate(zip(contends, worths, strict=True), 1):
+            offered = zero_unless(contender, worth)
+            better = offered > best
+            np.maximum(best, offered, out=best)
+            np.maximum(place, better * np.int16(row), out=place)
+        won = place == np.arange(1, len(worths) + 1, dtype=np.int16)[:, np.newaxis]
+        late = np.minimum(self._rules.by(OUTRANKED, pays & ~won), self._rules.by(WORTH_NOTHING, ~pays))
+        # Rules are numbered in the order of their stages: what is beyond the holdout's came past the permissions.
+        left = np.minimum(np.minimum(refused, late), self._rules.by(HELD_OUT, self.control))
+        return self._rules.numbers(left), place - np.int16(1)
 
 
-def _first(*codes: Codes) -> Codes:
-    """Return, for each customer, the first code that isn't 0."""
-    found = codes[-1]
-    for code in reversed(codes[:-1]):
-        found = np.where(code != 0, code, found)
-    return found
+def _alike(candidates: Sequence[Candidate]) -> list[list[int]]:
+    """Return the places of candidates in groups of one channel, one use, and the same caps."""
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for row, one in enumerate(candidates):
+        groups.setdefault((one.contact, one.uses, one.caps), []).append(row)
+    return list(groups.values())

@@ -14,9 +14,6 @@ from personalise.campaigns.model import NOTHING, Campaign, Cap, Offer, Treatment
 from personalise.steps.invent.response import Response
 from personalise.steps.personalise.stages import Stage
 
-NEUTRAL: Final = 0.0
-"""The score of a candidate of whom nothing is known: not better than leaving alone."""
-
 AUDIENCE: Final = "audience"
 ELIGIBILITY: Final = "eligibility"
 UNKNOWN: Final = "unknown"
@@ -65,6 +62,8 @@ class Policy:
     catalogue: Catalogue
     candidates: tuple[Candidate, ...]
     model: Response | None
+    model_version: int
+    """The number of the model; 0 where the rules score."""
 
     @cached_property
     def digest(self) -> bytes:
@@ -121,7 +120,9 @@ def stage_of(rule: str) -> Stage:
     return Stage.CONTACT_POLICY if rule.startswith("cap:") else _STAGES[rule]
 
 
-def policy(campaign: Campaign, version: int, catalogue: Catalogue, model: Response | None = None) -> Policy:
+def policy(
+    campaign: Campaign, version: int, catalogue: Catalogue, model: Response | None = None, *, model_version: int = 0
+) -> Policy:
     """Compile a campaign into the policy that decides.
 
     A model scores only where the campaign asks for one and this one fits it; otherwise the campaign's rules do.
@@ -144,7 +145,14 @@ def policy(campaign: Campaign, version: int, catalogue: Catalogue, model: Respon
                 caps=tuple(cap for cap in campaign.caps if treatment.channel in cap.channels),
             )
         )
-    return Policy(campaign=campaign, version=version, catalogue=catalogue, candidates=tuple(candidates), model=scoring)
+    return Policy(
+        campaign=campaign,
+        version=version,
+        catalogue=catalogue,
+        candidates=tuple(candidates),
+        model=scoring,
+        model_version=model_version if scoring else 0,
+    )
 
 
 def _fits(model: Response, campaign: Campaign) -> bool:

@@ -49,7 +49,7 @@ def places(text, of=SHOP):
 
 def test_a_mapping_says_what_each_column_is():
     mapping = parse_mapping(WHOLE, WITH_GOT)
-    assert (mapping.reference, mapping.identities, mapping.ignore) == ("id", {"email": "mail"}, {"note"})
+    assert (mapping.reference, dict(mapping.identities), set(mapping.ignore)) == ("id", {"email": "mail"}, {"note"})
     assert [(fact.attribute.name, fact.column.name, fact.quiet) for fact in mapping.attributes] == [
         ("spent", "spend", False),
         ("bought", "count", False),

@@ -214,3 +214,13 @@ def test_a_permit_has_the_reason_permit_and_a_denial_says_whether_to_ask():
     assert Permit(**about).reason is Reason.PERMIT
     assert {each for each, denial in denials.items() if denial.may_be_asked} == MAY_BE_ASKED
     assert {"WITHDRAWN", "REFUSED", "OBJECTED", "PAUSED"} & {each.name for each in MAY_BE_ASKED} == set()
+
+
+@pytest.mark.parametrize("basis", list(LegalBasis))
+def test_what_is_for_adults_is_denied_as_long_as_no_age_is_known(basis):
+    adult = rule(basis=basis, minimum_age=18)
+    given = Standing({0: ScopeStanding(Status.GIVEN, 0, 0, 2**32 - 1, 7)})
+
+    reason, _ = judged(given, adult, None, START)
+
+    assert reason is Reason.MINOR

@@ -7,7 +7,6 @@ import pytest
 from consent.catalogue.model import published
 from consent.catalogue.reading import parse_catalogue
 from personalise.campaigns.reading import parse_campaign
-from personalise.steps.invent.response import Arm, Response
 from personalise.steps.personalise.policy import policy, stage_of
 from personalise.steps.personalise.stages import LEAVING, LETS_ALL_PASS, Stage
 from tests.campaigns import (
@@ -20,16 +19,12 @@ from tests.campaigns import (
     TEXT,
     campaign,
     keys,
+    model,
     tables,
     the_policy,
 )
 
 FEATURES = ("months_since_purchase", "purchases_count", "spend_past_year")
-
-
-def model(*features, outcome="visited", arms=("mail", "text", "letter", "none"), intercept=0.1):
-    arm = Arm(intercept=intercept, weights=(0.5,) * len(features), rows=1_000, rate=0.5)
-    return Response(features=features, outcome=outcome, arms=dict.fromkeys(arms, arm))
 
 
 RESPONDS = {"campaign": {"scorer": "response"}}

@@ -1,0 +1,431 @@
+"""The customer's choices: what stands, what he changes, what the ledger says of it afterwards."""
+
+from datetime import timedelta
+
+import pytest
+
+from consent.base.ids import CustomerId, Scope
+from consent.register import history, links
+from tests.builders import START
+from tests.world import asked_scopes
+
+MAIL, NEWS = "contact:email:recommendations", "contact:email:newsletter"
+INTERESTS, BROWSING = "remember:interests", "remember:browsing"
+REPLIES, MEASURING = "remember:responses", "use:responses:measurement"
+
+
+@pytest.fixture
+def world(sqlite_world):
+    return sqlite_world
+
+
+@pytest.fixture
+def bo(world, customer):
+    return customer(world.bo)
+
+
+@pytest.fixture
+def ann(world, customer):
+    return customer(world.ann)
+
+
+def asked(world):
+    with world.store.read() as work:
+        return asked_scopes(world.deployment.desk.catalogues.current(work))
+
+
+def mark(page, scope):
+    """What a card says stands: the word, and the class that its shape and border hang on."""
+    shown = page.card(scope).one("span", class_="state")
+    assert len(shown.all("svg")) == 1
+    return shown.text, shown.attrs["class"].split()[-1]
+
+
+def said(world, customer):
+    with world.store.read() as work:
+        return [
+            (
+                one.statement.act.value,
+                one.statement.scopes,
+                one.statement.method.value,
+                one.statement.language,
+                one.actor,
+            )
+            for one in history.of_customer(world.deployment.desk, work, customer)
+        ]
+
+
+def changed(page):
+    """The rows of the saved page: name, before, now, where it stands in the ledger."""
+    rows = [item for item in page.main.all("li") if item.all("h2")]
+    return [
+        (
+            row.one("h2").text,
+            *(each.text for each in row.all("span", class_="state")),
+            row.all("p", class_="muted")[0].text,
+        )
+        for row in rows
+    ]
+
+
+# --------------------------------------------------------------------------------------------------- what is shown
+
+
+def test_nothing_is_filled_in_for_somebody_who_never_answered(world, bo):
+    page = bo.open("/p/choices")
+    radios = [one for one in page.main.all("input") if one.attrs.get("type") in ("radio", "checkbox")]
+    assert len(radios) == 2 * len(asked(world)) + 2
+    assert [one.attrs["name"] for one in radios if "checked" in one.attrs] == []
+    assert {mark(page, scope) for scope in asked(world)} == {("Not answered", "state-unasked")}
+
+
+def test_what_stands_is_filled_in(world, ann):
+    page = ann.open("/p/choices")
+    filled = [one for one in page.main.all("input", type="radio") if "checked" in one.attrs]
+    assert [(one.attrs["name"], one.attrs["value"]) for one in filled] == [
+        (f"answer:{scope}", "yes") for scope in asked(world)
+    ]
+
+
+def test_each_state_has_its_own_word_and_its_own_shape(world, bo):
+    world.grant(world.bo, MAIL)
+    world.refuse(world.bo, NEWS)
+    world.object(world.bo, "contact:sms:recommendations")
+    world.grant(world.bo, BROWSING, said_at=START - timedelta(days=500))
+    world.object(world.bo, REPLIES)
+    page = bo.open("/p/choices")
+    marks = {
+        scope: mark(page, scope)
+        for scope in (
+            MAIL,
+            NEWS,
+            "contact:sms:recommendations",
+            BROWSING,
+            INTERESTS,
+            REPLIES,
+            MEASURING,
+            "remember:identity",
+        )
+    }
+    assert marks == {
+        MAIL: ("Yes", "state-yes"),
+        NEWS: ("No", "state-no"),
+        "contact:sms:recommendations": ("You objected", "state-objected"),
+        BROWSING: ("Has run out", "state-expired"),
+        INTERESTS: ("Not answered", "state-unasked"),
+        REPLIES: ("You objected", "state-objected"),
+        MEASURING: ("In use", "state-runs"),
+        "remember:identity": ("Needed for service", "state-needed"),
+    }
+    shapes = [str(page.card(scope).one("span", class_="state").one("svg").inside) for scope in marks]
+    assert len(set(shapes)) == len(set(marks.values()))
+
+
+def test_what_has_run_out_is_asked_again_and_not_filled_in(world, bo):
+    world.grant(world.bo, BROWSING, said_at=START - timedelta(days=500))
+    card = bo.open("/p/choices").card(BROWSING)
+    assert [one.attrs["value"] for one in card.all("input", type="radio") if "checked" in one.attrs] == []
+    assert "You said yes on 9 July 2025. That ran out on 9 August 2026" in card.text
+
+
+def test_the_wording_the_benefit_and_the_ground_stand_on_the_card(bo):
+    card = bo.open("/p/choices").card(NEWS)
+    assert card.one("p", class_="wording").text == (
+        "May we send you our newsletter by e-mail? Every issue has a link that stops it at once."
+    )
+    assert card.one("p", class_="benefit").text == "What you gain: News from the shop, as often as there is some."
+    assert dict(zip([each.text for each in card.all("dt")], [each.text for each in card.all("dd")], strict=True)) == {
+        "On what ground": "Only your yes. You can take it back at any time, as easily as you gave it.",
+        "How long we keep it": "24 months",
+        "How long your yes holds": "24 months",
+        "This wording": "version 1",
+    }
+
+
+def test_what_serves_an_order_is_told_and_can_not_be_switched_off(bo):
+    card = bo.open("/p/choices").card("contact:email:service")
+    assert card.all("input") == []
+    assert "It can't be switched off here because your order would then fail." in card.text
+
+
+def test_yes_to_all_and_no_to_all_weigh_the_same(bo):
+    pair = bo.open("/p/choices").main.one("div", class_="pair")
+    assert [(each.text, each.attrs["class"], each.attrs["value"]) for each in pair.all("button")] == [
+        ("Yes to all", "button", "yes"),
+        ("No to all", "button", "no"),
+    ]
+
+
+def test_a_pause_is_said_above_what_stands(world, ann):
+    world.say(world.statement(world.ann, "pause", until=START + timedelta(days=30)))
+    page = ann.open("/p/choices")
+    assert page.main.one("div", class_="note-warn").text == (
+        "You have paused us. Until 21 December 2026, 10:00 UTC nothing here is used, whatever you allowed."
+    )
+    assert mark(page, MAIL) == ("Yes", "state-yes")
+
+
+# ---------------------------------------------------------------------------------------------------- what is saved
+
+
+def test_answers_are_recorded_and_read_back_from_the_ledger(world, bo):
+    page = bo.press(bo.open("/p/choices"), "Save my choices", **{f"answer:{MAIL}": "yes", f"answer:{NEWS}": "no"})
+    assert (page.heading, page.path) == ("Saved", "/p/saved?entries=2,3")
+    assert changed(page) == [
+        (
+            "Contact: E-mail for “Recommendations for you”", "Not answered", "Yes",
+            "Entry 2 of the ledger, 21 November 2026, 10:00 UTC",
+        ),
+        (
+            "Contact: E-mail for “Newsletter”", "Not answered", "No",
+            "Entry 3 of the ledger, 21 November 2026, 10:00 UTC",
+        ),
+    ]  # fmt: skip
+    assert said(world, world.bo) == [
+        ("grant", (MAIL,), "web_form", "en", "customer"),
+        ("refuse", (NEWS,), "web_form", "en", "customer"),
+    ]
+    assert [world.reason(world.bo, scope) for scope in (MAIL, NEWS, INTERESTS)] == ["PERMIT", "REFUSED", "NO_RECORD"]
+    world.check_ledger()
+
+
+def test_a_form_that_nobody_touched_says_nothing(world, ann):
+    before = world.size()
+    page = ann.press(ann.open("/p/choices"), "Save my choices")
+    assert (page.heading, world.size()) == ("Nothing changed", before)
+
+
+def test_a_no_after_a_yes_is_a_withdrawal_and_is_in_force_at_once(world, ann):
+    page = ann.press(ann.open("/p/choices"), "Save my choices", **{f"answer:{MAIL}": "no"})
+    assert [row[1:3] for row in changed(page)] == [("Yes", "No")]
+    assert world.reason(world.ann, MAIL) == "WITHDRAWN"
+    assert said(world, world.ann)[-1][:2] == ("withdraw", (MAIL,))
+
+
+def test_saving_does_not_take_back_what_was_withdrawn_meanwhile(world, ann):
+    page = ann.open("/p/choices")
+    world.withdraw(world.ann, NEWS)
+    ann.press(page, "Save my choices", **{f"answer:{MAIL}": "no"})
+    assert [world.reason(world.ann, scope) for scope in (MAIL, NEWS)] == ["WITHDRAWN", "WITHDRAWN"]
+
+
+def test_yes_to_all_permits_every_question_and_nothing_else(world, bo):
+    bo.press(bo.open("/p/choices"), "Yes to all")
+    assert {world.reason(world.bo, scope) for scope in asked(world)} == {"PERMIT"}
+    assert [item[:2] for item in said(world, world.bo)] == [("grant", asked(world))]
+
+
+def test_no_to_all_refuses_withdraws_and_objects(world, bo):
+    world.grant(world.bo, MAIL)
+    bo.press(bo.open("/p/choices"), "No to all")
+    assert {world.reason(world.bo, scope) for scope in asked(world)} == {"REFUSED", "WITHDRAWN"}
+    assert [world.reason(world.bo, scope) for scope in (REPLIES, MEASURING)] == ["OBJECTED", "OBJECTED"]
+    assert [item[0] for item in said(world, world.bo)] == ["grant", "refuse", "withdraw", "object"]
+    world.check_ledger()
+
+
+def test_no_to_all_counts_whatever_else_is_filled_in(world, bo):
+    bo.press(bo.open("/p/choices"), "No to all", **{f"answer:{MAIL}": "yes"})
+    assert world.reason(world.bo, MAIL) == "REFUSED"
+
+
+def test_a_legitimate_interest_ends_with_an_objection(world, bo):
+    page = bo.press(bo.open("/p/choices"), "Save my choices", **{f"object:{MEASURING}": "yes"})
+    assert [row[1:3] for row in changed(page)] == [("In use", "You objected")]
+    assert world.reason(world.bo, MEASURING) == "OBJECTED"
+    assert bo.open("/p/choices").card(MEASURING).all("input") == []
+
+
+def test_a_wording_that_changed_while_the_page_was_open_is_asked_again_and_nothing_is_saved(world, bo):
+    page = bo.open("/p/choices")
+    with world.store.read() as work:
+        body = world.deployment.desk.catalogues.current(work).body
+    newer = '[[notice]]\nkey = "contact-email-newsletter"\nversion = 2\nmaterial = true\n'
+    world.publish(f'{body}\n{newer}[notice.wording]\nen = "May we send you our newsletter every day?"\n')
+    before = world.size()
+    again = bo.press(page, "Save my choices", **{f"answer:{NEWS}": "yes", f"answer:{MAIL}": "yes"})
+    assert (again.status, world.size()) == (409, before)
+    assert again.tree.one("title").text == "Error: Your choices · A shop"
+    summary = again.main.one("div", role="alert")
+    assert [link.attrs["href"] for link in summary.all("a")] == ["#contact-email-newsletter"]
+    assert again.card(NEWS).one("p", class_="wording").text == "May we send you our newsletter every day?"
+    fields = again.form("Save my choices").fields
+    assert (fields.get(f"answer:{MAIL}"), fields.get(f"answer:{NEWS}")) == ("yes", None)
+    saved = bo.press(again, "Save my choices", **{f"answer:{NEWS}": "yes"})
+    assert [row[1:3] for row in changed(saved)] == [("Not answered", "Yes"), ("Not answered", "Yes")]
+
+
+# ------------------------------------------------------------------------------------------------------------- undo
+
+
+def test_undo_takes_back_both_ways(world, ann):
+    world.refuse(world.ann, INTERESTS)
+    page = ann.press(
+        ann.open("/p/choices"), "Save my choices", **{f"answer:{MAIL}": "no", f"answer:{INTERESTS}": "yes"}
+    )
+    back = ann.press(page, "Undo these 2 changes")
+    assert [row[:3] for row in changed(back)] == [
+        ("Remember: What you told us you like", "Yes", "No"),
+        ("Contact: E-mail for “Recommendations for you”", "No", "Yes"),
+    ]
+    assert [world.reason(world.ann, scope) for scope in (MAIL, INTERESTS)] == ["PERMIT", "WITHDRAWN"]
+    world.check_ledger()
+
+
+def test_undo_leaves_alone_what_was_said_since(world, ann):
+    page = ann.press(ann.open("/p/choices"), "Save my choices", **{f"answer:{MAIL}": "no"})
+    world.object(world.ann, MAIL)
+    before = world.size()
+    assert ann.press(page, "Undo this change").heading == "Nothing changed"
+    assert (world.size(), world.reason(world.ann, MAIL)) == (before, "OBJECTED")
+
+
+def test_an_answer_can_not_become_no_answer_again(world, bo):
+    page = bo.press(bo.open("/p/choices"), "Save my choices", **{f"answer:{MAIL}": "no"})
+    assert page.buttons() == []
+    assert world.reason(world.bo, MAIL) == "REFUSED"
+
+
+def test_another_customers_entries_show_nothing_and_undo_nothing(world, bo):
+    entry = world.withdraw(world.ann, MAIL).seq
+    page = bo.open(f"/p/saved?entries={entry}")
+    assert page.heading == "Nothing changed"
+    fields = bo.open("/p/choices").form("Save my choices").fields
+    bo.send("/p/undo", {"csrf_token": fields["csrf_token"], "entries": str(entry)})
+    assert (world.reason(world.ann, MAIL), world.reason(world.bo, MAIL)) == ("WITHDRAWN", "NO_RECORD")
+
+
+# ---------------------------------------------------------------------------------------------------------- history
+
+
+def test_history_shows_what_was_said_when_how_to_which_wording_and_where_it_stands(world, bo):
+    world.grant(world.bo, NEWS, language="de")
+    world.clock.advance(minutes=5)
+    world.withdraw(world.bo, NEWS)
+    page = bo.open("/p/history")
+    statements = [item for item in page.main.one("ol").inside if not isinstance(item, str)]
+    assert [
+        (
+            one.one("h2").text,
+            [each.text for each in one.all("p", class_="wording")],
+            one.all("p", class_="muted")[-1].text,
+        )
+        for one in statements
+    ] == [
+        (
+            "You took back your yes to",
+            ["May we send you our newsletter by e-mail? Every issue has a link that stops it at once."],
+            "Said on 21 November 2026, 10:05 UTC, on a web page. Entry 3 of the ledger.",
+        ),
+        (
+            "You said yes to",
+            [
+                "Dürfen wir Ihnen unseren Newsletter per E-Mail schicken? Jede Ausgabe enthält einen Link, der ihn "
+                "sofort beendet."
+            ],
+            "Said on 21 November 2026, 10:00 UTC, on a web page. Entry 2 of the ledger.",
+        ),
+    ]
+
+
+def test_history_keeps_the_wording_of_a_scope_that_left_the_catalogue(world, bo):
+    world.grant(world.bo, "contact:sms:recommendations")
+    with world.store.read() as work:
+        body = world.deployment.desk.catalogues.current(work).body
+    start = body.index('[[scope]]\nscope = "contact:sms:recommendations"')
+    world.publish(body[:start] + body[body.index("[[scope]]", start + 9) :])
+    page = bo.open("/p/history")
+    assert [each.text for each in page.main.all("p", class_="wording")] == [
+        "May we send you suggestions by text message, at most one in 30 days? Answer STOP and it was the last one."
+    ]
+
+
+def test_an_empty_history_says_so(bo):
+    assert bo.open("/p/history").main.one("p", class_="lead").text == (
+        "You have not said anything yet. Nothing is allowed but what your orders need."
+    )
+
+
+# ----------------------------------------------------------------------------------------------------- in two languages
+
+
+def test_the_browsers_language_is_spoken_and_recorded(world, bo):
+    page = bo.open("/p/choices", **{"Accept-Language": "de-AT,en;q=0.5"})
+    assert (page.heading, page.tree.one("html").attrs["lang"]) == ("Ihre Entscheidungen", "de")
+    fields = page.form("Meine Entscheidungen speichern").fields
+    saved = bo.send("/p/choices?lang=de", {**fields, f"answer:{NEWS}": "yes"})
+    assert (saved.heading, saved.path) == ("Gespeichert", "/p/saved?entries=2&lang=de")
+    assert said(world, world.bo) == [("grant", (NEWS,), "web_form", "de", "customer")]
+
+
+def test_the_language_chosen_on_the_page_stays(bo):
+    page = bo.open("/p/choices?lang=de")
+    assert [link.attrs["href"] for link in page.tree.one("nav", aria_label="Seiten").all("a")] == [
+        "/p/choices?lang=de", "/p/history?lang=de",
+    ]  # fmt: skip
+
+
+# ----------------------------------------------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"answer:contact:email:newsletter": "maybe"},
+        {"answer:": "yes"},
+        {"was:contact:email:newsletter": "perhaps"},
+        {"notice:contact:email:newsletter": "-1"},
+        {"object:use:responses:measurement": "on"},
+        {"all": "most"},
+        {"role": "admin"},
+    ],
+)
+def test_a_form_that_was_tampered_with_is_refused_whole(world, bo, wrong):
+    fields = bo.open("/p/choices").form("Save my choices").fields
+    before = world.size()
+    page = bo.send("/p/choices", {**fields, f"answer:{MAIL}": "yes", **wrong})
+    assert (page.status, world.size()) == (400, before)
+    assert [each.text for each in page.main.all("code")][0] == next(iter(wrong))
+
+
+def test_what_a_form_does_not_show_it_can_not_permit(world, bo):
+    fields = bo.open("/p/choices").form("Save my choices").fields
+    bo.send("/p/choices", {**fields, "answer:use:everything:sale": "yes", "answer:contact:email:service": "no"})
+    assert said(world, world.bo) == []
+
+
+# ------------------------------------------------------------------------------------------------- the link that stops
+
+
+def link_of(world, who: CustomerId, *scopes: str) -> str:
+    return "/w/" + links.sign(world.deployment.desk, who, [Scope(scope) for scope in scopes], at=world.clock())
+
+
+def test_looking_at_a_link_that_stops_something_stops_nothing(world, anybody):
+    page = anybody.open(link_of(world, world.ann, NEWS))
+    assert [item.text for item in page.main.all("li")] == ["Contact: E-mail for “Newsletter”"]
+    assert (page.buttons(), world.reason(world.ann, NEWS)) == (["Stop this now"], "PERMIT")
+
+
+def test_one_press_stops_it_without_signing_in(world, anybody):
+    path = link_of(world, world.ann, NEWS)
+    page = anybody.press(anybody.open(path), "Stop this now")
+    assert (page.heading, world.reason(world.ann, NEWS)) == ("Stopped", "WITHDRAWN")
+    assert world.reason(world.ann, MAIL) == "PERMIT"
+    assert anybody.press(anybody.open(path), "Stop this now").heading == "Already stopped"
+    assert [item[0] for item in said(world, world.ann)] == ["grant", "withdraw"]
+    world.check_ledger()
+
+
+def test_a_mail_program_can_press_it_too(world, app):
+    # RFC 8058: a POST by the mail provider, without cookies, without a page of ours before it.
+    answer = app.test_client().post(link_of(world, world.ann, NEWS), data={"List-Unsubscribe": "One-Click"})
+    assert (answer.status_code, answer.mimetype, world.reason(world.ann, NEWS)) == (200, "text/plain", "WITHDRAWN")
+
+
+def test_a_link_that_was_changed_stops_nothing_and_says_so(world, anybody):
+    path = link_of(world, world.ann, NEWS)
+    other = link_of(world, world.bo, NEWS)
+    forged = path.partition(".")[0] + "." + other.partition(".")[2]
+    assert (anybody.open(forged).status, anybody.send(forged, {}).status) == (404, 404)
+    assert world.reason(world.ann, NEWS) == "PERMIT"

@@ -1,0 +1,267 @@
+"""The marketer's pages: campaigns in words, dry runs that add up, runs that can be paused, what came of it."""
+
+import pytest
+
+from api.jobs import _heartbeat, _runs
+from api.roles import Role
+from consent import gate
+from consent.base.ids import RunId
+from personalise.runs import run as runs
+from tests.campaigns import fill, publish, willing
+from tests.faces.pages.conftest import house_of
+
+DECIDED = ("run", "decision_chunk", "contact", "ledger_entry")
+
+
+@pytest.fixture
+def world(sqlite_world):
+    return sqlite_world
+
+
+@pytest.fixture
+def marketer(staff):
+    return staff(Role.MARKETER)
+
+
+@pytest.fixture
+def approver(staff):
+    return staff(Role.APPROVER)
+
+
+@pytest.fixture
+def key(world):
+    fill(world, 60)
+    return publish(world)
+
+
+def counts(page):
+    """The table of counts: words → customers, in its order."""
+    rows = [row for row in page.main.one("table").all("tr") if row.all("td")]
+    return {row.one("th").text: int(row.all("td")[0].text.replace(",", "")) for row in rows}
+
+
+def sums_up(found, *, chosen, lost):
+    """Say whether both parts of the table, and the two together, add up."""
+    words = list(found)
+    first = [found[word] for word in words[words.index(chosen) + 1 : words.index(lost)]]
+    second = [found[word] for word in words[words.index(lost) + 1 : -1]]
+    return (sum(first), sum(second), found[chosen] + found[lost]) == (
+        found[chosen],
+        found[lost],
+        found["all customers"],
+    )
+
+
+def rows(world):
+    return {table: len(world.rows(f"SELECT * FROM {table}")) for table in DECIDED}  # noqa: S608 -- our own names
+
+
+def worker(world, *jobs):
+    """Let a worker do its jobs once."""
+    for job in jobs:
+        job(house_of(world), "a worker")
+
+
+# ---------------------------------------------------------------------------------------------------------- campaigns
+
+
+def test_an_empty_console_says_what_to_do(marketer):
+    page = marketer.open("/console")
+    assert [each.text for each in page.main.all("p", class_="muted")] == [
+        "No run is under way. Open a campaign to try one out and to start one.",
+        "No campaign is published yet. Publish one from a file: byleave campaign publish FILE",
+    ]
+
+
+def test_a_campaign_is_told_in_words(marketer, key):
+    page = marketer.open(f"/console/campaigns/{key}")
+    text = page.main.text
+    assert page.heading == "Spring"
+    assert [each.text for each in page.main.all("p", class_="lead")] == ["You hear of what suits you."]
+    assert "Customers of whom this holds: months_since_purchase <= 12" in text
+    assert "At most 2 contacts by E-mail in 30 days, over all campaigns." in text
+    assert "10 % of the customers are held out by chance, to measure against." in text
+    assert "Use: “What you bought” for “Recommendations for you”" in text
+    assert "A person to reach The desk" in text
+
+
+def test_an_unknown_campaign_is_not_found(marketer):
+    assert marketer.open("/console/campaigns/nothing").status == 404
+
+
+def test_a_campaign_that_the_catalogue_has_left_behind_is_marked(world, marketer, key):
+    with world.store.read() as work:
+        body = world.deployment.desk.catalogues.current(work).body
+    world.publish(body.replace("months_since_purchase", "months_since_buying"))
+    page = marketer.open("/console")
+    assert page.main.one("span", class_="state-stale").text == "Doesn't fit the catalogue"
+    assert page.main.all("a") == []
+
+
+def test_only_an_approver_is_offered_the_start(marketer, approver, staff, key):
+    path = f"/console/campaigns/{key}"
+    assert {role: who.open(path).buttons() for role, who in (("marketer", marketer), ("approver", approver))} == {
+        "marketer": ["Dry run for 62 customers (changes nothing)", "Measure what came of it"],
+        "approver": [
+            "Dry run for 62 customers (changes nothing)",
+            "Start the run for 62 customers",
+            "Measure what came of it",
+        ],
+    }
+    assert staff(Role.OFFICER).open(path).buttons() == ["Measure what came of it"]
+
+
+# ------------------------------------------------------------------------------------------------------------ dry runs
+
+
+def test_a_dry_run_says_who_is_lost_and_why_and_adds_up(marketer, key):
+    page = marketer.press(marketer.open(f"/console/campaigns/{key}"), "Dry run for 62 customers (changes nothing)")
+    found = counts(page)
+    assert sums_up(found, chosen="would be addressed", lost="would not be addressed")
+    assert found["all customers"] == 62
+    assert found["would get mail, by E-mail"] > 0
+    assert found["have not answered (Contact: E-mail for “Recommendations for you”)"] > 0
+    assert page.main.one("p", class_="lead").text.startswith(f"{found['would be addressed']} of 62 customers (")
+
+
+def test_the_chart_says_what_the_table_says(marketer, key):
+    page = marketer.press(marketer.open(f"/console/campaigns/{key}"), "Dry run for 62 customers (changes nothing)")
+    bars = page.main.one("ol", class_="bars").all("li")
+    left = [int(bar.one("span", class_="number").inside[0]) for bar in bars]
+    assert (left[0], left[-1], sorted(left, reverse=True)) == (62, counts(page)["would be addressed"], left)
+    solid = [int(bar.one("rect", class_="bar").attrs["width"]) for bar in bars]
+    assert solid == [round(1000 * each / 62) for each in left]
+
+
+def test_a_dry_run_changes_nothing_but_the_record_of_having_looked(world, marketer, key):
+    before, uses = rows(world), len(world.rows("SELECT * FROM data_use"))
+    marketer.press(marketer.open(f"/console/campaigns/{key}"), "Dry run for 62 customers (changes nothing)")
+    assert rows(world) == before
+    looked = world.rows("SELECT actor, reason FROM data_use")[uses:]
+    assert set(looked) == {("staff:pat", "dry run of spring")}
+
+
+# ---------------------------------------------------------------------------------------------------------------- runs
+
+
+def test_a_run_is_started_carried_on_by_the_worker_and_told(world, approver, key):
+    page = approver.press(approver.open(f"/console/campaigns/{key}"), "Start the run for 62 customers")
+    assert (page.heading, page.main.one("span", class_="state").text) == ("Run of spring", "Running")
+    worker(world, _heartbeat, _runs)
+    page = approver.open(page.path)
+    assert page.main.one("span", class_="state").text == "Finished"
+    assert sums_up(counts(page), chosen="addressed", lost="not addressed")
+    assert page.main.one("progress").attrs["value"] == "62"
+    assert approver.open("/console").main.one("h2", id="ended").text == "Ended"
+    world.check_ledger()
+
+
+def test_a_run_that_waits_says_what_for(world, approver, key):
+    page = approver.press(approver.open(f"/console/campaigns/{key}"), "Start the run for 62 customers")
+    assert page.main.one("div", class_="note-warn").text == (
+        "Why it waits No worker has been seen yet. Runs and audits wait until one is started: byleave worker"
+    )
+    worker(world, _heartbeat)
+    world.clock.advance(seconds=12)
+    page = approver.open(page.path)
+    assert page.main.all("div", class_="note-warn") == []
+    assert "The worker was last seen 12 seconds ago." in page.main.text
+    world.clock.advance(minutes=7)
+    assert "The worker was last seen 7 minutes ago. Runs and audits wait" in approver.open(page.path).main.text
+
+
+def test_a_run_is_paused_and_resumed(world, approver, key):
+    page = approver.press(approver.open(f"/console/campaigns/{key}"), "Start the run for 62 customers")
+    page = approver.press(page, "Pause the run")
+    worker(world, _heartbeat, _runs)
+    page = approver.open(page.path)
+    assert (page.main.one("span", class_="state").text, page.main.one("progress").attrs["value"]) == ("Paused", "0")
+    page = approver.press(page, "Resume the run")
+    worker(world, _runs)
+    assert approver.open(page.path).main.one("span", class_="state").text == "Finished"
+
+
+def test_a_run_is_stopped_by_typing_its_campaign(world, approver, key):
+    page = approver.press(approver.open(f"/console/campaigns/{key}"), "Start the run for 62 customers")
+    number = RunId(page.path.rpartition("/")[2])
+    wrong = approver.press(page, "Stop the run of spring", campaign="sprung")
+    assert (wrong.status, runs.read(world.deployment, number).state) == (422, "running")
+    assert wrong.tree.one("title").text == "Error: Run of spring: Running · Byleave"
+    assert wrong.main.one("div", role="alert").one("a").attrs["href"] == "#stop-key"
+    assert wrong.main.one("input", id="stop-key").attrs["value"] == "sprung"
+    page = approver.press(wrong, "Stop the run of spring", campaign="spring")
+    assert page.main.one("span", class_="state").text == "Stopped"
+    assert page.buttons() == ["Measure what came of spring"]
+
+
+def test_a_second_run_can_not_start_beside_the_first(world, approver, key):
+    page = approver.open(f"/console/campaigns/{key}")
+    approver.press(page, "Start the run for 62 customers")
+    again = approver.press(page, "Start the run for 62 customers")
+    assert (again.status, len(world.rows("SELECT id FROM run"))) == (409, 1)
+    assert "Start the run for 62 customers" not in approver.open(page.path).buttons()
+
+
+def test_a_finished_run_can_not_be_resumed(world, approver, key):
+    page = approver.press(approver.open(f"/console/campaigns/{key}"), "Start the run for 62 customers")
+    worker(world, _runs)
+    token = approver.open("/console").form("Sign out").fields["csrf_token"]
+    assert approver.send(f"{page.path}/resume", {"csrf_token": token}).status == 409
+
+
+def test_an_unknown_run_is_not_found(approver):
+    assert approver.open("/console/runs/run_x").status == 404
+
+
+def test_who_may_not_steer_a_run_is_shown_no_button_for_it(world, marketer, key):
+    run = runs.start(world.deployment, key, actor="staff:pat")
+    assert marketer.open(f"/console/runs/{run}").buttons() == ["Measure what came of spring"]
+
+
+# ------------------------------------------------------------------------------------------------------------- results
+
+
+def arms(page):
+    return [
+        tuple(each.text for each in row.inside if not isinstance(each, str)) for row in page.main.one("tbody").all("tr")
+    ]
+
+
+def tell(world, who, got, visited):
+    with world.store.write() as work:
+        facts = [(each, {"got": got, "visited": spot < visited}) for spot, each in enumerate(who)]
+        gate.remember(world.deployment.desk, work, facts, at=world.clock())
+
+
+def test_without_outcomes_there_is_nothing_to_judge(marketer, key):
+    page = marketer.press(marketer.open(f"/console/campaigns/{key}"), "Measure what came of it")
+    assert page.main.all("p")[2].text == (
+        "No outcomes have come in yet of customers who permit measuring, so there is nothing to judge."
+    )
+    assert page.main.all("table") == []
+
+
+def test_effects_are_told_with_their_intervals(world, marketer, key):
+    who = willing(world, 400)
+    tell(world, who[:200], "mail", 60)
+    tell(world, who[200:], "none", 20)
+    page = marketer.press(marketer.open(f"/console/campaigns/{key}"), "Measure what came of it")
+    assert arms(page) == [
+        ("mail", "200", "30 %", "24.1 % to 36.7 %", "+20.0", "+12.3 to +27.5"),
+        ("no message", "200", "10 %", "6.6 % to 14.9 %", "compared against", ""),
+    ]
+    assert page.main.one("figcaption").text.startswith(
+        "Difference in “visited” to no message, in percentage points “mail” brought +20"
+    )
+
+
+def test_an_arm_that_is_too_small_says_so(world, marketer, key):
+    who = willing(world, 3)
+    tell(world, who, "mail", 1)
+    page = marketer.press(marketer.open(f"/console/campaigns/{key}"), "Measure what came of it")
+    assert "too few to judge" in arms(page)[0][4]
+
+
+def test_measuring_is_written_down(world, marketer, key):
+    marketer.press(marketer.open(f"/console/campaigns/{key}"), "Measure what came of it")
+    assert ("staff:pat", "measuring the effects of spring") in world.rows("SELECT actor, reason FROM data_use")

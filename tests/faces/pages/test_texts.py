@@ -1,0 +1,23 @@
+"""The texts of the customers' pages: every language says the same."""
+
+import string
+
+import pytest
+
+from api.pages.words import FIRST, languages, words
+
+
+def places(texts, path=()):
+    """Walk all texts of a language: where each stands, and which places are filled in."""
+    for key, value in texts.items():
+        if isinstance(value, dict):
+            yield from places(value, (*path, key))
+        elif isinstance(value, list):
+            yield (*path, key), len(value)
+        else:
+            yield (*path, key), {name for _, name, _, _ in string.Formatter().parse(value) if name}
+
+
+@pytest.mark.parametrize("code", [code for code in languages() if code != FIRST])
+def test_a_language_has_every_text_with_the_same_places(code):
+    assert dict(places(words(code).texts)) == dict(places(words(FIRST).texts))

@@ -1,0 +1,172 @@
+"""Learning and measuring: only what customers permit is learned from, and who objects to measuring is not counted."""
+
+import random
+
+import pytest
+
+from consent import gate
+from consent.base.errors import CampaignUnknown
+from consent.catalogue.reading import DEFAULT, read_catalogue
+from consent.register import publishing
+from personalise import learning, shelf
+from personalise.learning import Learned
+from personalise.runs import dry_run
+from personalise.steps.invent.fitting import TooFew
+from tests.campaigns import PURCHASES, TABLES, publish
+
+MEASURED = "use:responses:measurement"
+RESPONDS = {
+    "campaign": {"scorer": "response", "audience": "months_since_purchase <= 12"},
+    "offer": [{**TABLES["offer"][1], "eligibility": "purchases_count >= 0"}],
+    "treatment": [{**TABLES["treatment"][0], "offer": "guide", "score": "0.1"}],
+}
+FEATURES = ("months_since_purchase", "purchases_count")
+
+
+def outcomes(world, count, *, seed=3):
+    """Enrol customers who allow the use of what they bought, half of whom got the mail, and tell what came of it."""
+    drawn = random.Random(seed)
+    who = sorted(world.enrol(*(f"L{number:05d}" for number in range(count))))
+    world.say(*(world.statement(customer, "grant", PURCHASES, "remember:purchases") for customer in who))
+    facts = []
+    for spot, customer in enumerate(who):
+        got = "mail" if spot % 2 else "none"
+        months = drawn.randrange(1, 13)
+        visited = drawn.random() < (0.8 - months / 20 if got == "mail" else 0.3)
+        known = {"months_since_purchase": months, "purchases_count": drawn.randrange(30), "got": got, "visited": visited}
+        facts.append((customer, known))
+    with world.store.write() as work:
+        kept = gate.remember(world.deployment.desk, work, facts, at=world.clock())
+    assert (kept.stored, kept.refused) == (4 * count, 0)
+    return who
+
+
+def learn(world, **how):
+    return learning.learn(world.deployment, "spring", actor="mia", **how)
+
+
+def effects(world, **how):
+    found = learning.effects(world.deployment, "spring", actor="mia", **how)
+    return {rate.arm: rate.n for rate in found.rates}
+
+
+@pytest.fixture
+def shop(world):
+    publish(world, **RESPONDS)
+    return world
+
+
+def test_a_model_is_learned_kept_and_decides_from_then_on(shop):
+    outcomes(shop, 900)
+    learned = learn(shop)
+    with shop.store.read() as work:
+        kept, number = shelf.load_model(work, "spring")
+        chosen, pinned = dry_run.load_policy(shop.deployment, work, "spring")
+
+    assert (learned.rows, learned.version, learned.model.features) == (900, 1, FEATURES)
+    assert (kept, number, chosen.model, pinned) == (learned.model, 1, learned.model, 1)
+    assert {key: arm.rows for key, arm in learned.model.arms.items()} == {"mail": 450, "none": 450}
+    assert learned.model.arms["mail"].weights[0] < 0 < abs(learned.model.arms["mail"].weights[0])
+    shop.check_ledger()
+
+
+def test_the_same_rows_give_the_same_model_and_another_version(shop):
+    outcomes(shop, 900)
+    first, second = learn(shop), learn(shop)
+
+    assert (first.model, first.version, second.version) == (second.model, 1, 2)
+
+
+def test_only_rows_whose_use_is_permitted_are_learned_from(shop):
+    who = outcomes(shop, 900)
+    before = learn(shop)
+    shop.clock.advance(seconds=1)
+    shop.say(*(shop.statement(customer, "withdraw", PURCHASES) for customer in who[:30]))
+    withdrawn = learn(shop)
+    shop.say(*(shop.statement(customer, "object", MEASURED) for customer in who[20:60]))
+    objected = learn(shop)
+
+    assert [each.rows for each in (before, withdrawn, objected)] == [900, 870, 840]
+    shop.check_ledger()
+
+
+def test_a_row_in_which_a_fact_is_missing_is_left_out(shop):
+    outcomes(shop, 900)
+    told = {"got": "mail", "visited": True, "months_since_purchase": 3, "purchases_count": 7}
+    for who, name in zip(shop.enrol("A", "B", "C", "D", "E"), (*told, None), strict=True):
+        shop.grant(who, PURCHASES, "remember:purchases")
+        shop.remember(who, **{known: value for known, value in told.items() if known != name})
+
+    assert learn(shop).rows == 901
+    shop.check_ledger()
+
+
+def test_too_few_rows_say_so_and_nothing_is_kept(shop):
+    outcomes(shop, 100)
+
+    assert learn(shop) == TooFew("mail", 50)
+    assert shop.rows("SELECT * FROM model_version") == []
+
+
+def test_with_nobody_to_learn_from_there_is_too_little(blank):
+    with blank.store.write() as work:
+        publishing.found(blank.deployment.desk, work, "shop.example", at=blank.clock())
+    blank.publish(read_catalogue(DEFAULT))
+    publish(blank, **RESPONDS)
+
+    assert learn(blank) == TooFew("mail", 0)
+    assert effects(blank) == {}
+
+
+def test_features_and_outcomes_are_two_uses_each_under_its_purpose(shop):
+    outcomes(shop, 450)
+    assert isinstance(learn(shop), Learned)
+
+    reason = "learning the response model of spring"
+    assert sorted(shop.rows("SELECT purpose, categories, customers, reason FROM data_use")) == [
+        ("measurement", "responses", 452, reason),
+        ("recommendations", "purchases", 451, reason),
+    ]
+    shop.check_ledger()
+
+
+def test_who_objects_to_measuring_is_not_counted(shop):
+    who = outcomes(shop, 450)
+    before = effects(shop)
+    shop.say(*(shop.statement(customer, "object", MEASURED) for customer in who[:50]))
+
+    assert (before, effects(shop)) == ({"mail": 225, "none": 225}, {"mail": 200, "none": 200})
+    shop.check_ledger()
+
+
+def test_effects_need_no_permission_for_what_customers_bought(shop):
+    who = outcomes(shop, 450)
+    shop.clock.advance(seconds=1)
+    shop.say(*(shop.statement(customer, "withdraw", PURCHASES) for customer in who))
+
+    assert (learn(shop), effects(shop)) == (TooFew("mail", 0), {"mail": 225, "none": 225})
+    shop.check_ledger()
+
+
+def test_effects_are_the_rates_and_the_differences_to_nothing(shop):
+    outcomes(shop, 900)
+    found = learning.effects(shop.deployment, "spring", actor="mia")
+    rates = {rate.arm: rate.rate for rate in found.rates}
+    [(arm, effect)] = [(each.arm, each.effect) for each in found.effects]
+
+    assert (found.outcome, arm) == ("visited", "mail")
+    assert effect.difference == pytest.approx(rates["mail"] - rates["none"])
+    assert 0.05 < effect.lower < effect.difference < effect.upper
+
+
+def test_customers_of_more_than_one_chunk_are_all_learned_from(shop):
+    outcomes(shop, 450)
+
+    assert learn(shop, most=100).model == learn(shop).model
+    assert effects(shop, most=100) == effects(shop) == {"mail": 225, "none": 225}
+
+
+def test_an_unknown_campaign_can_be_neither_learned_from_nor_measured(world):
+    for use in (learning.learn, learning.effects):
+        with pytest.raises(CampaignUnknown):
+            use(world.deployment, "summer", actor="mia")
