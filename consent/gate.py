@@ -6,7 +6,7 @@ unknown field, a ledger out of reach: no personal field comes out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import compress
 from typing import Any, Final

@@ -4,6 +4,7 @@ The head row is the lock. Whoever appends takes it first, numbers his entries fr
 same transaction; nothing is acknowledged before that transaction is committed, and nothing of it is left if it isn't.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -23,6 +24,8 @@ CLOCK_TOLERANCE_MS: Final = 5_000
 """How far the clock may lie behind the ledger's own time before appends are refused."""
 
 _head = table_of(LedgerHeadRow)
+_entry = table_of(LedgerEntryRow)
+_node = table_of(LedgerNodeRow)
 
 
 def _newest_head(*, locked: bool) -> sa.Select[tuple[object, ...]]:
@@ -41,9 +44,34 @@ _MOVE: Final = Hot(
             catalogue_version=sa.bindparam("b_version")),
     "b_log", "b_old", "b_size", "b_frontier", "b_at", "b_version",
 )  # fmt: skip
-_ENTRY: Final = Hot(sa.insert(table_of(LedgerEntryRow)), "log", "seq", "body", "leaf")
-_NODE: Final = Hot(sa.insert(table_of(LedgerNodeRow)), "log", "level", "idx", "hash")
+_ENTRY: Final = Hot(sa.insert(_entry), "log", "seq", "body", "leaf")
+_NODE: Final = Hot(sa.insert(_node), "log", "level", "idx", "hash")
 _PAYLOAD: Final = Hot(sa.insert(table_of(LedgerPayloadRow)), "log", "seq", "owner", "sealed")
+_BODY: Final = Hot(
+    sa.select(_entry.c.body).where(_entry.c.log == sa.bindparam("log"), _entry.c.seq == sa.bindparam("seq")),
+    "log", "seq",
+)  # fmt: skip
+
+
+def _at_positions(dialect: str) -> sa.CompoundSelect[tuple[int, int, bytes]]:
+    """Select nodes and leaves by a JSON list of `[level, index]`: one parameter, and one way to each by its key."""
+    positions = sa.bindparam("positions", type_=sa.Text())
+    if dialect == "postgresql":
+        wanted = sa.func.json_array_elements(sa.cast(positions, sa.JSON)).table_valued("value")
+        level, idx = (sa.cast(wanted.c.value.op("->>")(sa.literal_column(part)), sa.BigInteger) for part in "01")
+    else:
+        wanted = sa.func.json_each(positions).table_valued("value")
+        level, idx = (sa.func.json_extract(wanted.c.value, sa.literal_column(f"'$[{part}]'")) for part in "01")
+    log = sa.bindparam("log")
+    nodes = sa.and_(_node.c.log == log, _node.c.level == level, _node.c.idx == idx)
+    leaves = sa.and_(_entry.c.log == log, _entry.c.seq == idx, level == 0)
+    return sa.union_all(
+        sa.select(_node.c.level, _node.c.idx, _node.c.hash).select_from(wanted).join(_node, nodes),
+        sa.select(sa.literal_column("0"), _entry.c.seq, _entry.c.leaf).select_from(wanted).join(_entry, leaves),
+    )
+
+
+_NODES: Final = Hot(_at_positions, "log", "positions")
 
 
 class Head(NamedTuple):
@@ -180,28 +208,14 @@ def body_of(work: Work, log: int, seq: int) -> bytes:
     Raises:
         EntryUnknown: the log is not that long.
     """
-    query = sa.select(LedgerEntryRow.body).where(LedgerEntryRow.log == log, LedgerEntryRow.seq == seq)
-    row = work.connection.execute(query).first()
+    row = work.run(_BODY, log, seq).fetchone()
     if row is None:
         msg = f"the ledger has no entry {seq}"
         raise EntryUnknown(msg)
-    return bytes(row.body)
+    return bytes(row[0])
 
 
 def nodes_at(work: Work, log: int, positions: Sequence[Position]) -> dict[Position, bytes]:
-    """Return the hashes of perfect subtrees; level 0 are the leaves. One query a level."""
-    found: dict[Position, bytes] = {}
-    by_level: dict[int, list[int]] = {}
-    for level, index in positions:
-        by_level.setdefault(level, []).append(index)
-    for level, indexes in by_level.items():
-        if level == 0:
-            leaf, node = LedgerEntryRow, LedgerEntryRow.seq
-            query = sa.select(node, leaf.leaf).where(leaf.log == log, node.in_(indexes))
-        else:
-            table = LedgerNodeRow
-            query = sa.select(table.idx, table.hash).where(
-                table.log == log, table.level == level, table.idx.in_(indexes)
-            )
-        found.update({(level, int(index)): bytes(hashed) for index, hashed in work.connection.execute(query)})
-    return found
+    """Return the hashes of perfect subtrees, with one query; level 0 are the leaves."""
+    rows = work.run(_NODES, log, json.dumps(positions)).fetchall()
+    return {(level, idx): bytes(hashed) for level, idx, hashed in rows}

@@ -15,6 +15,15 @@ from consent.ledger.note import Signer
 from consent.register.desk import Desk
 from consent.tables import LedgerCheckpointRow
 
+_signed = table_of(LedgerCheckpointRow)
+_COVERING: Final = Hot(
+    sa.select(_signed.c.size, _signed.c.note)
+    .where(_signed.c.log == sa.bindparam("log"), _signed.c.size > sa.bindparam("seq"))
+    .order_by(_signed.c.size)
+    .limit(1),
+    "log", "seq",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inclusion:
@@ -76,25 +85,20 @@ def inclusion(work: Work, seq: int) -> Inclusion:
         EntryUnknown: no such entry, or no checkpoint covers it yet.
     """
     newest = log.head(work)
-    covering = (
-        sa.select(LedgerCheckpointRow.size, LedgerCheckpointRow.note)
-        .where(LedgerCheckpointRow.log == newest.log, LedgerCheckpointRow.size > seq)
-        .order_by(LedgerCheckpointRow.size)
-        .limit(1)
-    )
     body = log.body_of(work, newest.log, seq)
-    row = work.connection.execute(covering).first()
+    row = work.run(_COVERING, newest.log, seq).fetchone()
     if row is None:
         msg = f"no checkpoint covers entry {seq} yet: sign one first"
         raise EntryUnknown(msg)
-    nodes = log.nodes_at(work, newest.log, merkle.inclusion_nodes(seq, row.size))
+    size, signed = row
+    nodes = log.nodes_at(work, newest.log, merkle.inclusion_nodes(seq, size))
     return Inclusion(
         seq=seq,
         body=body,
         leaf_hash=merkle.leaf_hash(body),
-        size=row.size,
-        path=tuple(merkle.inclusion_proof(seq, row.size, nodes=nodes)),
-        checkpoint=row.note,
+        size=size,
+        path=tuple(merkle.inclusion_proof(seq, size, nodes=nodes)),
+        checkpoint=signed,
     )
 
 

@@ -14,7 +14,7 @@ from api.app import create_app
 from api.roles import Role
 from api.settings import Settings
 from api.wiring import House
-from consent.base.ids import CustomerId
+from consent.base.ids import CustomerId, RunId
 from tests.world import World
 
 FLAGS = (
@@ -103,3 +103,8 @@ def enter(visitor: Visitor, door: str) -> Page:
     page = visitor.open(door)
     page.click("button.primary")
     return page
+
+
+def run_of(page: Page) -> RunId:
+    """Return the run whose page is open."""
+    return RunId(page.url.rpartition("/")[2])

@@ -10,7 +10,7 @@ from consent.base.ids import Scope
 from consent.register import links
 from personalise.runs import run as runs
 from tests.campaigns import fill, publish
-from tests.faces.browser.conftest import DESK, PHONE, enter
+from tests.faces.browser.conftest import DESK, PHONE, enter, run_of
 
 BOTH = pytest.mark.parametrize(
     ("size", "scheme"), [(PHONE, "dark"), (DESK, "light")], ids=["narrow-dark", "wide-light"]
@@ -40,7 +40,8 @@ def test_a_customers_pages(served, visit, size, scheme):
     stop = "/w/" + links.sign(
         world.deployment.desk, world.bo, [Scope("contact:email:recommendations")], at=world.clock()
     )
-    visitor, seen = visit(viewport=size, color_scheme=scheme), {}
+    visitor = visit(viewport=size, color_scheme=scheme)
+    seen: dict[str, object] = {}
     for path in ("/", served.customer_door(world.bo), stop):
         visitor.open(path)
         look_at(visitor, seen)
@@ -60,7 +61,8 @@ def test_the_staffs_pages(served, visit, size, scheme):
     world = served.world
     fill(world, 30)
     key = publish(world)
-    visitor, seen = visit(viewport=size, color_scheme=scheme), {}
+    visitor = visit(viewport=size, color_scheme=scheme)
+    seen: dict[str, object] = {}
     visitor.open(served.staff_door(Role.APPROVER))
     look_at(visitor, seen)
     enter(visitor, served.staff_door(Role.APPROVER))
@@ -73,7 +75,7 @@ def test_the_staffs_pages(served, visit, size, scheme):
     visitor.open(f"/console/campaigns/{key}").click("text=Start the run")
     visitor.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
     look_at(visitor, seen)
-    runs.advance(served.house.deployment, visitor.page.url.rpartition("/")[2])
+    runs.advance(served.house.deployment, run_of(visitor.page))
     visitor.page.reload()
     look_at(visitor, seen)
     assert (seen, visitor.complaints) == (good(seen), [])
@@ -81,7 +83,8 @@ def test_the_staffs_pages(served, visit, size, scheme):
 
 @BOTH
 def test_the_officers_pages(served, visit, size, scheme):
-    visitor, seen = visit(viewport=size, color_scheme=scheme), {}
+    visitor = visit(viewport=size, color_scheme=scheme)
+    seen: dict[str, object] = {}
     enter(visitor, served.staff_door(Role.OFFICER))
     look_at(visitor, seen)  # nothing run yet
     report = audits.run(served.house.deployment, CHECKS, asked_by="worker")
@@ -91,9 +94,10 @@ def test_the_officers_pages(served, visit, size, scheme):
     assert (seen, visitor.complaints) == (good(seen), [])
 
 
-def test_error_pages(served, visit):
+def test_error_pages(visit):
     for scheme in ("light", "dark"):
-        visitor, seen = visit(viewport=PHONE, color_scheme=scheme), {}
+        visitor = visit(viewport=PHONE, color_scheme=scheme)
+        seen: dict[str, object] = {}
         for path in ("/nothing", "/p/choices", "/audit"):
             visitor.open(path)
             look_at(visitor, seen)

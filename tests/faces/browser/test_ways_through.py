@@ -6,14 +6,17 @@ from api.jobs import _heartbeat
 from api.roles import Role
 from personalise.runs import run as runs
 from tests.campaigns import fill, publish
-from tests.faces.browser.conftest import PHONE, enter
+from tests.faces.browser.conftest import PHONE, enter, run_of
 
 MAIL, NEWS = "contact:email:recommendations", "contact:email:newsletter"
 FOCUS = """() => {
-  const at = document.activeElement, style = getComputedStyle(at.closest('.answer') || at), box = at.getBoundingClientRect();
-  return [at.name || at.textContent.trim(), style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2,
-          box.bottom > 0 && box.top < innerHeight];
+  const at = document.activeElement;
+  const style = getComputedStyle(at.closest('.answer') || at);
+  const box = at.getBoundingClientRect();
+  const stands_out = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
+  return [at.name || at.textContent.trim(), stands_out, box.bottom > 0 && box.top < innerHeight];
 }"""
+"""What has the focus, whether it stands out, whether it can be seen."""
 
 
 def test_a_customer_needs_no_script(served, visit):
@@ -47,7 +50,7 @@ def test_a_marketer_needs_no_script(served, visit):
     page.click("text=Pause the run")
     expect(page.locator(".state").first).to_have_text("Paused")
     page.click("text=Resume the run")
-    runs.advance(served.house.deployment, page.url.rpartition("/")[2])
+    runs.advance(served.house.deployment, run_of(page))
     page.click("text=Reload")
     expect(page.locator(".state").first).to_have_text("Finished")
 
@@ -90,7 +93,7 @@ def test_a_runs_page_keeps_itself_up_to_date(served, visit):
     expect(page.locator(".note-warn")).to_have_count(0)
     page.focus("#pause")
     page.evaluate("window.sameDocument = true")
-    runs.advance(served.house.deployment, page.url.rpartition("/")[2])
+    runs.advance(served.house.deployment, run_of(page))
     expect(page.locator(".state").first).to_have_text("Finished")
     expect(page.locator("tfoot td").first).to_have_text("32")
     assert page.evaluate("window.sameDocument") is True

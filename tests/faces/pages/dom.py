@@ -24,7 +24,7 @@ class Node:
                 yield from child.walk()
 
     def all(self, tag: str, **attrs: str) -> list["Node"]:
-        """Return the elements of a tag within, whose attributes have these values; `class_` names one of the classes."""
+        """Return the elements of a tag within, whose attributes have these values; `class_` names one of many."""
         return [node for node in self.walk() if node.tag == tag and all(node.has(*pair) for pair in attrs.items())]
 
     def one(self, tag: str, **attrs: str) -> "Node":

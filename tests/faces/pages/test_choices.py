@@ -11,6 +11,9 @@ from tests.world import asked_scopes
 
 MAIL, NEWS = "contact:email:recommendations", "contact:email:newsletter"
 INTERESTS, BROWSING = "remember:interests", "remember:browsing"
+GERMAN = (
+    "Dürfen wir Ihnen unseren Newsletter per E-Mail schicken? Jede Ausgabe enthält einen Link, der ihn sofort beendet."
+)
 REPLIES, MEASURING = "remember:responses", "use:responses:measurement"
 
 
@@ -319,10 +322,7 @@ def test_history_shows_what_was_said_when_how_to_which_wording_and_where_it_stan
         ),
         (
             "You said yes to",
-            [
-                "Dürfen wir Ihnen unseren Newsletter per E-Mail schicken? Jede Ausgabe enthält einen Link, der ihn "
-                "sofort beendet."
-            ],
+            [GERMAN],
             "Said on 21 November 2026, 10:00 UTC, on a web page. Entry 2 of the ledger.",
         ),
     ]
@@ -385,7 +385,7 @@ def test_a_form_that_was_tampered_with_is_refused_whole(world, bo, wrong):
     before = world.size()
     page = bo.send("/p/choices", {**fields, f"answer:{MAIL}": "yes", **wrong})
     assert (page.status, world.size()) == (400, before)
-    assert [each.text for each in page.main.all("code")][0] == next(iter(wrong))
+    assert page.main.all("code")[0].text == next(iter(wrong))
 
 
 def test_what_a_form_does_not_show_it_can_not_permit(world, bo):

@@ -89,7 +89,8 @@ def test_an_unknown_campaign_is_not_found(marketer):
     assert marketer.open("/console/campaigns/nothing").status == 404
 
 
-def test_a_campaign_that_the_catalogue_has_left_behind_is_marked(world, marketer, key):
+@pytest.mark.usefixtures("key")
+def test_a_campaign_that_the_catalogue_has_left_behind_is_marked(world, marketer):
     with world.store.read() as work:
         body = world.deployment.desk.catalogues.current(work).body
     world.publish(body.replace("months_since_purchase", "months_since_buying"))

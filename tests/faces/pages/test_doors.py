@@ -17,8 +17,10 @@ from personalise.runs import run as runs
 from tests.campaigns import publish
 from tests.faces.pages.conftest import house_of
 
-TABLES = ("ledger_entry", "standing", "data_use", "run", "decision_chunk", "contact", "audit_run", "job_run", "web_session",
-          "link")  # fmt: skip
+TABLES = (
+    "ledger_entry", "standing", "data_use", "run", "decision_chunk", "contact", "audit_run", "job_run", "web_session",
+    "link",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -50,10 +52,16 @@ def places(world):
 def visitors(world, anybody, customer, staff):
     """Somebody for each role."""
     made = {None: anybody, Role.CUSTOMER: customer(world.ann)}
-    return lambda role: made.setdefault(role, None) or made.__setitem__(role, staff(role)) or made[role]
+
+    def visitor(role):
+        if role not in made:
+            made[role] = staff(role)
+        return made[role]
+
+    return visitor
 
 
-def rows(world) -> dict[str, list[tuple[object, ...]]]:
+def rows(world):
     return {table: sorted(map(repr, world.rows(f"SELECT * FROM {table}"))) for table in TABLES}  # noqa: S608 -- our own names
 
 
@@ -107,7 +115,7 @@ def test_every_form_of_somebody_signed_in_carries_his_token(places, visitors):
         assert (path, len(tokens), "" in tokens) == (path, 1 if forms else 0, False)
 
 
-def test_staff_pages_name_no_customer(world, places, visitors):
+def test_staff_pages_name_no_customer(places, visitors):
     for path, role in places.items():
         if role not in (None, Role.CUSTOMER):
             assert (path, re.findall(r"cus_[0-9a-f]{32}", visitors(role).open(path).response.text)) == (path, [])
@@ -174,7 +182,7 @@ def test_looking_at_a_link_does_not_use_it_up(world, anybody):
     assert anybody.press(anybody.open(path), "Continue to my choices").heading == "Your choices"
 
 
-def test_a_link_is_good_once(world, app, anybody):
+def test_a_link_is_good_once(world, anybody):
     path = f"/p/l/{token_for(world)}"
     anybody.press(anybody.open(path), "Continue to my choices")
     second = anybody.open(path)
@@ -223,8 +231,8 @@ def test_whoever_is_not_signed_in_is_told_the_way_in(anybody):
     page = anybody.open("/p/choices")
     assert (page.status, page.heading) == (401, "Please identify yourself")
     assert page.main.one("p", class_="lead").text == (
-        "Open the link to your choices that we sent you. It is good once and for ten minutes: if it is older, ask us for "
-        "a new one."
+        "Open the link to your choices that we sent you. It is good once and for ten minutes: if it is older, ask us "
+        "for a new one."
     )
     assert "byleave user invite NAME --role ROLE" in anybody.open("/audit").main.text
 
