@@ -3,6 +3,7 @@
 from consent.base.canonical import b64u
 from consent.ledger.merkle import Frontier, append_all, leaf_hash
 from consent.tables import INSERT_ONLY
+from personalise.tables import INSERT_ONLY as INSERT_ONLY_TOO
 from tests.world import World
 
 
@@ -20,7 +21,7 @@ class Attacker:
             for name in names:
                 self.do(f"DROP TRIGGER {name}")
             return
-        for table in INSERT_ONLY:
+        for table in (*INSERT_ONLY, *INSERT_ONLY_TOO):
             self.do(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
 
     def do(self, statement: str, **values: object) -> None:

@@ -122,3 +122,22 @@ def maker(request: pytest.FixtureRequest, databases: Callable[[str], Databases])
 def sqlite_worlds(_templates: Callable[[str, bool], Template], tmp_path: Path) -> Callable[[], World]:
     """Return a function that opens worlds on SQLite, one after the other, each with a clock of its own."""
     return lambda: opened(_templates("sqlite", True), SettableClock(START), tmp_path)  # noqa: FBT003 -- a founded one
+
+
+@pytest.fixture
+def twins(databases: Callable[[str], Databases], tmp_path: Path) -> Iterator[Callable[[World], World]]:
+    """Return a function that copies a world: the same customers, the same keys, the same clock."""
+    with ExitStack() as stack:
+
+        def copied(world: World) -> World:
+            world.store.close()  # nobody may have it open
+            kind = databases(world.dialect)
+            template = Template(databases=kind, url=world.url, keyring=world.keyring, ann=world.ann, bo=world.bo)
+            folder = tmp_path / f"twin{len(list(tmp_path.iterdir()))}"
+            folder.mkdir()
+            twin = opened(template, world.clock, folder)
+            stack.callback(kind.dropped, twin.url)
+            stack.callback(twin.store.close)
+            return twin
+
+        yield copied

@@ -60,6 +60,7 @@ def worker() -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, stopped)
     logging.basicConfig(level=logging.INFO, format=_LOG)
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every tick
     say("working; stop with Ctrl-C: what is under way is finished first")
     with at_home() as house:
         jobs.work(house, stop)

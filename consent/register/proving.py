@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.dialects import postgresql, sqlite
 
+from consent.base.database import Hot, table_of
 from consent.base.errors import EntryUnknown
 from consent.base.store import Work
 from consent.ledger import checkpoint, log, merkle, note

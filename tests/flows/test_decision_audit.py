@@ -170,6 +170,7 @@ def cell(name, spot, value):
     "change",
     [cell("chosen", 5, 1), cell("used", 5, 0), cell("customer", 5, "cus_0"), cell("worth:text", 5, 9.0),
      lambda table: table.slice(0, 19), lambda table: table.take([1, 0, *range(2, 20)])],
+    ids=["chosen", "used", "customer", "worth", "one left out", "two exchanged"],
 )  # fmt: skip
 def test_a_changed_decision_is_found(world, done, change):
     chunk = chunks(world, done.id)[1]

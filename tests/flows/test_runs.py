@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,6 @@ from personalise import shelf
 from personalise.runs import dry_run, log, run
 from tests.builders import START
 from tests.campaigns import MAIL, NEEDED, PURCHASES, TABLES, TEXT, chunks, contacts, decisions, fill, publish, willing
-from tests.world import Template, opened
 
 MANY = 120
 SMALL = 25
@@ -46,29 +44,6 @@ def shop(world):
     fill(world, MANY)
     publish(world)
     return world
-
-
-@pytest.fixture
-def twins(world, databases, tmp_path):
-    """Return a function that copies a world: the same customers, the same keys, the same time."""
-    made = []
-
-    def copied(original):
-        original.store.close()
-        template = Template(
-            databases=databases(original.dialect), url=original.url, keyring=original.keyring, ann=original.ann,
-            bo=original.bo,
-        )  # fmt: skip
-        folder = tmp_path / f"twin{len(made)}"
-        folder.mkdir()
-        twin = opened(template, original.clock, Path(folder))
-        made.append((template.databases, twin))
-        return twin
-
-    yield copied
-    for kind, twin in made:
-        twin.store.close()
-        kind.dropped(twin.url)
 
 
 # -------------------------------------------------------------------------------------------------------------- dry runs

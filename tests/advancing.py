@@ -1,0 +1,54 @@
+"""What a process of its own does in the tests of faults: it opens a deployment, carries a run on, or decides."""
+
+import multiprocessing
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from datetime import timedelta
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+from typing import Any, Final
+
+from consent.base.ids import CustomerId, RunId
+from consent.deployment import open_deployment
+from personalise import engine
+from personalise.runs import run
+from tests.builders import START
+
+
+def _context() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.advancing"])  # then a process is there at once
+    return context
+
+
+PROCESSES: Final = _context()
+
+
+def advance(url: str, keyring: Path, identity: RunId, most: int, ready: Connection) -> None:
+    """Carry a run on at the instant at which tests stand still; say when it begins."""
+    deployment = open_deployment(database_url=url, keyring=keyring, clock=lambda: START)
+    with closing(deployment.store):
+        ready.send("ready")
+        run.advance(deployment, identity, most=most)
+
+
+def decide(url: str, keyring: Path, customers: Iterable[CustomerId], later: int, ready: Connection) -> None:
+    """Decide for customers one after the other, by a clock that is some milliseconds off."""
+    deployment = open_deployment(
+        database_url=url, keyring=keyring, clock=lambda: START + timedelta(milliseconds=later)
+    )  # fmt: skip
+    with closing(deployment.store):
+        ready.send("ready")
+        for customer in customers:
+            engine.decide_one(deployment, customer, campaign="spring", actor="mia")
+
+
+def started(target: Callable[..., None], *arguments: Any) -> ForkServerProcess:
+    """Start a process and return once it is at work."""
+    here, there = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=target, args=(*arguments, there))
+    process.start()
+    there.close()
+    assert here.recv() == "ready"
+    return process

@@ -1,0 +1,88 @@
+"""A run that is killed at any moment and taken up again ends as one that nobody touched; two at once do it once."""
+
+import random
+import time
+
+import pytest
+
+from personalise.runs import run
+from tests.advancing import advance, started
+from tests.campaigns import chunks, contacts, decisions, fill, publish
+
+MANY, SMALL = 300, 15
+KILLS = 4
+
+
+@pytest.fixture
+def shop(world):
+    """Return a world with 300 customers of all kinds, Ann and Bo, and the campaign, half of them held out."""
+    fill(world, MANY)
+    publish(world, campaign={"holdout": {"share": 0.5, "salt": "s"}})
+    return world
+
+
+def begun(world):
+    return run.start(world.deployment, "spring", actor="mia")
+
+
+def same(world, identity, twin, other):
+    """Say whether two runs decided alike, reserved alike and counted alike."""
+    return (
+        decisions(world, identity) == decisions(twin, other)
+        and [contacts(world, each) for each in ("reserved", "ghost")]
+        == [contacts(twin, each) for each in ("reserved", "ghost")]
+        and run.read(world.deployment, identity).counts.as_json() == run.read(twin.deployment, other).counts.as_json()
+    )
+
+
+def consistent(world, identity):
+    """Say whether what is stored of a run that isn't over is whole chunks."""
+    stands = run.read(world.deployment, identity)
+    logged = decisions(world, identity)
+    reserved, ghosts = contacts(world), contacts(world, "ghost")
+    return (
+        len(logged) == stands.done == stands.counts.customers
+        and len(reserved) == stands.counts.chosen.total()
+        and {row[0] for row in (*reserved, *ghosts)} <= logged.keys()
+    )
+
+
+def test_a_run_killed_at_random_moments_and_resumed_equals_an_uninterrupted_one(shop, twins):
+    twin = twins(shop)
+    whole = begun(twin)
+    began = time.monotonic()
+    run.advance(twin.deployment, whole, most=SMALL)
+    took = time.monotonic() - began
+    drawn = random.Random(5)
+    identity = begun(shop)
+    done = [0]
+    for _ in range(KILLS):
+        process = started(advance, shop.url, shop.keyring, identity, SMALL)
+        time.sleep(drawn.random() * took / KILLS)
+        process.kill()
+        process.join()
+        assert consistent(shop, identity)
+        done.append(run.read(shop.deployment, identity).done)
+    last = started(advance, shop.url, shop.keyring, identity, SMALL)
+    last.join()
+
+    assert done == sorted(done)
+    assert done[-1] < MANY + 2
+    assert run.read(shop.deployment, identity).state == "finished"
+    assert same(shop, identity, twin, whole)
+    shop.check_ledger()
+
+
+def test_two_processes_that_advance_one_run_do_every_chunk_once(shop, twins):
+    twin = twins(shop)
+    whole = begun(twin)
+    run.advance(twin.deployment, whole, most=SMALL)
+    identity = begun(shop)
+    processes = [started(advance, shop.url, shop.keyring, identity, SMALL) for _ in range(2)]
+    for process in processes:
+        process.join()
+
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert [chunk.number for chunk in chunks(shop, identity)] == list(range(21))
+    assert same(shop, identity, twin, whole)
+    shop.check_ledger()
