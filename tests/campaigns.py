@@ -94,7 +94,10 @@ def the_policy(model: Response | None = None, **changes: Any) -> Policy:
 
 
 def model(
-    *features: str, outcome: str = "visited", arms: Sequence[str] = ("mail", "text", "letter", "none"), intercept: float = 0.1
+    *features: str,
+    outcome: str = "visited",
+    arms: Sequence[str] = ("mail", "text", "letter", "none"),
+    intercept: float = 0.1,
 ) -> Response:
     """Return a model in which every arm is alike."""
     arm = Arm(intercept=intercept, weights=(0.5,) * len(features), rows=1_000, rate=0.5)

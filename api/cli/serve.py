@@ -91,13 +91,12 @@ def _require_ready() -> None:
 def _working() -> Iterator[None]:
     """Run the worker in a process of its own while the server answers in others; leaving ends it.
 
-    Not in a thread: the server forks, and a process forked while a thread holds a SQLite lock believes for ever that the
-    lock is held.
+    Not in a thread: the server forks, and a process forked while a thread holds a SQLite lock believes for ever that
+    the lock is held.
     """
-    process = subprocess.Popen([sys.executable, "-m", "api.cli", "worker"])  # noqa: S603 -- our own command
+    process = subprocess.Popen([sys.executable, "-m", "api.cli", "worker"])
     try:
         yield
     finally:
         process.terminate()
         process.wait()
-

@@ -12,7 +12,6 @@ import csv
 import json
 import sys
 import tempfile
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from api.journey import Case, main_job
 from api.settings import Settings
 from consent.base.clock import system_clock
 from consent.base.errors import ByleaveError, ImportInvalid, Place
-from permissions import COLUMNS, synthetic_permissions
+from examples.hillstrom.permissions import COLUMNS, synthetic_permissions
 
 HERE = Path(__file__).parent
 REFERENCE = "customer_id"
@@ -71,7 +70,7 @@ def walk(data: Path, seed: int, folder: Path) -> dict[str, Any]:
 def proven(told: dict[str, Any]) -> bool:
     """Say whether nobody was addressed without permission, the audit passed, and the ledger verifies."""
     unpermitted = told["run"]["addressed_without_permission"] + told["second_run"]["addressed_without_permission"]
-    return unpermitted == 0 and told["audit"]["status"] == "passed" and told["ledger"]["ok"]
+    return bool(unpermitted == 0 and told["audit"]["status"] == "passed" and told["ledger"]["ok"])
 
 
 def main() -> int:

@@ -13,7 +13,19 @@ from consent.permission.standing import applied, from_stored
 from personalise import audit_checks, engine
 from personalise.runs import run
 from tests.attacker import Attacker
-from tests.campaigns import INTERESTS, MAIL, PURCHASES, TABLES, TEXT, chunks, contacts, decisions, fill, publish, willing
+from tests.campaigns import (
+    INTERESTS,
+    MAIL,
+    PURCHASES,
+    TABLES,
+    TEXT,
+    chunks,
+    contacts,
+    decisions,
+    fill,
+    publish,
+    willing,
+)
 
 EVERYBODY = {"holdout": {"share": 0, "salt": "s"}}
 
@@ -46,7 +58,8 @@ def forge(world, who, *scopes):
     with world.store.write() as work:
         row = standings.read(work, [who])[who]
         bits = {scope: world.deployment.desk.catalogues.current(work).scopes[scope].bit for scope in scopes}
-        said = world.statement(who, "grant", *(Scope(scope) for scope in scopes))
+        shown = {Scope(scope): 1 for scope in scopes}
+        said = world.statement(who, "grant", *shown, notices=shown)
         forged = applied(from_stored(row), said, 0, bits)
         [(leaf,)] = world.rows("SELECT last_leaf FROM standing WHERE customer = :who", who=who)
         standings.save(work, [(who, forged, bytes(leaf))])
@@ -119,8 +132,8 @@ def test_a_decision_is_judged_under_the_catalogue_that_it_was_made_under(world):
         body = world.deployment.desk.catalogues.current(work).body
     spot = body.index('[[scope]]\nscope = "contact:sms:recommendations"')
     end = body.index("[[scope]]", spot + 1)
-    on_contract = body[spot:end].replace('legal_basis = "consent"', 'legal_basis = "contract"')
-    world.publish(body[:spot] + on_contract.replace('validity = "P24M"\n', "") + body[end:])
+    unasked = body[spot:end].replace('legal_basis = "consent"', 'legal_basis = "legitimate_interest"')
+    world.publish(body[:spot] + unasked.replace('validity = "P24M"\n', "") + body[end:])
     run.advance(world.deployment, identity, most=20)
 
     permitted = {dict(row)[f"permit:{TEXT}"] for row in decisions(world, identity).values()}
@@ -175,7 +188,9 @@ def cell(name, spot, value):
 def test_a_changed_decision_is_found(world, done, change):
     chunk = chunks(world, done.id)[1]
     attacker = Attacker(world)
-    attacker.do("UPDATE decision_chunk SET columns = :bytes WHERE id = :id", bytes=rewritten(chunk, change), id=chunk.id)
+    attacker.do(
+        "UPDATE decision_chunk SET columns = :bytes WHERE id = :id", bytes=rewritten(chunk, change), id=chunk.id
+    )
 
     why = f"the decisions are not the ones that ledger entry {chunk.seq} committed to"
     assert ("decision_log", chunk.id, why) in audited(world)[0]

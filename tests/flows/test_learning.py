@@ -33,7 +33,12 @@ def outcomes(world, count, *, seed=3):
         got = "mail" if spot % 2 else "none"
         months = drawn.randrange(1, 13)
         visited = drawn.random() < (0.8 - months / 20 if got == "mail" else 0.3)
-        known = {"months_since_purchase": months, "purchases_count": drawn.randrange(30), "got": got, "visited": visited}
+        known = {
+            "months_since_purchase": months,
+            "purchases_count": drawn.randrange(30),
+            "got": got,
+            "visited": visited,
+        }
         facts.append((customer, known))
     with world.store.write() as work:
         kept = gate.remember(world.deployment.desk, work, facts, at=world.clock())

@@ -230,7 +230,7 @@ def test_contacts_count_across_campaigns_and_only_on_the_channels_of_the_cap(sql
 # -------------------------------------------------------------------------------------------------- pause, resume, stop
 
 
-class Interrupted(Exception):  # noqa: N818 -- it is no error
+class Interrupted(Exception):
     pass
 
 

@@ -29,7 +29,13 @@ STEPS, LIMIT = 1_024, 16
 def shop() -> Catalogue:
     """Return a catalogue in which every attribute has a category of its own."""
     categories = [
-        {"key": f"category_of_{name}", "title": name, "origin": "observed", "special": False, "attributes": {name: kind}}
+        {
+            "key": f"category_of_{name}",
+            "title": name,
+            "origin": "observed",
+            "special": False,
+            "attributes": {name: kind},
+        }
         for name, kind in KINDS.items()
     ]
     asked = [f"contact:{channel}:offers" for channel in CHANNELS]
@@ -159,7 +165,9 @@ def chunk(chosen: Policy, rows: list[dict[str, Any]]) -> pa.Table:
     kinds |= {name: gate.ARROW[kind] for name, kind in KINDS.items()}
     kinds |= {"customer": pa.string(), "enrolled": pa.bool_()}
     unread = KINDS.keys() - set(chosen.attributes)
-    return pa.table({name: pa.array([row[name] for row in rows], type=kinds[name]) for name in kinds if name not in unread})
+    return pa.table(
+        {name: pa.array([row[name] for row in rows], type=kinds[name]) for name in kinds if name not in unread}
+    )
 
 
 # ------------------------------------------------------------------------------------------------- what a decision means
@@ -191,7 +199,11 @@ def decision(meaning: Meaning, row: Mapping[str, Any]) -> dict[str, Any]:
         "used": sum(1 << bit for bit, key in enumerate(chosen.categories) if row[f"permit:use:{key}:offers"] == 0),
     }  # fmt: skip
     for one in chosen.candidates:
-        told |= {f"rule:{one.key}": left[one.key], f"worth:{one.key}": worth[one.key], f"prior:{one.key}": prior[one.key]}
+        told |= {
+            f"rule:{one.key}": left[one.key],
+            f"worth:{one.key}": worth[one.key],
+            f"prior:{one.key}": prior[one.key],
+        }
     told |= {f"permit:{scope}": row[f"permit:{scope}"] for scope in chosen.scopes}
     for cap in chosen.campaign.caps:
         what = "ghosts" if held else "contacts"

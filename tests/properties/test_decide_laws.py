@@ -19,7 +19,10 @@ cases = meanings().flatmap(lambda meaning: st.tuples(st.just(meaning), customers
 
 def exactly(row, chosen):
     """Return a decision with its rules by their names, and floats as their bits."""
-    named = {key: chosen.rules[cell] if key.startswith("rule:") and isinstance(cell, int) else cell for key, cell in row.items()}
+    named = {
+        key: chosen.rules[cell] if key.startswith("rule:") and isinstance(cell, int) else cell
+        for key, cell in row.items()
+    }
     return {key: struct.pack("<d", cell) if isinstance(cell, float) else cell for key, cell in named.items()}
 
 
@@ -57,7 +60,10 @@ def test_what_lies_under_a_null_never_matters(case, junk):
     meaning, rows = case
     clean = chunk(meaning.policy, rows)
     other = pa.table(
-        {name: dirty(clean[name].combine_chunks(), junk[name]) if name in junk else clean[name] for name in clean.column_names}
+        {
+            name: dirty(clean[name].combine_chunks(), junk[name]) if name in junk else clean[name]
+            for name in clean.column_names
+        }
     )
 
     assert [column.is_null() for column in other.columns] == [column.is_null() for column in clean.columns]
@@ -83,7 +89,11 @@ def test_nobody_is_chosen_for_without_every_permission_that_it_takes(case):
     for row, told in zip(rows, found, strict=True):
         for spot in (told["chosen"], told["ghost"]):
             one = meaning.policy.candidates[spot] if spot >= 0 else None
-            assert [row[f"permit:{scope}"] for scope in (one.contact, *one.uses)] == [0] * (1 + len(one.uses)) if one else True
+            assert (
+                [row[f"permit:{scope}"] for scope in (one.contact, *one.uses)] == [0] * (1 + len(one.uses))
+                if one
+                else True
+            )
 
 
 @LAW

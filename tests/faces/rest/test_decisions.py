@@ -1,5 +1,7 @@
 """`POST /api/v1/decisions`: one customer, one decision, reserved before the answer is out."""
 
+from collections.abc import Callable
+
 import pytest
 
 from api.roles import KeyScope
@@ -54,18 +56,18 @@ score = "0.1"
 SCOPES = ("remember:purchases", "use:purchases:recommendations", "contact:email:recommendations")
 
 
-@pytest.fixture
-def campaign(sqlite_world: World) -> str:
+@pytest.fixture(autouse=True)
+def _campaign(sqlite_world: World) -> None:
     world = sqlite_world
     with world.store.write() as work:
         catalogue = world.deployment.desk.catalogues.current(work)
         shelf.publish(work, parse_campaign(CAMPAIGN, "toml", catalogue), actor=world.mia, at=world.clock())
-    return "spring"
 
 
 @pytest.fixture
-def decider(caller) -> Caller:
-    return caller([KeyScope.DECISIONS_WRITE])
+def decider(caller: Callable[..., Caller]) -> Caller:
+    made: Caller = caller([KeyScope.DECISIONS_WRITE])
+    return made
 
 
 def ask(decider: Caller, customer: str, key: str, **more: object):
@@ -77,7 +79,7 @@ def permit_all(world: World) -> None:
     world.remember(world.ann, months_since_purchase=3)
 
 
-def test_a_customer_who_permits_it_is_chosen_for_and_his_contact_is_reserved(sqlite_world, campaign, decider):
+def test_a_customer_who_permits_it_is_chosen_for_and_his_contact_is_reserved(sqlite_world, decider):
     permit_all(sqlite_world)
 
     answered = ask(decider, sqlite_world.ann, "one")
@@ -90,7 +92,7 @@ def test_a_customer_who_permits_it_is_chosen_for_and_his_contact_is_reserved(sql
     sqlite_world.check_ledger()
 
 
-def test_the_same_key_gives_the_same_decision_and_reserves_nothing_more(sqlite_world, campaign, decider):
+def test_the_same_key_gives_the_same_decision_and_reserves_nothing_more(sqlite_world, decider):
     permit_all(sqlite_world)
 
     first, again = ask(decider, sqlite_world.ann, "one"), ask(decider, sqlite_world.ann, "one")
@@ -99,7 +101,7 @@ def test_the_same_key_gives_the_same_decision_and_reserves_nothing_more(sqlite_w
     assert sqlite_world.rows("SELECT count(*) FROM contact") == [(1,)]
 
 
-def test_the_same_key_for_somebody_else_is_a_conflict(sqlite_world, campaign, decider):
+def test_the_same_key_for_somebody_else_is_a_conflict(sqlite_world, decider):
     permit_all(sqlite_world)
     ask(decider, sqlite_world.ann, "one")
 
@@ -108,7 +110,7 @@ def test_the_same_key_for_somebody_else_is_a_conflict(sqlite_world, campaign, de
     assert (refused.status_code, refused.get_json()["code"]) == (409, "idempotency_conflict")
 
 
-def test_a_cap_that_is_reached_says_when_it_frees(sqlite_world, campaign, decider):
+def test_a_cap_that_is_reached_says_when_it_frees(sqlite_world, decider):
     permit_all(sqlite_world)
     ask(decider, sqlite_world.ann, "one")
 
@@ -121,7 +123,7 @@ def test_a_cap_that_is_reached_says_when_it_frees(sqlite_world, campaign, decide
     }  # fmt: skip
 
 
-def test_a_denial_is_an_answer_and_says_what_stood_in_the_way(sqlite_world, campaign, decider):
+def test_a_denial_is_an_answer_and_says_what_stood_in_the_way(sqlite_world, decider):
     told = ask(decider, sqlite_world.bo, "one").get_json()
 
     assert (told["chosen"], told["personalised"]) == (None, False)
@@ -138,7 +140,7 @@ def test_a_denial_is_an_answer_and_says_what_stood_in_the_way(sqlite_world, camp
         ({"colour": "red"}, 400, "request_invalid"),
     ],
 )
-def test_bad_input_is_named_and_nothing_is_stored(sqlite_world, campaign, decider, change, status, code):
+def test_bad_input_is_named_and_nothing_is_stored(sqlite_world, decider, change, status, code):
     body = {"customer": sqlite_world.ann, "campaign": "spring", **change}
 
     refused = decider.post("/api/v1/decisions", body, key="one")

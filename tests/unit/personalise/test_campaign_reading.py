@@ -58,7 +58,10 @@ def test_toml_and_json_say_the_same(tmp_path):
 
     assert told(first) == told(second)
     assert dict(first.offers) == dict(second.offers)
-    assert [(each.format, each.body) for each in (first, second)] == [("toml", toml(TABLES)), ("json", json.dumps(TABLES))]
+    assert [(each.format, each.body) for each in (first, second)] == [
+        ("toml", toml(TABLES)),
+        ("json", json.dumps(TABLES)),
+    ]
 
 
 def test_a_campaign_is_read_from_its_own_body_again():

@@ -15,7 +15,9 @@ def by_formula(customer, salt, scope):
     return int(hashlib.sha256(f"{salt}|{scope}|{customer}".encode()).hexdigest()[:8], 16) % 10_000
 
 
-@pytest.mark.parametrize(("salt", "scope"), [("s", "spring"), ("", "spring"), ("ein Salz|", "sommer-2026"), ("é€", "c")])
+@pytest.mark.parametrize(
+    ("salt", "scope"), [("s", "spring"), ("", "spring"), ("ein Salz|", "sommer-2026"), ("é€", "c")]
+)
 def test_a_bucket_is_what_the_formula_says(salt, scope):
     some = [*MANY[::997], "", "cus_", "é"]
 

@@ -141,9 +141,9 @@ def test_a_model_is_read_back_to_the_same_bits():
     again = from_body(model.body())
 
     assert (again, again.body(), again.digest) == (model, model.body(), model.digest)
-    assert [float(number).hex() for arm in again.arms.values() for number in (arm.intercept, *arm.weights, arm.rate)] == [
-        float(number).hex() for arm in model.arms.values() for number in (arm.intercept, *arm.weights, arm.rate)
-    ]
+    assert [
+        float(number).hex() for arm in again.arms.values() for number in (arm.intercept, *arm.weights, arm.rate)
+    ] == [float(number).hex() for arm in model.arms.values() for number in (arm.intercept, *arm.weights, arm.rate)]
 
 
 def test_a_change_of_anything_changes_the_hash():
