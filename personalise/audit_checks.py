@@ -161,8 +161,11 @@ def _reasons(standings: Standings, scope: str, catalogue: Catalogue, at: datetim
 
 
 def _sealed(work: Work, chunk: Chunk) -> Sealed:
-    """Return the payloads of a chunk's customers: they stand in the order of their ids."""
-    return reopening.sealed_between(work, customers.before(chunk.customers[0]), chunk.customers[-1])
+    """Return the payloads of a chunk's customers of whom anything was used; they stand in the order of their ids."""
+    touched = (np.asarray(chunk.table["used"]) != 0) | (np.asarray(chunk.table["chosen"]) >= 0)
+    owners = {chunk.customers[spot] for spot in np.flatnonzero(touched)}
+    sealed = reopening.sealed_between(work, customers.before(chunk.customers[0]), chunk.customers[-1])
+    return reopening.only(sealed, owners)
 
 
 def _stood(
@@ -239,6 +242,7 @@ def _refusing(
     """Return who of these had not permitted all the scopes beside him when his chunk was decided."""
     if chunk is None:
         return [customer for customer, _ in asked]
+    sealed = reopening.only(sealed, {customer for customer, _ in asked})
     stood, _ = _stood(desk, sealed, bits, before=chunk.position)
     catalogue = desk.catalogues.version(work, chunk.about["catalogue"])
     return [

@@ -52,7 +52,7 @@ def kept_without_use(evidence: Evidence) -> Iterator[Yielded]:
     found: dict[_Spot, _Kept] = {}
     unread = 0
     for page in pages.pages(evidence):
-        told = pages.told(evidence, page, bits) if page.memory else {}
+        told = pages.told(evidence, page, bits, owners=page.memory)
         standings = {customer: told[customer].standing if customer in told else EMPTY for customer in page.memory}
         known = {customer: one for customer, one in standings.items() if one is not None}
         unread += len(standings) - len(known)

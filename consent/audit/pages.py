@@ -4,7 +4,7 @@ A page is read in one short transaction, so that its rows belong together; the o
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
@@ -94,10 +94,13 @@ def _page(work: Work, after: str) -> tuple[Page, str]:
     return Page(found, rows, kept, reopening.sealed_between(work, after, last)), last
 
 
-def told(evidence: Evidence, page: Page, bits: Mapping[str, int]) -> dict[str, Told]:
-    """Return what each owner of payloads in a page said, and what stands because of it."""
+def told(
+    evidence: Evidence, page: Page, bits: Mapping[str, int], *, owners: Container[str] | None = None
+) -> dict[str, Told]:
+    """Return what each owner of payloads in a page (or those given) said, and what stands because of it."""
+    sealed = page.sealed if owners is None else reopening.only(page.sealed, owners)
     by_owner: dict[str, list[Reopened]] = {}
-    for one in reopening.reopened(evidence.desk.keys, page.sealed):
+    for one in reopening.reopened(evidence.desk.keys, sealed):
         by_owner.setdefault(one.owner, []).append(one)
     return {owner: _told(CustomerId(owner), said, bits) for owner, said in by_owner.items()}
 

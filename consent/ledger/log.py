@@ -53,8 +53,11 @@ _BODY: Final = Hot(
 )  # fmt: skip
 
 
-def _at_positions(dialect: str) -> sa.CompoundSelect[tuple[int, int, bytes]]:
-    """Select nodes and leaves by a JSON list of `[level, index]`: one parameter, and one way to each by its key."""
+def _at_positions(dialect: str) -> sa.Select[tuple[int, int, bytes]]:
+    """Select nodes and leaves by a JSON list of `[level, index]`: one parameter, and one way to each by its key.
+
+    The hashes are subqueries, not joined: then no planner comes to walk the whole tree past a short list.
+    """
     positions = sa.bindparam("positions", type_=sa.Text())
     if dialect == "postgresql":
         wanted = sa.func.json_array_elements(sa.cast(positions, sa.JSON)).table_valued("value")
@@ -63,12 +66,12 @@ def _at_positions(dialect: str) -> sa.CompoundSelect[tuple[int, int, bytes]]:
         wanted = sa.func.json_each(positions).table_valued("value")
         level, idx = (sa.func.json_extract(wanted.c.value, sa.literal_column(f"'$[{part}]'")) for part in "01")
     log = sa.bindparam("log")
-    nodes = sa.and_(_node.c.log == log, _node.c.level == level, _node.c.idx == idx)
-    leaves = sa.and_(_entry.c.log == log, _entry.c.seq == idx, level == 0)
-    return sa.union_all(
-        sa.select(_node.c.level, _node.c.idx, _node.c.hash).select_from(wanted).join(_node, nodes),
-        sa.select(sa.literal_column("0"), _entry.c.seq, _entry.c.leaf).select_from(wanted).join(_entry, leaves),
+    node = sa.select(_node.c.hash).where(_node.c.log == log, _node.c.level == level, _node.c.idx == idx)
+    leaf = sa.select(_entry.c.leaf).where(_entry.c.log == log, _entry.c.seq == idx)
+    hashed = sa.case(
+        (level > 0, node.correlate(wanted).scalar_subquery()), else_=leaf.correlate(wanted).scalar_subquery()
     )
+    return sa.select(level, idx, hashed).select_from(wanted)
 
 
 _NODES: Final = Hot(_at_positions, "log", "positions")
@@ -218,4 +221,4 @@ def body_of(work: Work, log: int, seq: int) -> bytes:
 def nodes_at(work: Work, log: int, positions: Sequence[Position]) -> dict[Position, bytes]:
     """Return the hashes of perfect subtrees, with one query; level 0 are the leaves."""
     rows = work.run(_NODES, log, json.dumps(positions)).fetchall()
-    return {(level, idx): bytes(hashed) for level, idx, hashed in rows}
+    return {(level, idx): bytes(hashed) for level, idx, hashed in rows if hashed is not None}

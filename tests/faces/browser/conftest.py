@@ -99,9 +99,10 @@ def visit(browser: Browser, served: Served) -> Iterator[Callable[..., Visitor]]:
 
 
 def enter(visitor: Visitor, door: str) -> Page:
-    """Sign in through a door."""
+    """Sign in through a door, and wait until what lies behind it is loaded: a key pressed before goes nowhere."""
     page = visitor.open(door)
     page.click("button.primary")
+    page.wait_for_url(lambda address: door not in address)
     return page
 
 
