@@ -65,7 +65,8 @@ def _propensity(funnel: Funnel, winner: NDArray[np.int16]) -> NDArray[np.float64
     """Return how likely the logged action was: only the holdout's hash stands between a customer and the argmax."""
     share = funnel.policy.campaign.holdout.share / 10_000
     likely = np.array([1.0 - share, share, 1.0, 1.0])
-    return likely[funnel.control + 2 * (winner == LEFT_ALONE)]
+    found: NDArray[np.float64] = likely[funnel.control + 2 * (winner == LEFT_ALONE)]
+    return found
 
 
 def _used(chunk: pa.Table, policy: Policy) -> NDArray[np.int64]:

@@ -50,6 +50,9 @@ class Work:
         compiled = hot.compiled(self.dialect)
         if compiled.order is not None:
             rows = [arranged(compiled, row) for row in rows]
+        if len(rows) == 1:
+            self.driver.execute(compiled.sql, rows[0])
+            return
         cursor = self.driver.cursor()
         try:
             cursor.executemany(compiled.sql, rows)

@@ -7,7 +7,7 @@ same transaction; nothing is acknowledged before that transaction is committed, 
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -59,15 +59,17 @@ def _at_positions(dialect: str) -> sa.Select[tuple[int, int, bytes]]:
     The hashes are subqueries, not joined: then no planner comes to walk the whole tree past a short list.
     """
     positions = sa.bindparam("positions", type_=sa.Text())
+    level: sa.ColumnElement[Any]
+    idx: sa.ColumnElement[Any]
     if dialect == "postgresql":
         wanted = sa.func.json_array_elements(sa.cast(positions, sa.JSON)).table_valued("value")
         level, idx = (sa.cast(wanted.c.value.op("->>")(sa.literal_column(part)), sa.BigInteger) for part in "01")
     else:
         wanted = sa.func.json_each(positions).table_valued("value")
         level, idx = (sa.func.json_extract(wanted.c.value, sa.literal_column(f"'$[{part}]'")) for part in "01")
-    log = sa.bindparam("log")
-    node = sa.select(_node.c.hash).where(_node.c.log == log, _node.c.level == level, _node.c.idx == idx)
-    leaf = sa.select(_entry.c.leaf).where(_entry.c.log == log, _entry.c.seq == idx)
+    of_log = sa.bindparam("log", type_=sa.BigInteger())
+    node = sa.select(_node.c.hash).where(_node.c.log == of_log, _node.c.level == level, _node.c.idx == idx)
+    leaf = sa.select(_entry.c.leaf).where(_entry.c.log == of_log, _entry.c.seq == idx)
     hashed = sa.case(
         (level > 0, node.correlate(wanted).scalar_subquery()), else_=leaf.correlate(wanted).scalar_subquery()
     )

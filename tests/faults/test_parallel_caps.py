@@ -41,7 +41,7 @@ def at_once(count, does):
 
 def test_eight_threads_against_a_cap_of_one_reserve_one_contact(shop):
     """Each thread has a clock of its own, a few milliseconds off: nobody's turn comes in the order of the times."""
-    drawn = random.Random(1)
+    drawn = random.Random(1)  # noqa: S311 -- clocks that differ
     who = willing(shop, 4)
     chosen = []
     for customer in who:

@@ -11,7 +11,7 @@ from consent.audit.findings import Evidence, Finding, Gap, Judged
 from consent.base.ids import Scope
 from consent.permission.standing import applied, from_stored
 from personalise import audit_checks, engine
-from personalise.runs import run
+from personalise.runs import log, run
 from tests.attacker import Attacker
 from tests.campaigns import (
     INTERESTS,
@@ -28,6 +28,7 @@ from tests.campaigns import (
 )
 
 EVERYBODY = {"holdout": {"share": 0, "salt": "s"}}
+on_sqlite = pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 
 
 def audited(world):
@@ -101,6 +102,7 @@ def test_a_decision_that_a_forged_standing_let_use_a_withdrawn_category_is_named
     assert audited(world)[:2] == ([("decisions", f"{last.id}.{spot}", why)], [])
 
 
+@on_sqlite
 def test_a_contact_that_a_forged_standing_allowed_is_named(world):
     publish(world, campaign=EVERYBODY, treatment=TABLES["treatment"][:1])
     victim = willing(world, 3)[1]
@@ -115,7 +117,8 @@ def test_a_contact_that_a_forged_standing_allowed_is_named(world):
     )
 
 
-def test_a_withdrawal_after_the_decision_does_not_make_it_wrong(world, done):
+@pytest.mark.usefixtures("done")
+def test_a_withdrawal_after_the_decision_does_not_make_it_wrong(world):
     world.clock.advance(seconds=1)
     for who, *_ in contacts(world):
         world.withdraw(who, MAIL, PURCHASES)
@@ -142,6 +145,7 @@ def test_a_decision_is_judged_under_the_catalogue_that_it_was_made_under(world):
     world.check_ledger()
 
 
+@on_sqlite
 def test_a_statement_that_cannot_be_read_is_a_gap_and_no_finding(world, done):
     attacker = Attacker(world)
     victim = chunks(world, done.id)[0].customers[-1]
@@ -179,6 +183,7 @@ def cell(name, spot, value):
     return change
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "change",
     [cell("chosen", 5, 1), cell("used", 5, 0), cell("customer", 5, "cus_0"), cell("worth:text", 5, 9.0),
@@ -202,13 +207,14 @@ def test_a_changed_decision_whose_root_was_changed_with_it_is_found(world, done)
     changed = rewritten(chunk, cell("chosen", 5, 1))
     attacker.do("UPDATE decision_chunk SET columns = :bytes WHERE id = :id", bytes=changed, id=chunk.id)
     table = chunks(world, done.id)[0].table
-    root = audit_checks.log.root_of(table, bytes.fromhex(chunk.about["salt"]))
+    root = log.root_of(table, bytes.fromhex(chunk.about["salt"]))
     attacker.do("UPDATE decision_chunk SET root = :root WHERE id = :id", root=root, id=chunk.id)
 
     why = f"the decisions are not the ones that ledger entry {chunk.seq} committed to"
     assert audited(world)[0] == [("decision_log", chunk.id, why)]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("column", "value", "named"),
     [("at", 7, "at"), ("position", 7, "position"), ("campaign", "autumn", "campaign"), ("run", "run_1", "run"),
@@ -222,6 +228,7 @@ def test_a_chunk_that_says_something_else_than_the_ledger_is_found(world, done, 
     assert found == [("decision_log", chunk.id, f"ledger entry {chunk.seq} commits to another {named}")]
 
 
+@on_sqlite
 def test_what_a_chunk_is_about_cannot_be_changed_unseen(world, done):
     chunk = chunks(world, done.id)[0]
     metadata = {b"byleave": chunk.table.schema.metadata[b"byleave"].replace(b'"interests"', b'"purchases"')}
@@ -254,6 +261,7 @@ def test_a_chunk_that_was_removed_is_found(world, done):
     assert audited(world) == ([("decision_log", f"ledger_entry {chunk.seq}", why)], [], 2 * 32)
 
 
+@on_sqlite
 def test_a_chunk_that_was_destroyed_is_found_and_the_others_are_still_judged(world, done):
     chunk = chunks(world, done.id)[0]
     Attacker(world).do("UPDATE decision_chunk SET columns = :junk WHERE id = :id", junk=b"junk", id=chunk.id)
@@ -264,6 +272,7 @@ def test_a_chunk_that_was_destroyed_is_found_and_the_others_are_still_judged(wor
     assert judged == 2 * 32
 
 
+@on_sqlite
 def test_a_chunk_that_the_ledger_does_not_speak_of_is_found(world, done):
     chunk = chunks(world, done.id)[0]
     copied = "id, run, chunk, campaign, at, first, last, customers, position, root, log, seq, columns"
@@ -276,7 +285,7 @@ def test_a_chunk_that_the_ledger_does_not_speak_of_is_found(world, done):
     assert found == [("decision_log", "dec_forged", f"ledger entry {chunk.seq} commits to another chunk")]
 
 
-# ----------------------------------------------------------------------------------------------------- who was addressed
+# ---------------------------------------------------------------------------------------------------- who was addressed
 
 
 def addressed(world, ended):
@@ -284,6 +293,7 @@ def addressed(world, ended):
     return found.count, list(found.unpermitted)
 
 
+@on_sqlite
 def test_nobody_who_was_addressed_had_not_permitted_it(world, done):
     assert addressed(world, done) == (50, [])
 
@@ -292,7 +302,7 @@ def test_who_withdrew_after_his_chunk_was_decided_had_permitted_it(world):
     publish(world, campaign=EVERYBODY)
     who = willing(world, 50)
     identity = run.start(world.deployment, "spring", actor="mia")
-    withdrawn = []
+    withdrawn: list[object] = []
 
     def withdraw(done, _total):
         if done == 20:
@@ -307,6 +317,7 @@ def test_who_withdrew_after_his_chunk_was_decided_had_permitted_it(world):
     world.check_ledger()
 
 
+@on_sqlite
 def test_who_was_addressed_by_a_forged_standing_is_named(world):
     publish(world, campaign=EVERYBODY)
     victim = willing(world, 30)[10]
@@ -316,12 +327,14 @@ def test_who_was_addressed_by_a_forged_standing_is_named(world):
     assert addressed(world, ran(world)) == (30, [victim])
 
 
+@on_sqlite
 def test_a_contact_without_a_decision_behind_it_is_named(world, done):
     Attacker(world).do("UPDATE contact SET decision = 'dec_forged.0' WHERE customer = :who", who=contacts(world)[7][0])
 
     assert addressed(world, done) == (50, [contacts(world)[7][0]])
 
 
+@on_sqlite
 def test_a_live_decision_at_the_same_instant_is_not_the_runs(world, done):
     publish(world, campaign={**EVERYBODY, "audience": "TRUE"}, cap=[])
     engine.decide_one(world.deployment, contacts(world)[0][0], campaign="spring", actor="mia")
@@ -330,5 +343,7 @@ def test_a_live_decision_at_the_same_instant_is_not_the_runs(world, done):
     assert addressed(world, done) == (50, [])
 
 
-def test_the_scopes_of_these_tests_are_those_that_the_campaign_needs(world, done):
+@pytest.mark.usefixtures("done")
+@on_sqlite
+def test_the_scopes_of_these_tests_are_those_that_the_campaign_needs(world):
     assert {PURCHASES, INTERESTS, MAIL, TEXT} <= {scope for needs in chunks(world)[0].about["needs"] for scope in needs}

@@ -32,7 +32,7 @@ def vera(world):
     return willing(world, 1)[0]
 
 
-# ------------------------------------------------------------------------------------------------------------ the answer
+# ----------------------------------------------------------------------------------------------------------- the answer
 
 
 def test_a_decision_says_what_was_chosen_and_why(world, vera):
@@ -69,7 +69,8 @@ def test_a_denial_is_an_answer(world, vera):
     world.check_ledger()
 
 
-def test_a_customer_who_allows_nothing_is_left_alone(world, vera):
+@pytest.mark.usefixtures("vera")
+def test_a_customer_who_allows_nothing_is_left_alone(world):
     made = decide(world, world.bo)
 
     assert (made.chosen, made.propensity, made.categories_used) == (None, 1.0, ())
@@ -77,7 +78,8 @@ def test_a_customer_who_allows_nothing_is_left_alone(world, vera):
     world.check_ledger()
 
 
-def test_who_is_not_enrolled_is_unknown_and_nothing_is_written(world, vera):
+@pytest.mark.usefixtures("vera")
+def test_who_is_not_enrolled_is_unknown_and_nothing_is_written(world):
     with pytest.raises(CustomerUnknown):
         decide(world, NOBODY)
 

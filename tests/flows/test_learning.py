@@ -1,15 +1,18 @@
 """Learning and measuring: only what customers permit is learned from, and who objects to measuring is not counted."""
 
 import random
+from typing import Any
 
 import pytest
 
 from consent import gate
 from consent.base.errors import CampaignUnknown
+from consent.base.ids import CustomerId
 from consent.catalogue.reading import DEFAULT, read_catalogue
 from consent.register import publishing
 from personalise import learning, shelf
 from personalise.learning import Learned
+from personalise.measure.effects import Effect
 from personalise.runs import dry_run
 from personalise.steps.invent.fitting import TooFew
 from tests.campaigns import PURCHASES, TABLES, publish
@@ -25,10 +28,10 @@ FEATURES = ("months_since_purchase", "purchases_count")
 
 def outcomes(world, count, *, seed=3):
     """Enrol customers who allow the use of what they bought, half of whom got the mail, and tell what came of it."""
-    drawn = random.Random(seed)
+    drawn = random.Random(seed)  # noqa: S311 -- made-up customers
     who = sorted(world.enrol(*(f"L{number:05d}" for number in range(count))))
     world.say(*(world.statement(customer, "grant", PURCHASES, "remember:purchases") for customer in who))
-    facts = []
+    facts: list[tuple[CustomerId, dict[str, Any]]] = []
     for spot, customer in enumerate(who):
         got = "mail" if spot % 2 else "none"
         months = drawn.randrange(1, 13)
@@ -156,10 +159,11 @@ def test_effects_need_no_permission_for_what_customers_bought(shop):
 def test_effects_are_the_rates_and_the_differences_to_nothing(shop):
     outcomes(shop, 900)
     found = learning.effects(shop.deployment, "spring", actor="mia")
-    rates = {rate.arm: rate.rate for rate in found.rates}
+    rates = {rate.arm: rate.rate or 0.0 for rate in found.rates}
     [(arm, effect)] = [(each.arm, each.effect) for each in found.effects]
 
     assert (found.outcome, arm) == ("visited", "mail")
+    assert isinstance(effect, Effect)
     assert effect.difference == pytest.approx(rates["mail"] - rates["none"])
     assert 0.05 < effect.lower < effect.difference < effect.upper
 

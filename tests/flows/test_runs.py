@@ -1,4 +1,4 @@
-"""Dry runs and runs, over a small shop: what they change, what they count, and that stopping them anywhere is harmless."""
+"""Dry runs and runs over a small shop: what they change and count, and that stopping them anywhere is harmless."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from consent.base.errors import CampaignUnknown, RunUnknown, StateConflict
+from consent.base.ids import RunId
 from consent.register import publishing
 from personalise import shelf
 from personalise.runs import dry_run, log, run
@@ -46,7 +47,7 @@ def shop(world):
     return world
 
 
-# -------------------------------------------------------------------------------------------------------------- dry runs
+# ------------------------------------------------------------------------------------------------------------- dry runs
 
 
 def test_a_dry_run_changes_nothing_but_the_record_of_having_looked(shop):
@@ -87,7 +88,7 @@ def test_a_campaign_that_was_not_published_can_be_neither_run_nor_tried(world):
             use(world.deployment, "summer", actor="mia")
 
 
-# ------------------------------------------------------------------------------------------------------------------ runs
+# ----------------------------------------------------------------------------------------------------------------- runs
 
 
 def test_a_run_decides_for_everybody_once_and_its_counts_add_up(shop):
@@ -162,7 +163,7 @@ def test_what_is_decided_does_not_depend_on_the_size_of_the_chunks(shop, twins):
         each.check_ledger()
 
 
-# ---------------------------------------------------------------------------------------------------- capped by contacts
+# --------------------------------------------------------------------------------------------------- capped by contacts
 
 
 def test_a_second_run_respects_the_caps(world):
@@ -276,7 +277,8 @@ def test_a_stopped_run_stays_as_it_is(shop):
 @pytest.mark.parametrize(
     ("path", "refused"),
     [
-        ((), "finished"), ((), "asleep"), (("stopped",), "running"), (("stopped",), "paused"), (("paused",), "finished"),
+        ((), "finished"), ((), "asleep"), (("stopped",), "running"), (("stopped",), "paused"),
+        (("paused",), "finished"),
     ],
 )  # fmt: skip
 def test_a_run_cannot_go_from_every_state_to_every_other(sqlite_world, path, refused):
@@ -314,11 +316,12 @@ def test_one_run_of_a_campaign_at_a_time(world):
 
 
 def test_a_run_that_does_not_exist_is_unknown(world):
+    nowhere = RunId("run_1")
     for use in (run.read, run.advance):
         with pytest.raises(RunUnknown):
-            use(world.deployment, "run_1")
+            use(world.deployment, nowhere)
     with pytest.raises(RunUnknown):
-        run.change(world.deployment, "run_1", "paused")
+        run.change(world.deployment, nowhere, "paused")
 
 
 def test_runs_are_listed_newest_first(sqlite_world):
@@ -400,7 +403,7 @@ def test_a_run_decides_at_the_instant_it_began_however_late_it_goes_on(shop, twi
     shop.check_ledger()
 
 
-# ------------------------------------------------------------------------------------------------- what happens meanwhile
+# ----------------------------------------------------------------------------------------------- what happens meanwhile
 
 
 def test_a_withdrawal_between_chunks_is_honoured(world):

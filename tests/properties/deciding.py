@@ -115,8 +115,10 @@ def meanings(draw: Any) -> Meaning:
         objective=Objective(key="o", title="t", challenge="c", measure="visits", target=1.0, by=date.max, owner="x"),
         caps=draw(caps), offers=MappingProxyType({key: draw(an_offer(key, meant)) for key, meant in offers.items()}),
         treatments=tuple(
-            Treatment(key=key, offer=draw(st.sampled_from(["first", "second"])), channel=draw(st.sampled_from(CHANNELS)),
-                      content="", score=number(scores[key].text, ATTRIBUTES))
+            Treatment(
+                key=key, offer=draw(st.sampled_from(["first", "second"])), channel=draw(st.sampled_from(CHANNELS)),
+                content="", score=number(scores[key].text, ATTRIBUTES),
+            )
             for key in names
         ),
         body="", format="toml",
@@ -148,7 +150,7 @@ def customers(draw: Any, chosen: Policy) -> list[dict[str, Any]]:
     for cap in chosen.campaign.caps:
         fields |= {f"contacts:{cap.key}": st.integers(0, 3), f"ghosts:{cap.key}": st.integers(0, 3)}
         fields |= {f"contacts_free:{cap.key}": times, f"ghosts_free:{cap.key}": times}
-    rows = draw(st.lists(st.fixed_dictionaries(fields), min_size=3, max_size=9))
+    rows: list[dict[str, Any]] = draw(st.lists(st.fixed_dictionaries(fields), min_size=3, max_size=9))
     unknown = draw(st.lists(UNKNOWN, min_size=len(rows), max_size=len(rows)))
     for spot, row in enumerate(rows):
         row["customer"] = f"cus_{spot:032x}"
@@ -170,7 +172,7 @@ def chunk(chosen: Policy, rows: list[dict[str, Any]]) -> pa.Table:
     )
 
 
-# ------------------------------------------------------------------------------------------------- what a decision means
+# ------------------------------------------------------------------------------------------------ what a decision means
 
 
 def decision(meaning: Meaning, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,15 +185,9 @@ def decision(meaning: Meaning, row: Mapping[str, Any]) -> dict[str, Any]:
     for one in chosen.candidates:
         worth[one.key], prior[one.key] = worth_of(meaning, one, row)
         left[one.key] = refusal(meaning, one, row, held=held)
-    winner, best = -1, 0.0
-    for spot, one in enumerate(chosen.candidates):
-        if not left[one.key] and worth[one.key] > best:
-            winner, best = spot, worth[one.key]
-    for spot, one in enumerate(chosen.candidates):
-        if not left[one.key] and spot != winner:
-            left[one.key] = "outranked" if worth[one.key] > 0 else "worth_nothing"
-        if held and (not left[one.key] or left[one.key].startswith("cap:") or left[one.key] in LATE):
-            left[one.key] = "holdout"
+    winner = arbitrated(left, worth)
+    if held:
+        left = {key: "holdout" if rule in LATE or rule.startswith("cap:") else rule for key, rule in left.items()}
     share = chosen.campaign.holdout.share / 10_000
     told: dict[str, Any] = {
         "customer": row["customer"], "chosen": -1 if held else winner, "ghost": winner if held else -1,
@@ -211,7 +207,19 @@ def decision(meaning: Meaning, row: Mapping[str, Any]) -> dict[str, Any]:
     return told
 
 
-LATE = ("outranked", "worth_nothing")
+LATE: Final = ("", "outranked", "worth_nothing")
+
+
+def arbitrated(left: dict[str, str], worth: Mapping[str, float]) -> int:
+    """Write down why those who are left over lose, and return who wins, -1 for leaving alone."""
+    winner, best = -1, 0.0
+    for spot, key in enumerate(left):
+        if not left[key] and worth[key] > best:
+            winner, best = spot, worth[key]
+    for spot, key in enumerate(left):
+        if not left[key] and spot != winner:
+            left[key] = "outranked" if worth[key] > 0 else "worth_nothing"
+    return winner
 
 
 def refusal(meaning: Meaning, one: Any, row: Mapping[str, Any], *, held: bool) -> str:
@@ -242,7 +250,7 @@ def worth_of(meaning: Meaning, one: Any, row: Mapping[str, Any]) -> tuple[float,
     if model:
         chance, prior = added(model, one.key, row)
     else:
-        found = meaning.score[one.key].of(row)
+        found: Any = meaning.score[one.key].of(row)
         prior = found is None or not math.isfinite(float(found) * offer.value)
         chance = 0.0 if prior else float(found) + 0.0
     return chance * offer.value + (offer.benefit - offer.cost), prior

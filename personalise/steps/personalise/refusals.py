@@ -36,9 +36,10 @@ class Numbering:
         [1, 255]
         """
         # All bits are set where the mask isn't; 0 elsewhere takes the bits of the number.
-        refused: Refusals = mask.astype(self.kind)
-        refused -= 1
-        refused |= self._number[rule]
+        bits: Any = mask.astype(self.kind)
+        bits -= 1
+        bits |= self._number[rule]
+        refused: Refusals = bits
         return refused
 
     def numbers(self, refusals: Refusals) -> Refusals:

@@ -44,7 +44,9 @@ def test_a_campaign_is_read_whole():
     assert [(cap.key, cap.channels, cap.limit, cap.days) for cap in read.caps] == [("mail", ("email",), 2, 30)]
     assert (keys(read.treatments), list(read.offers)) == (["mail", "text", "letter"], ["range", "guide"])
     assert (read.offers["guide"].value, read.offers["guide"].benefit, read.offers["guide"].cost) == (2.0, 0.5, 0.25)
-    assert (read.offers["range"].eligibility.text, read.offers["guide"].eligibility) == ("spend_past_year > 10", None)
+    assert [str(one.eligibility.tree) if one.eligibility else None for one in read.offers.values()] == [
+        "spend_past_year > 10", None,
+    ]  # fmt: skip
     assert read.audience.categories == {"purchases"}
 
 
@@ -246,5 +248,5 @@ def test_a_file_that_cannot_be_read_is_refused_with_the_place(tmp_path, name, co
 
 
 def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path):
-    with pytest.raises(CampaignInvalid, match="c.toml can't be read: No such file"):
+    with pytest.raises(CampaignInvalid, match=r"c\.toml can't be read: No such file"):
         read_campaign(tmp_path / "c.toml", SHOP)

@@ -152,7 +152,7 @@ def test_a_model_without_features_scores_everybody_alike():
     assert [row["chosen"] for row in found] == [0, 0, -1]
 
 
-# ---------------------------------------------------------------------------------------------------------------- purity
+# --------------------------------------------------------------------------------------------------------------- purity
 
 
 def test_the_same_chunk_gives_the_same_bits():
@@ -168,6 +168,20 @@ def test_a_chunk_in_pieces_is_decided_like_one_in_one_piece():
 
     assert joined["bucket"].num_chunks == 3
     assert same_bits(decide(joined, POLICY, START), decide(chunk, POLICY, START))
+
+
+def test_more_rules_than_a_byte_can_number_change_nothing():
+    caps = [{"key": f"c{number}", "channels": ["email"], "limit": 1, "days": 1} for number in range(300)]
+    many = the_policy(cap=[*TABLES["cap"], *caps])
+    rows = [{}, {"bucket": 0}, {"enrolled": False}, {"main_interest": "garden"}, {"contacts:mail": 2}]
+    alike = ["chosen", "ghost", "rule:mail", "rule:text", "rule:letter", "worth:mail"]
+
+    assert len(many.rules) > 256
+    assert [[found[name] for name in alike] for found in decided(many, *rows)] == [
+        [found[name] for name in alike] for found in decided(POLICY, *rows)
+    ]
+    [last] = decided(many, {"contacts:c299": 1, "contacts_free:c299": 7})
+    assert last["rule:mail"] == "cap:c299"
 
 
 def test_a_chunk_of_nobody_gives_nobody():

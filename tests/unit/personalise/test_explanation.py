@@ -59,8 +59,8 @@ def test_who_gets_something_is_told_what_he_allowed():
         ({f"permit:{scope}": Reason.WITHDRAWN for scope in ALL},
          "You get nothing of this, because you withdrew your permission for contact by E-mail."),
         ({f"permit:{PURCHASES}": Reason.REMEMBER_MISSING},
-         "You get nothing of this, because you have not allowed us to remember what the use of “What you bought” "
-         "needs."),
+         ("You get nothing of this, because you have not allowed us to remember what the use of “What you bought” "
+          "needs.")),
         ({"bucket": 0},
          "You get nothing of this: a few customers, picked by chance, are left out to see whether it helps."),
         ({"contacts:mail": 2, f"permit:{TEXT}": 8, f"permit:{LETTER}": 9},

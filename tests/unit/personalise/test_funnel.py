@@ -1,5 +1,7 @@
 """The funnel's stages, each alone and in their order: a candidate leaves at the first stage that refuses it."""
 
+from typing import Any
+
 import pytest
 
 from consent.base.clock import to_ms
@@ -108,7 +110,7 @@ def test_a_cap_that_is_reached_refuses_what_goes_by_its_channels():
 # -------------------------------------------------------------------------------------------------------- their order
 
 # What refuses the mail at each stage, in the order of the stages.
-REFUSED = {
+REFUSED: dict[str, dict[str, Any]] = {
     "not_enrolled": {"enrolled": False},
     "hard_stop": {f"permit:{MAIL}": Reason.PAUSED},
     "audience": {"months_since_purchase": 13},
@@ -124,7 +126,7 @@ WORTHLESS = the_policy(treatment=[{**TABLES["treatment"][0], "score": "0.01"}])
 @pytest.mark.parametrize("first", list(REFUSED))
 def test_the_first_stage_that_refuses_is_the_one_that_is_named(first):
     order = list(REFUSED)
-    row = {}
+    row: dict[str, Any] = {}
     for rule in reversed(order[order.index(first) :]):
         row |= REFUSED[rule]
 
@@ -157,7 +159,7 @@ CAPPED = the_policy(cap=CAPS)
 
 def capped(**counted):
     """Return which rule refused the mail, with contacts (count, ms from now until one more is free) per cap."""
-    row = {}
+    row: dict[str, Any] = {}
     for key, (count, frees) in counted.items():
         row |= {f"contacts:{key}": count, f"contacts_free:{key}": NOW + frees}
     return mail(CAPPED, **row)

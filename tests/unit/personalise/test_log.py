@@ -47,10 +47,11 @@ def about(chunk, **changes):
 
 
 def test_a_chunk_says_what_it_is_about(chunk):
-    assert {name: chunk.about[name] for name in ("campaign", "version", "catalogue", "read_under", "purpose", "scorer")} == {
+    said = {
         "campaign": "spring", "version": 1, "catalogue": 1, "read_under": 1, "purpose": "recommendations",
-        "scorer": "rule",
+        "scorer": "rule", "model": 0,
     }  # fmt: skip
+    assert {name: chunk.about[name] for name in said} == said
     assert chunk.about["candidates"] == ["mail", "text", "letter"]
     assert chunk.about["needs"][0] == ["contact:email:recommendations", "use:purchases:recommendations"]
     assert chunk.table.column_names[0] == "customer"
@@ -93,7 +94,7 @@ def test_a_chunk_that_does_not_exist_is_unknown(world):
         log.read(work, "dec_1")
 
 
-# -------------------------------------------------------------------------------------------------------------- the root
+# ------------------------------------------------------------------------------------------------------------- the root
 
 
 def test_the_root_is_the_published_tree_over_salted_leaves(chunk):

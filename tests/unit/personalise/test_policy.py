@@ -67,12 +67,13 @@ def with_one(kind, spot, **change):
     ],
 )
 def test_whatever_decides_is_in_the_hash(changes):
-    assert the_policy(**changes).digest != the_policy().digest
+    assert the_policy(None, **changes).digest != the_policy().digest
 
 
 def test_version_catalogue_and_model_are_in_the_hash():
     read = campaign(**RESPONDS)
-    other = published(parse_catalogue(SHOP.body + "\n# more\n"), 2, {each.scope: each.bit for each in SHOP.in_order})
+    bits: dict[str, int] = {each.scope: each.bit for each in SHOP.in_order}
+    other = published(parse_catalogue(SHOP.body + "\n# more\n"), 2, bits)
     made = [
         policy(read, 1, SHOP, FITTING),
         policy(read, 2, SHOP, FITTING),
@@ -93,12 +94,12 @@ def test_a_policy_of_some_of_the_candidates_has_a_hash_of_its_own():
 
 def test_what_does_not_decide_is_not_in_the_hash():
     for unused in (model(*FEATURES, outcome="converted"), model(*FEATURES, arms=("mail", "none"))):
-        assert the_policy(unused, **RESPONDS).digest == the_policy(**RESPONDS).digest
+        assert the_policy(unused, **RESPONDS).digest == the_policy(None, **RESPONDS).digest
     assert the_policy(FITTING).digest == the_policy().digest  # its rules score
 
 
 def test_the_number_that_a_catalogue_was_given_is_not_in_the_hash():
-    bits = {each.scope: each.bit for each in SHOP.in_order}
+    bits: dict[str, int] = {each.scope: each.bit for each in SHOP.in_order}
 
     assert policy(campaign(), 1, published(SHOP, 9, bits)).digest == the_policy().digest
 
@@ -133,7 +134,7 @@ def test_stages_stand_in_the_order_of_the_funnel():
     assert {Stage.GOODWILL, Stage.COMMITMENTS} == LETS_ALL_PASS
 
 
-# ----------------------------------------------------------------------------------- what a candidate needs permission for
+# -------------------------------------------------------------------------------- what a candidate needs permission for
 
 
 def test_a_candidate_needs_what_its_expressions_touch_and_its_channel():
@@ -174,7 +175,7 @@ def test_a_model_that_scores_is_read_in_place_of_the_rules():
     assert {one.uses for one in chosen.candidates} == {("use:browsing:recommendations", PURCHASES)}
 
 
-# ---------------------------------------------------------------------------------------------------------- which scores
+# --------------------------------------------------------------------------------------------------------- which scores
 
 
 def test_a_model_scores_only_where_the_campaign_asks_for_one():

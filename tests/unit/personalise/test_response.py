@@ -1,7 +1,8 @@
-"""The response model: what it learns, what it says where it knows too little, and that its numbers are always the same."""
+"""The response model: what it learns, what it says where it knows too little, and that its numbers never differ."""
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,9 +22,15 @@ def drawn(rows=1_200, seed=3):
     return features, received, by.random(rows) < 1 / (1 + np.exp(-2.0 * likely))
 
 
+def learned(features: Any, received: Any, outcome: Any) -> Response:
+    """Fit the mail and nothing, where there is enough to fit on."""
+    model = fit(features, received, outcome, named="visited", treatments=["mail"])
+    assert isinstance(model, Response)
+    return model
+
+
 def fitted():
-    features, received, outcome = drawn()
-    return fit(features, received, outcome, named="visited", treatments=["mail"])
+    return learned(*drawn())
 
 
 def known(**columns):
@@ -49,7 +56,7 @@ def test_separable_outcomes_are_told_apart():
     side = np.tile(np.array([-1.0, 1.0]), 300)
     received = np.repeat(np.array(["mail", NOTHING]), 300)
     outcome = np.where(received == "mail", side > 0, np.arange(600) % 4 < 2)
-    model = fit({"side": side}, received, outcome, named="visited", treatments=["mail"])
+    model = learned({"side": side}, received, outcome)
     more, sure = extra(model, "mail", known(side=[-1.0, 1.0]), rows=2)
 
     assert (more.round(1).tolist(), sure.tolist()) == ([-0.5, 0.5], [True, True])
@@ -68,23 +75,20 @@ def test_an_arm_remembers_how_many_it_was_fitted_on_and_how_many_came():
 def test_customers_of_other_arms_change_nothing():
     features, received, outcome = drawn()
     other = {name: np.append(values, [1e6] * 9) for name, values in features.items()}
-    model = fit(
-        other, np.append(received, ["letter"] * 9), np.append(outcome, [True] * 9), named="visited", treatments=["mail"]
-    )
 
-    assert model == fitted()
+    assert learned(other, np.append(received, ["letter"] * 9), np.append(outcome, [True] * 9)) == fitted()
 
 
 def test_a_feature_that_is_the_same_for_all_says_nothing():
     features, received, outcome = drawn()
-    model = fit({**features, "one": np.ones(len(outcome))}, received, outcome, named="visited", treatments=["mail"])
+    model = learned({**features, "one": np.ones(len(outcome))}, received, outcome)
 
     assert [arm.weights[2] for arm in model.arms.values()] == [0.0, 0.0]
 
 
 def test_without_features_an_arm_is_its_rate():
     _, received, outcome = drawn()
-    model = fit({}, received, outcome, named="visited", treatments=["mail"])
+    model = learned({}, received, outcome)
     rates = {key: arm.rate for key, arm in model.arms.items()}
 
     assert {key: arm.intercept for key, arm in model.arms.items()} == {
