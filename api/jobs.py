@@ -1,8 +1,8 @@
 """The worker: the clock as a caller. It starts audits, signs checkpoints and carries runs on.
 
 APScheduler only tells the time, from a job store in memory; the truth is `job_run`. Every slot of a job is claimed
-once, by a holder with a fencing token and a lease, so that two workers are harmless and one that was paused past its lease
-can't write any more. Nothing is decided here: each job opens the house and calls one use case.
+once, by a holder with a fencing token and a lease, so that two workers are harmless and one that was paused past its
+lease can't write any more. Nothing is decided here: each job opens the house and calls one use case.
 """
 
 import logging
