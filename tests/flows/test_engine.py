@@ -129,14 +129,14 @@ def test_a_contact_is_reserved(world, vera):
 
 
 def test_a_control_gets_a_ghost_and_no_contact(world):
-    publish(world, campaign={"holdout": {"share": 0.9, "salt": "s"}})
-    made = [decide(world, who) for who in willing(world, 20)]
+    publish(world, campaign={"holdout": {"share": 0.4, "salt": "s"}})
+    made = [decide(world, who) for who in willing(world, 30)]
     held = [each.customer for each in made if each.verdicts[0].stage == "holdout"]
 
-    assert {each.propensity for each in made} == {0.9, 1.0 - 0.9}
+    assert {each.propensity for each in made} == {0.4, 0.6}
     assert [row[0] for row in contacts(world, "ghost")] == held
     assert [row[0] for row in contacts(world)] == [each.customer for each in made if each.chosen]
-    assert len(held) > 10
+    assert [each.customer for each in made if each.propensity == 0.4] == held
     world.check_ledger()
 
 
