@@ -84,9 +84,14 @@ def _stored(values: Sequence[Any]) -> StoredStanding:
     return StoredStanding(bytes(mask), next_expiry, states, paused_until, last_said, counter, bytes(scopes))
 
 
+def saving(rows: Iterable[tuple[str, Standing, bytes]]) -> tuple[Hot, list[tuple[Any, ...]]]:
+    """Return what writes (customer, standing, last leaf) rows over what was there: a statement, and its rows."""
+    return _SAVE, [(customer, leaf, *stored(standing)) for customer, standing, leaf in rows]
+
+
 def save(work: Work, rows: Iterable[tuple[str, Standing, bytes]]) -> None:
     """Write (customer, standing, last leaf) rows over what was there."""
-    work.run_many(_SAVE, [(customer, leaf, *stored(standing)) for customer, standing, leaf in rows])
+    work.run_many(*saving(rows))
 
 
 def save_empty(work: Work, customers: Iterable[str]) -> None:

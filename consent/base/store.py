@@ -9,7 +9,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import psycopg
@@ -58,6 +58,10 @@ class Work:
             cursor.executemany(compiled.sql, rows)
         finally:
             cursor.close()
+
+    def together(self) -> AbstractContextManager[object]:
+        """Send the hot statements of a block in one round trip where the driver can; their results are there after it."""
+        return self.driver.pipeline() if self.dialect == "postgresql" else nullcontext()
 
     def listed(self, values: Iterable[str]) -> Any:  # noqa: ANN401 -- text on SQLite, a list on PostgreSQL
         """Return a list as the one parameter that `database.among` binds."""

@@ -183,21 +183,24 @@ class Appender:
         self._payloads.append((self._head.log, seq, owner, sealed))
         return Appended(seq, leaf)
 
-    def flush(self) -> Head:
-        """Write entries, nodes, payloads and the head.
+    def flush(self, *besides: tuple[Hot, Sequence[tuple[Any, ...]]]) -> Head:
+        """Write entries, nodes, payloads, what belongs to them in other tables, and the head: in one round trip.
 
         Raises:
             HeadMoved: somebody else moved the head (which the lock rules out); nothing is kept.
         """
         was = self._head
         frontier, nodes = merkle.append_all(was.frontier, [leaf for _, _, _, leaf in self._entries])
-        work = self._work
-        work.run_many(_ENTRY, self._entries)
-        work.run_many(_NODE, [(was.log, *node) for node in nodes])
-        work.run_many(_PAYLOAD, self._payloads)
-        edge = b"".join(frontier.hashes)
         at_ms = to_ms(self.at)
-        moved = work.run(_MOVE, was.log, was.size, frontier.size, edge, at_ms, self.catalogue_version)
+        work = self._work
+        with work.together():
+            work.run_many(_ENTRY, self._entries)
+            work.run_many(_NODE, [(was.log, *node) for node in nodes])
+            work.run_many(_PAYLOAD, self._payloads)
+            for hot, rows in besides:
+                work.run_many(hot, rows)
+            edge = b"".join(frontier.hashes)
+            moved = work.run(_MOVE, was.log, was.size, frontier.size, edge, at_ms, self.catalogue_version)
         if moved.rowcount != 1:
             msg = f"the head is no longer at {was.size}"
             raise HeadMoved(msg)

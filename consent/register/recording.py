@@ -1,7 +1,7 @@
 """Record what customers say: one statement, or many, in one transaction that is the caller's."""
 
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from consent import catalogues, standings
 from consent.base import canonical
-from consent.base.database import table_of
+from consent.base.database import Hot, table_of
 from consent.base.errors import IdempotencyConflict, NothingToRenew, Place, StatementInvalid
 from consent.base.ids import CustomerId
 from consent.base.store import Work
@@ -26,6 +26,7 @@ from consent.tables import IdempotencyRow
 from consent.vault import memory
 from consent.vault.keyring import Wrapped
 
+_KEEP: Final = Hot(sa.insert(table_of(IdempotencyRow)), "key", "request", "log", "seqs", "owner")
 _MOST_PLACES: Final = 100
 _REMEMBER: Final = "remember:"
 _ENDING: Final = frozenset({Act.WITHDRAW, Act.REFUSE, Act.OBJECT, Act.INVALIDATE})
@@ -78,9 +79,10 @@ def record(  # noqa: PLR0913 -- all of it belongs to one request
         return repeated
     catalogue = desk.catalogues.version(work, appender.catalogue_version)
     complete = _completed(statements, catalogue, appender.at, listed=listed or len(statements) > 1)
-    recorded = _Batch(desk, work, held, appender, catalogue, actor=actor, retold=retold).add_all(complete)
-    if key:
-        key.keep(work, appender.log, recorded)
+    batch = _Batch(desk, work, held, appender, catalogue, actor=actor, retold=retold)
+    recorded = [batch.add(statement) for statement in complete]
+    appender.flush(batch.saving(), (_KEEP, [key.kept(appender.log, recorded)] if key else []))
+    batch.forget()
     return recorded
 
 
@@ -126,13 +128,6 @@ class _Batch:
         self._added: dict[str, list[tuple[int, Statement]]] = {}
         self._to_forget: dict[str, set[CustomerId]] = {}
 
-    def add_all(self, statements: Iterable[Statement]) -> list[Recorded]:
-        """Append each statement, then write what stands after all of them."""
-        recorded = [self.add(statement) for statement in statements]
-        self._appender.flush()
-        self.save()
-        return recorded
-
     def add(self, statement: Statement) -> Recorded:
         customer = statement.customer
         standing = self._standing[customer]
@@ -175,8 +170,12 @@ class _Batch:
                 places=[Place(scope, "no permission stands that could be renewed") for scope in missing]
             )
 
-    def save(self) -> None:
-        standings.save(self._work, ((c, standing, self._leaf[c]) for c, standing in self._standing.items()))
+    def saving(self) -> tuple[Hot, list[tuple[Any, ...]]]:
+        """Return what writes the standing of everybody after all that was added."""
+        return standings.saving((c, standing, self._leaf[c]) for c, standing in self._standing.items())
+
+    def forget(self) -> None:
+        """Delete what may no longer be remembered."""
         for category, whose in self._to_forget.items():
             memory.forget(self._work, category, sorted(whose))
 
@@ -220,7 +219,7 @@ class _Key:
             for asked, said in zip(statements, found, strict=True)
         ]
 
-    def keep(self, work: Work, log_number: int, recorded: Sequence[Recorded]) -> None:
+    def kept(self, log_number: int, recorded: Sequence[Recorded]) -> tuple[Any, ...]:
+        """Return the row that remembers what the key made."""
         seqs = ",".join(str(item.seq) for item in recorded)
-        row = {"key": self.key, "request": self.request, "log": log_number, "seqs": seqs, "owner": recorded[0].customer}
-        work.connection.execute(sa.insert(IdempotencyRow).values(**row))
+        return self.key, self.request, log_number, seqs, recorded[0].customer
