@@ -95,10 +95,8 @@ days = 30
 """
 
 
-def the_policy(candidates: int) -> Policy:
-    """Return a policy of that many candidates, each with its own condition and score."""
-    bits = {"remember:purchases": 0, "use:purchases:offers": 1, "contact:email:offers": 2}
-    catalogue = published(parse_catalogue(CATALOGUE), 1, bits)
+def campaign_text(candidates: int) -> str:
+    """Return a campaign of that many candidates, each with its own condition and score."""
     parts = [HEAD]
     for number in range(candidates):
         parts.append(
@@ -109,7 +107,14 @@ def the_policy(candidates: int) -> Policy:
             f'[[treatment]]\nkey = "t{number}"\noffer = "o{number}"\nchannel = "email"\ncontent = "c"\n'
             f'score = "0.0{number % 9 + 1} + 0.001 * visits + 0.0001 * spend"\n'
         )
-    return policy(parse_campaign("".join(parts), "toml", catalogue), 1, catalogue)
+    return "".join(parts)
+
+
+def the_policy(candidates: int) -> Policy:
+    """Return the campaign as a policy."""
+    bits = {"remember:purchases": 0, "use:purchases:offers": 1, "contact:email:offers": 2}
+    catalogue = published(parse_catalogue(CATALOGUE), 1, bits)
+    return policy(parse_campaign(campaign_text(candidates), "toml", catalogue), 1, catalogue)
 
 
 def population(n: int) -> pa.Table:

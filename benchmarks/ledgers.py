@@ -48,13 +48,14 @@ def scratch() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def founded(folder: Path, *, url: str = "", enrolled: int) -> Made:
-    """Found a deployment with the shipped catalogue and that many customers.
+def founded(folder: Path, *, url: str = "", enrolled: int, catalogue: Catalogue | None = None) -> Made:
+    """Found a deployment with that many customers.
 
     Args:
         folder: for the keyring, and the SQLite file where `url` is left out.
         url: of an empty database.
         enrolled: how many customers.
+        catalogue: to publish; the shipped one where it is left out.
     """
     path = folder / "byleave.db"
     new_keyring(folder / "keyring.json")
@@ -62,18 +63,17 @@ def founded(folder: Path, *, url: str = "", enrolled: int) -> Made:
         database_url=url or f"sqlite:///{path}", keyring=folder / "keyring.json", clock=lambda: NOW
     )
     schema.upgrade(deployment.store)
-    catalogue = read_catalogue(DEFAULT)
     with deployment.store.write() as work:
         publishing.found(deployment.desk, work, "bench.example", at=FOUNDED)
-        publishing.publish(deployment.desk, work, catalogue, actor=ACTOR, at=FOUNDED)
+        publishing.publish(deployment.desk, work, catalogue or read_catalogue(DEFAULT), actor=ACTOR, at=FOUNDED)
     made: list[CustomerId] = []
     for first in range(0, enrolled, AT_ONCE):
         references = [{"reference": f"C{number}"} for number in range(first, min(first + AT_ONCE, enrolled))]
         with deployment.store.write() as work:
             made += customers.enrol(deployment.desk, work, references, at=FOUNDED)
     with deployment.store.read() as work:
-        catalogue = deployment.desk.catalogues.current(work)
-    return Made(deployment=deployment, catalogue=catalogue, customers=made, path=path)
+        published = deployment.desk.catalogues.current(work)
+    return Made(deployment=deployment, catalogue=published, customers=made, path=path)
 
 
 def grant(customer: CustomerId, scopes: Sequence[Scope], *, said_at: datetime = NOW) -> Statement:

@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.decide import CAMPAIGN_HEAD, candidates_text
+from benchmarks.decide import CATALOGUE, campaign_text
 from benchmarks.ledgers import NOW, Made, founded, grant, record_all, scratch
 from benchmarks.ratio import Line, show
 from consent import gate
+from consent.catalogue.reading import parse_catalogue
 from consent.deployment import open_deployment
 from personalise import shelf
 from personalise.campaigns.reading import parse_campaign
@@ -39,27 +40,21 @@ class Took(NamedTuple):
 
 def filled(folder: Path, customers: int) -> Made:
     """Return a deployment in which two thirds permit the use of purchases, most may be contacted, and all are remembered."""
-    made = founded(folder, enrolled=customers)
+    made = founded(folder, enrolled=customers, catalogue=parse_catalogue(CATALOGUE))
+    remember, use, contact = made.asked
     drawn = np.random.default_rng(2)
-    use = ("remember:purchases", "use:purchases:recommendations")
-    contact = ("contact:email:recommendations",)
-    known = {rule.scope for rule in made.catalogue.in_order}
-    assert known.issuperset({*use, *contact})
-    scopes = {rule.scope: rule.scope for rule in made.catalogue.in_order}
-    statements = []
-    for customer, uses, contacts in zip(
-        made.customers, drawn.random(customers) < 0.67, drawn.random(customers) < 0.8, strict=True
-    ):
-        allowed = [scopes[scope] for scope in (use if uses else ()) + (contact if contacts else ())]  # type: ignore[index] -- scopes are texts
-        if allowed:
-            statements.append(grant(customer, allowed))
-    record_all(made, statements)
+    uses, contacts = drawn.random(customers) < 0.67, drawn.random(customers) < 0.8
+    allowed = {
+        customer: [remember, use] * bool(of_use) + [contact] * bool(of_contact)
+        for customer, of_use, of_contact in zip(made.customers, uses, contacts, strict=True)
+    }
+    record_all(made, [grant(customer, scopes) for customer, scopes in allowed.items() if scopes])
     for first in range(0, customers, AT_ONCE):
         those = made.customers[first : first + AT_ONCE]
         facts = {
-            "months_since_purchase": drawn.integers(1, 24, len(those)).tolist(),
-            "spend_past_year": drawn.gamma(2.0, 120.0, len(those)).tolist(),
-            "purchases_count": drawn.integers(0, 30, len(those)).tolist(),
+            "recency": drawn.integers(1, 24, len(those)).tolist(),
+            "spend": drawn.gamma(2.0, 120.0, len(those)).tolist(),
+            "visits": drawn.integers(0, 30, len(those)).tolist(),
         }
         with made.deployment.store.write() as work:
             gate.remember_columns(made.deployment.desk, work, those, facts, at=NOW)
@@ -77,17 +72,27 @@ def carried_out(url: str, keyring: Path) -> Took:
     return Took(seconds, megabytes, finished.counts.customers, sum(finished.counts.chosen.values()))
 
 
+def with_campaign(made: Made) -> Made:
+    """Publish the campaign that is run."""
+    with made.deployment.store.write() as work:
+        campaign = parse_campaign(campaign_text(CANDIDATES), "toml", made.catalogue)
+        shelf.publish(work, campaign, actor="benchmark", at=NOW)
+    return made
+
+
+def carried_out_apart(made: Made) -> Took:
+    """Run the campaign in a fresh process."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
+        return apart.submit(carried_out, made.deployment.store.url, made.path.parent / "keyring.json").result()
+
+
 def run_of(customers: int) -> Took:
-    """Fill a deployment of that many customers and run the campaign in a fresh process."""
+    """Fill a deployment of that many customers and run the campaign in it."""
     with scratch() as folder:
-        made = filled(folder, customers)
-        text = CAMPAIGN_HEAD + candidates_text(CANDIDATES)
-        with made.deployment.store.write() as work:
-            campaign = parse_campaign(text, "toml", made.deployment.desk.catalogues.current(work))
-            shelf.publish(work, campaign, actor="benchmark", at=NOW)
+        made = with_campaign(filled(folder, customers))
+        took = carried_out_apart(made)
         made.deployment.store.close()
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
-            return apart.submit(carried_out, made.deployment.store.url, folder / "keyring.json").result()
+        return took
 
 
 def claim(customers: int) -> Line:

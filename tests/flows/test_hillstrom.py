@@ -11,8 +11,8 @@ from consent.base.errors import ImportInvalid
 from examples.hillstrom.run import proven, walk
 
 COLUMNS = (
-    "customer_id", "recency", "history_segment", "history", "mens", "womens", "zip_code", "newbie", "channel", "segment",
-    "visit", "conversion", "spend",
+    "customer_id", "recency", "history_segment", "history", "mens", "womens", "zip_code", "newbie", "channel",
+    "segment", "visit", "conversion", "spend",
 )  # fmt: skip
 KEYS = [
     "customers", "import", "dry_run", "run", "effects", "withdrawn", "second_run", "audit", "ledger", "seconds",
@@ -54,7 +54,7 @@ def sample(folder: Path, customers: int) -> Path:
 
 
 def ended(counts: dict[str, Any]) -> int:
-    return sum(counts["stages"].values()) + sum(counts["chosen"].values())
+    return int(sum(counts["stages"].values()) + sum(counts["chosen"].values()))
 
 
 @pytest.mark.parametrize("seed", [1, 2])

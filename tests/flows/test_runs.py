@@ -5,10 +5,13 @@ from datetime import timedelta
 
 import pytest
 
+from consent.base.clock import to_ms
 from consent.base.errors import CampaignUnknown, RunUnknown, StateConflict
 from consent.base.ids import RunId
 from consent.register import publishing
+from personalise import contacts as history
 from personalise import shelf
+from personalise.campaigns.model import Cap
 from personalise.runs import dry_run, log, run
 from tests.builders import START
 from tests.campaigns import MAIL, NEEDED, PURCHASES, TABLES, TEXT, chunks, contacts, decisions, fill, publish, willing
@@ -213,6 +216,37 @@ def test_the_time_from_which_one_more_is_allowed_is_that_of_the_newest_that_stil
         2,
         int((reserved_at[0] + timedelta(days=30)).timestamp() * 1000),
     )
+
+
+def test_each_cap_counts_in_its_own_window_and_on_its_own_channels(world):
+    caps = [
+        Cap(key="week", channels=("email",), limit=2, days=7),
+        Cap(key="month", channels=("email", "sms"), limit=3, days=30),
+        Cap(key="never", channels=("post",), limit=0, days=1),
+    ]
+    day = timedelta(days=1)
+    week, month, moment = 7 * day, 30 * day, timedelta(milliseconds=1)
+    made = [
+        ("email", "reserved", week), ("email", "reserved", week - moment), ("sms", "sent", day),
+        ("email", "delivered", timedelta(0)), ("email", "reserved", month), ("email", "reserved", month - moment),
+        ("email", "ghost", day), ("email", "failed", day), ("email", "reserved", -day),
+    ]  # fmt: skip
+    with world.store.write() as work:
+        history.reserve(work, [
+            history.Contact(world.ann, f"dec_{number}.0", "c", "t", "o", channel, "p", status, to_ms(START - ago))
+            for number, (channel, status, ago) in enumerate(made)
+        ])  # fmt: skip
+    with world.store.read() as work:
+        found = history.counted(work, [world.bo, world.ann], caps, START)
+
+    def told(key):
+        return [found[f"{what}:{key}"].to_pylist() for what in ("contacts", "contacts_free", "ghosts", "ghosts_free")]
+
+    never = 2**63 - 1
+    # Newest first Ann's mails are of tomorrow, of now, of a moment less than a week ago; the ghost is counted apart.
+    assert told("week") == [[0, 3], [0, to_ms(START + week)], [0, 1], [0, 0]]
+    assert told("month") == [[0, 6], [0, to_ms(START - day + month)], [0, 1], [0, 0]]
+    assert told("never") == [[0, 0], [never, never], [0, 0], [never, never]]
 
 
 def test_contacts_count_across_campaigns_and_only_on_the_channels_of_the_cap(sqlite_world):
