@@ -24,7 +24,7 @@ import psycopg
 from pymerkle import SqliteTree
 
 from benchmarks.ledgers import Made, founded, grant, scratch, withdrawal
-from benchmarks.ratio import Line, measured, rates, show
+from benchmarks.ratio import Line, Rounds, measured, show
 from consent.base import database
 from consent.deployment import Deployment, open_deployment
 from consent.permission.statement import Statement
@@ -169,21 +169,14 @@ def on_postgresql(folder: Path, *, rounds: int) -> Line:
             for pipe in pipes:
                 assert pipe.recv() == side
 
-        found = rates(
+        found = Rounds(
             {
                 "ours": (lambda: all_at_once("ours"), each * CLIENTS),
                 "limit": (lambda: all_at_once("bare"), each * CLIENTS),
             },
             rounds=rounds,
         )
-    return Line(
-        claim="4 append one statement, PostgreSQL, 8 clients",
-        unit="statements",
-        ours=found["ours"],
-        limit=found["limit"],
-        peers={},
-        goal=0.35,
-    )
+    return found.line("4 append one statement, PostgreSQL, 8 clients", "statements", goal=0.35)
 
 
 def main() -> None:

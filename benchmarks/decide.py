@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.campaigns import CATALOGUE, campaign_text
 from benchmarks.ratio import Line, measured, show
 from consent.catalogue.model import published
 from consent.catalogue.reading import parse_catalogue
@@ -29,87 +30,6 @@ from personalise.steps.personalise.policy import Policy, policy
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 CHUNK = 25_000
 HARD = frozenset({Reason.CUSTOMER_ERASED, Reason.SUPPRESSED, Reason.RESTRICTED, Reason.PAUSED, Reason.MINOR})
-CATALOGUE = """
-name = "benchmark"
-[[purpose]]
-key = "offers"
-title = "Offers"
-description = "Offers."
-marketing = true
-[[category]]
-key = "purchases"
-title = "Purchases"
-origin = "observed"
-attributes = { recency = "integer", spend = "number", visits = "integer", got = "text" }
-[[channel]]
-key = "email"
-title = "E-mail"
-[[notice]]
-key = "offers"
-version = 1
-[notice.wording]
-en = "May we?"
-[[scope]]
-scope = "remember:purchases"
-legal_basis = "consent"
-notice = "offers"
-benefit = "Better offers."
-[[scope]]
-scope = "use:purchases:offers"
-legal_basis = "consent"
-notice = "offers"
-benefit = "Better offers."
-[[scope]]
-scope = "contact:email:offers"
-legal_basis = "consent"
-notice = "offers"
-benefit = "Better offers."
-"""
-HEAD = """
-[objective]
-key = "o"
-title = "t"
-challenge = "c"
-measure = "visits"
-target = 1
-by = 2026-12-31
-owner = "x"
-[campaign]
-key = "c"
-name = "n"
-purpose = "offers"
-measurement = "offers"
-received = "got"
-benefit = "b"
-audience = "recency <= 12"
-person_to_reach = "p"
-way_out = "w"
-[campaign.holdout]
-share = 0.1
-salt = "s"
-[[cap]]
-key = "month"
-channels = ["email"]
-limit = 2
-days = 30
-"""
-
-
-def campaign_text(candidates: int) -> str:
-    """Return a campaign of that many candidates, each with its own condition and score."""
-    parts = [HEAD]
-    for number in range(candidates):
-        parts.append(
-            f'[[offer]]\nkey = "o{number}"\nfamily = "f"\nterms = {{}}\nvalue = 1.0\ncost = 0.01\n'
-            f'eligibility = "spend > {number * 10} AND visits >= {number % 5}"\n'
-        )
-        parts.append(
-            f'[[treatment]]\nkey = "t{number}"\noffer = "o{number}"\nchannel = "email"\ncontent = "c"\n'
-            f'score = "0.0{number % 9 + 1} + 0.001 * visits + 0.0001 * spend"\n'
-        )
-    return "".join(parts)
-
-
 def the_policy(candidates: int) -> Policy:
     """Return the campaign as a policy."""
     bits = {"remember:purchases": 0, "use:purchases:offers": 1, "contact:email:offers": 2}

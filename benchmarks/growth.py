@@ -13,7 +13,7 @@ from itertools import count, cycle
 import numpy as np
 
 from benchmarks.ledgers import NOW, Made, grant, scratch, withdrawal
-from benchmarks.ratio import Line, rates, show
+from benchmarks.ratio import Line, Rounds, show
 from benchmarks.run import carried_out_apart, filled, with_campaign
 from benchmarks.verify import verified
 from consent import gate
@@ -86,13 +86,9 @@ def length(made: Made) -> int:
 
 def line(name: str, costs: Mapping[int, float], unit: str, *, most: float) -> Line:
     """Return what a cost grows like."""
-    figures = {f"{size:,}: {unit}": cost for size, cost in costs.items()}
+    figures = {f"at {size:,}, {unit}": cost for size, cost in costs.items()}
     return Line(
         claim=f"growth of {name}",
-        unit=f"{name}, 1/{unit}",
-        ours=1 / costs[max(costs)],
-        limit=0.0,
-        peers={},
         figures={**figures, "exponent": exponent(costs)},
         at_most={"exponent": most},
     )
@@ -106,8 +102,8 @@ def grown_lines(sizes: tuple[int, ...]) -> list[Line]:
 
         def seconds(turn: Callable[[int], Callable[[], object]], rounds: int) -> dict[int, float]:
             """Return the median seconds of a turn at each size."""
-            found = rates({str(size): (turn(size), 1) for size in sizes}, rounds=rounds)
-            return {size: 1 / found[str(size)] for size in sizes}
+            found = Rounds({str(size): (turn(size), 1) for size in sizes}, rounds=rounds)
+            return {size: 1 / found.rate(str(size)) for size in sizes}
 
         def verifying(size: int) -> Callable[[], object]:
             return lambda: verified(of[size].deployment.store.url, 0, lengths[size])

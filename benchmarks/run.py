@@ -6,36 +6,27 @@ it: memory has to be flat in customers, and time linear.
 """
 
 import argparse
-import resource
-import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+import json
+import subprocess
+import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final
 
 import numpy as np
 
-from benchmarks.decide import CATALOGUE, campaign_text
+from benchmarks.campaigns import CATALOGUE, campaign_text
 from benchmarks.ledgers import NOW, Made, founded, grant, record_all, scratch
 from benchmarks.ratio import Line, show
+from benchmarks.running import Took
 from consent import gate
 from consent.catalogue.reading import parse_catalogue
-from consent.deployment import open_deployment
 from personalise import shelf
 from personalise.campaigns.reading import parse_campaign
-from personalise.runs import run
 
-CANDIDATES = 20
-AT_ONCE = 5_000
-
-
-class Took(NamedTuple):
-    """What a run took: seconds, and its process's peak of memory in megabytes."""
-
-    seconds: float
-    megabytes: float
-    customers: int
-    chosen: int
+CANDIDATES: Final = 20
+AT_ONCE: Final = 5_000
+ROOT: Final = Path(__file__).parent.parent
+"""Where modules are found by their names."""
 
 
 def filled(folder: Path, customers: int) -> Made:
@@ -61,17 +52,6 @@ def filled(folder: Path, customers: int) -> Made:
     return made
 
 
-def carried_out(url: str, keyring: Path) -> Took:
-    """Run the campaign over everybody, in this process."""
-    deployment = open_deployment(database_url=url, keyring=keyring, clock=lambda: NOW)
-    began = time.perf_counter()
-    finished = run.advance(deployment, run.start(deployment, "c", actor="benchmark"))
-    seconds = time.perf_counter() - began
-    deployment.store.close()
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Took(seconds, megabytes, finished.counts.customers, sum(finished.counts.chosen.values()))
-
-
 def with_campaign(made: Made) -> Made:
     """Publish the campaign that is run."""
     with made.deployment.store.write() as work:
@@ -81,9 +61,9 @@ def with_campaign(made: Made) -> Made:
 
 
 def carried_out_apart(made: Made) -> Took:
-    """Run the campaign in a fresh process."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
-        return apart.submit(carried_out, made.deployment.store.url, made.path.parent / "keyring.json").result()
+    """Run the campaign in a process of its own that has loaded nothing but the product."""
+    command = [sys.executable, "-m", "benchmarks.running", made.deployment.store.url, made.path.parent / "keyring.json"]
+    return Took(**json.loads(subprocess.run(command, check=True, capture_output=True, cwd=ROOT).stdout))
 
 
 def run_of(customers: int) -> Took:
@@ -103,8 +83,6 @@ def claim(customers: int) -> Line:
         claim=f"10 run end to end, {customers:,} x {CANDIDATES}",
         unit="customers",
         ours=many.customers / many.seconds,
-        limit=0.0,
-        peers={},
         figures={
             "seconds": many.seconds,
             "peak memory, MB": many.megabytes,

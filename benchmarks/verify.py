@@ -8,7 +8,6 @@ import argparse
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 
 import orjson
 import sqlalchemy as sa
@@ -16,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from benchmarks.check import bare_reader
 from benchmarks.ledgers import NOW, Made, founded, grown, scratch
-from benchmarks.ratio import Line, rates, show
+from benchmarks.ratio import Line, Rounds, show
 from consent.audit.findings import Evidence, Judged
 from consent.audit.standing import standing
 from consent.base.store import Store
@@ -50,9 +49,8 @@ def orm_loop(store: Store) -> bytes:
     return merkle.root(hashes)
 
 
-def plain_loop(path: Path, made: Made) -> bytes:
+def plain_loop(made: Made) -> bytes:
     """Verify with nothing between: rows of `sqlite3`, orjson, sha256."""
-    assert path == made.path
     bare = bare_reader(made)
     hashes = []
     for seq, body, leaf in bare.execute("SELECT seq, body, leaf FROM ledger_entry WHERE log = 1 ORDER BY seq"):
@@ -87,25 +85,20 @@ def claims(made: Made, size: int, *, rounds: int) -> Iterator[Line]:
             return merkle.root([piece.result() for piece in pieces])
 
         assert verified(store.url, 0, size) == in_two() == hashing() == orm_loop(store) == root
-        found = rates(
+        found = Rounds(
             {
                 "one": (lambda: verified(store.url, 0, size), size),
                 "two": (in_two, size),
                 "hashlib": (hashing, size),
-                "plain loop": (lambda: plain_loop(made.path, made), size),
+                "plain sqlite3 loop with orjson": (lambda: plain_loop(made), size),
                 "ORM loop": (lambda: orm_loop(store), size),
             },
             rounds=rounds,
         )
-    peers = {"plain sqlite3 loop with orjson": found["plain loop"], "ORM loop": found["ORM loop"]}
-    for processes_used, goal in (("one", 0.35), ("two", 0.7)):
-        yield Line(
-            claim=f"7 verify {size:,} entries, {processes_used} process{'es' * (processes_used == 'two')}",
-            unit="entries",
-            ours=found[processes_used],
-            limit=found["hashlib"],
-            peers=peers,
-            goal=goal,
+    peers = ("plain sqlite3 loop with orjson", "ORM loop")
+    for said, ours, goal in (("one process", "one", 0.35), ("two processes", "two", 0.7)):
+        yield found.line(
+            f"7 verify {size:,} entries, {said}", "entries", ours=ours, limit="hashlib", peers=peers, goal=goal
         )
 
 
@@ -119,9 +112,7 @@ def folded(made: Made, size: int, *, rounds: int) -> Line:
     return Line(
         claim=f"7 standing recomputed from {size:,} sealed payloads",
         unit="payloads",
-        ours=rates({"ours": (audit, size)}, rounds=rounds)["ours"],
-        limit=0.0,
-        peers={},
+        ours=Rounds({"ours": (audit, size)}, rounds=rounds).rate("ours"),
         least=1e5,
     )
 

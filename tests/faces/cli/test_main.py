@@ -140,6 +140,11 @@ def test_an_interrupt_is_one_line_and_130(shell: Shell):
         if (shell.folder / "byleave-demo" / "keyring.json").exists():
             break
         time.sleep(0.05)
-    asked.send_signal(signal.SIGINT)
-    out, err = asked.communicate(timeout=60)
+    for _ in range(60):  # as people do: Python drops an interrupt that comes while a destructor runs
+        asked.send_signal(signal.SIGINT)
+        try:
+            out, err = asked.communicate(timeout=5)
+            break
+        except subprocess.TimeoutExpired:
+            continue
     assert (asked.returncode, out, err.strip()) == (130, b"", b"byleave: interrupted")

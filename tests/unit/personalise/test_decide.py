@@ -1,5 +1,7 @@
 """What a decision says: who is chosen, who would have been, how likely, on which data."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -173,7 +175,13 @@ def test_a_chunk_in_pieces_is_decided_like_one_in_one_piece():
 def test_more_rules_than_a_byte_can_number_change_nothing():
     caps = [{"key": f"c{number}", "channels": ["email"], "limit": 1, "days": 1} for number in range(300)]
     many = the_policy(cap=[*TABLES["cap"], *caps])
-    rows = [{}, {"bucket": 0}, {"enrolled": False}, {"main_interest": "garden"}, {"contacts:mail": 2}]
+    rows: list[dict[str, Any]] = [
+        {},
+        {"bucket": 0},
+        {"enrolled": False},
+        {"main_interest": "garden"},
+        {"contacts:mail": 2},
+    ]
     alike = ["chosen", "ghost", "rule:mail", "rule:text", "rule:letter", "worth:mail"]
 
     assert len(many.rules) > 256

@@ -1,0 +1,36 @@
+"""One run in a process of its own, whose memory is that of the run: prints what it took as JSON."""
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.ledgers import NOW
+from consent.deployment import open_deployment
+from personalise.runs import run
+
+
+class Took(NamedTuple):
+    """What a run took: seconds, and its process's peak of memory in megabytes."""
+
+    seconds: float
+    megabytes: float
+    customers: int
+    chosen: int
+
+
+def carried_out(url: str, keyring: Path) -> Took:
+    """Run the campaign over everybody."""
+    deployment = open_deployment(database_url=url, keyring=keyring, clock=lambda: NOW)
+    began = time.perf_counter()
+    finished = run.advance(deployment, run.start(deployment, "c", actor="benchmark"))
+    seconds = time.perf_counter() - began
+    deployment.store.close()
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Took(seconds, megabytes, finished.counts.customers, sum(finished.counts.chosen.values()))
+
+
+if __name__ == "__main__":
+    print(json.dumps(carried_out(sys.argv[1], Path(sys.argv[2]))._asdict()))
