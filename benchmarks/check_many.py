@@ -1,7 +1,7 @@
 """Claim 2: check many, a chunk of customers on several scopes, with a reason in every cell.
 
-Limit: one NumPy mask over the same array, which is all that "is that bit set" can cost, without reasons, expiry, notices
-or the customer's own state. Peers are asked one question after the other: they have no other way.
+Limit: one NumPy mask over the same array, which is all that "is that bit set" can cost, without reasons, expiry,
+notices or the customer's own state. Peers are asked one question after the other: they have no other way.
 """
 
 import argparse
@@ -29,7 +29,8 @@ def chunk(made: Made) -> many.Standings:
     with made.deployment.store.read() as work:
         rows = standings.read(work, made.customers)
     chosen = [rows[customer] for customer in islice(cycle(made.customers), CHUNK)]
-    return many.stacked([row.scopes for row in chosen], [row.states for row in chosen], [row.paused_until for row in chosen])
+    states, pauses = [row.states for row in chosen], [row.paused_until for row in chosen]
+    return many.stacked([row.scopes for row in chosen], states, pauses)
 
 
 def claim(made: Made, grants: dict[str, frozenset[str]], *, rounds: int) -> Line:

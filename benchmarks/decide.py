@@ -1,8 +1,9 @@
 """Claim 9: the pure function, 20 candidates, every verdict recorded, against bare Polars arithmetic of the same.
 
-Limit: Polars reading the same columns from Parquet and computing the same 20 conditions, scores and their maximum, with
-nothing else: no permissions, no reasons, no record. Peer: a plain Python loop that decides row by row, by the same rules,
-and records the same verdicts. Ours runs its chunks on as many threads as there are processors; so does Polars.
+Limit: Polars reading the same columns from Parquet and computing the same 20 conditions, scores and their maximum,
+with nothing else: no permissions, no reasons, no record. Peer: a plain Python loop that decides row by row, by the
+same rules, and records the same verdicts. Ours runs its chunks on as many threads as there are processors; so does
+Polars.
 """
 
 import argparse
@@ -30,6 +31,8 @@ from personalise.steps.personalise.policy import Policy, policy
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 CHUNK = 25_000
 HARD = frozenset({Reason.CUSTOMER_ERASED, Reason.SUPPRESSED, Reason.RESTRICTED, Reason.PAUSED, Reason.MINOR})
+
+
 def the_policy(candidates: int) -> Policy:
     """Return the campaign as a policy."""
     bits = {"remember:purchases": 0, "use:purchases:offers": 1, "contact:email:offers": 2}
@@ -77,7 +80,9 @@ def plain_python(rows: list[dict[str, Any]], chosen: Policy, candidates: int) ->
     return [decided_plainly(row, number, candidates) for row in rows]
 
 
-def decided_plainly(row: dict[str, Any], number: dict[str, int], candidates: int) -> dict[str, Any]:
+def decided_plainly(  # noqa: C901, PLR0912, PLR0915 -- as one writes it first is what it is here for
+    row: dict[str, Any], number: dict[str, int], candidates: int
+) -> dict[str, Any]:
     """Decide for one customer."""
     contact, use = row["permit:contact:email:offers"], row["permit:use:purchases:offers"]
     control = row["bucket"] < 1_000

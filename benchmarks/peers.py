@@ -46,7 +46,9 @@ def with_casbin(grants: Grants) -> Ask:
 def with_cedar(grants: Grants) -> Ask:
     """Return Cedar's answer: one policy for all, and an entity a customer with the set of what he allows."""
     policies = cedarpy.PolicySet.from_str(_POLICY)
-    entities = {customer: cedarpy.Entities.from_json_str(_entity(customer, scopes)) for customer, scopes in grants.items()}
+    entities = {
+        customer: cedarpy.Entities.from_json_str(_entity(customer, scopes)) for customer, scopes in grants.items()
+    }
 
     def ask(customer: str, scope: str) -> bool:
         request = {

@@ -1,7 +1,7 @@
 """Claim 8: inclusion and consistency proofs out of the stored tree.
 
-Limit: the bare reads of the same nodes by their keys, on a connection of its own. Peer: pymerkle's SqliteTree of the same
-size, which keeps leaves alone and hashes its way up for each proof.
+Limit: the bare reads of the same nodes by their keys, on a connection of its own. Peer: pymerkle's SqliteTree of
+the same size, which keeps leaves alone and hashes its way up for each proof.
 """
 
 import argparse
@@ -27,6 +27,8 @@ TURN = 20
 SAMPLE = 400
 """How many single proofs the percentiles are taken of."""
 
+_NODE = "SELECT hash FROM ledger_node WHERE log = 1 AND level = ? AND idx = ?"
+
 
 def peer(path: Path, size: int) -> SqliteTree:
     """Return pymerkle's tree of that many entries."""
@@ -39,7 +41,7 @@ def read_nodes(bare: sqlite3.Connection, positions: Sequence[Position]) -> int:
     """Read nodes by their keys and do nothing with them."""
     for level, idx in positions:
         if level:
-            bare.execute("SELECT hash FROM ledger_node WHERE log = 1 AND level = ? AND idx = ?", (level, idx)).fetchone()
+            bare.execute(_NODE, (level, idx)).fetchone()
         else:
             bare.execute("SELECT leaf FROM ledger_entry WHERE log = 1 AND seq = ?", (idx,)).fetchone()
     return len(positions)

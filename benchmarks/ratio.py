@@ -1,8 +1,8 @@
 """How a claim is measured: ours, the limit and the peers in turn, many rounds, one line of ratios.
 
-These machines are shared and noisy. What is compared runs in the same minute, turn by turn. A ratio is taken within each
-round, of turns that ran next to each other, and the median of those is the claim: a slow second is slow for both. Rates
-are medians too; they are printed to show the order, and are not the claim.
+These machines are shared and noisy. What is compared runs in the same minute, turn by turn. A ratio is taken within
+each round, of turns that ran next to each other, and the median of those is the claim: a slow second is slow for
+both. Rates are medians too; they are printed to show the order, and are not the claim.
 """
 
 import json
@@ -96,7 +96,14 @@ class Rounds:
         return self._units[name] / self._units[other] * statistics.median(shares)
 
     def line(
-        self, claim: str, unit: str, *, ours: str = "ours", limit: str = "limit", peers: Iterable[str] = (), **goals: Any  # noqa: ANN401 -- the fields of `Line`
+        self,
+        claim: str,
+        unit: str,
+        *,
+        ours: str = "ours",
+        limit: str = "limit",
+        peers: Iterable[str] = (),
+        **goals: Any,  # noqa: ANN401 -- the fields of `Line`
     ) -> Line:
         """Return the line that holds one side against the others."""
         return Line(

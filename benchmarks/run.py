@@ -1,8 +1,8 @@
 """Claim 10, thin, for information: a run end to end, and the memory that it takes.
 
-Permits, unsealing, decisions, reservations, decision log and its root in the ledger, chunk by chunk, each committed. The
-measured process is one of its own, so that its memory is that of the run; the same run of fewer customers stands beside
-it: memory has to be flat in customers, and time linear.
+Permits, unsealing, decisions, reservations, decision log and its root in the ledger, chunk by chunk, each
+committed. The measured process is one of its own, so that its memory is that of the run; the same run of fewer
+customers stands beside it: memory has to be flat in customers, and time linear.
 """
 
 import argparse
@@ -30,7 +30,7 @@ ROOT: Final = Path(__file__).parent.parent
 
 
 def filled(folder: Path, customers: int) -> Made:
-    """Return a deployment in which two thirds permit the use of purchases, most may be contacted, and all are remembered."""
+    """Return a deployment: two thirds permit the use of purchases, most may be contacted, all are remembered."""
     made = founded(folder, enrolled=customers, catalogue=parse_catalogue(CATALOGUE))
     remember, use, contact = made.asked
     drawn = np.random.default_rng(2)
@@ -62,7 +62,8 @@ def with_campaign(made: Made) -> Made:
 
 def carried_out_apart(made: Made) -> Took:
     """Run the campaign in a process of its own that has loaded nothing but the product."""
-    command = [sys.executable, "-m", "benchmarks.running", made.deployment.store.url, made.path.parent / "keyring.json"]
+    keyring = str(made.path.parent / "keyring.json")
+    command = [sys.executable, "-m", "benchmarks.running", made.deployment.store.url, keyring]
     return Took(**json.loads(subprocess.run(command, check=True, capture_output=True, cwd=ROOT).stdout))
 
 

@@ -1,8 +1,8 @@
 """Measure every claim and write the table of docs/performance.md.
 
-Each script runs in a process of its own and prints its lines as JSON; this prints them for people as they come, and puts
-the table between the markers. `--long` measures with a million customers and entries as well, `--only NAME …` some of
-the scripts, and then the table stays as it is.
+Each script runs in a process of its own and prints its lines as JSON; this prints them for people as they come, and
+puts the table between the markers. `--long` measures with a million customers and entries as well, `--only NAME …`
+some of the scripts, and then the table stays as it is.
 """
 
 import argparse
@@ -47,8 +47,8 @@ def machine(began: float) -> str:
     minutes = (time.monotonic() - began) / 60
     return (
         f"Measured on {os.cpu_count()} cores ({platform.machine()}, {platform.system()}), Python "
-        f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}, in {minutes:.0f} minutes, at a load of {load:.1f}"
-        f" over the last quarter of an hour."
+        f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}, in {minutes:.0f} minutes, "
+        f"at a load of {load:.1f} over the last quarter of an hour."
     )
 
 

@@ -1,7 +1,8 @@
 """Claim 7: verify the whole ledger: stored bytes, leaves, root, every entry parsed and its form checked.
 
-Limit: `hashlib` alone, leaves and root over the same bytes in memory, in one process. Peers: a plain loop of `sqlite3`
-rows, each parsed by orjson and hashed, with no check of its form; and a loop through an ORM session, which does the same.
+Limit: `hashlib` alone, leaves and root over the same bytes in memory, in one process. Peers: a plain loop of
+`sqlite3` rows, each parsed by orjson and hashed, with no check of its form; and a loop through an ORM session,
+which does the same.
 """
 
 import argparse
@@ -79,9 +80,7 @@ def claims(made: Made, size: int, *, rounds: int) -> Iterator[Line]:
     with ProcessPoolExecutor(2, mp_context=get_context("forkserver")) as processes:
 
         def in_two() -> bytes:
-            pieces = [
-                processes.submit(verified, store.url, first, last) for first, last in ((0, half), (half, size))
-            ]
+            pieces = [processes.submit(verified, store.url, first, last) for first, last in ((0, half), (half, size))]
             return merkle.root([piece.result() for piece in pieces])
 
         assert verified(store.url, 0, size) == in_two() == hashing() == orm_loop(store) == root

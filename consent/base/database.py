@@ -177,7 +177,7 @@ def _prepare_sqlite(engine: sa.Engine, begin: str | None) -> sa.Engine:
         @sa.event.listens_for(engine, "begin")
         def _on_begin(connection: sa.Connection) -> None:
             driver: Any = connection.connection.driver_connection
-            driver.execute(begin)  # without a result of SQLAlchemy's, whose making takes longer than an empty transaction
+            driver.execute(begin)  # a result of SQLAlchemy's takes longer to make than an empty transaction
 
     return engine
 

@@ -60,7 +60,7 @@ class Work:
             cursor.close()
 
     def together(self) -> AbstractContextManager[object]:
-        """Send the hot statements of a block in one round trip where the driver can; their results are there after it."""
+        """Send the hot statements of a block in one round trip where the driver can; results are there after it."""
         return self.driver.pipeline() if self.dialect == "postgresql" else nullcontext()
 
     def listed(self, values: Iterable[str]) -> Any:  # noqa: ANN401 -- text on SQLite, a list on PostgreSQL

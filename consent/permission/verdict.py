@@ -51,7 +51,7 @@ MAY_BE_ASKED: Final = frozenset(
 """Denials that an answer could change and where asking is decent; after any other the customer is left alone."""
 
 
-# Verdicts are named tuples: one is made for every check, and making a frozen dataclass is a sixth of what a check takes.
+# Verdicts are named tuples: each check makes one, and making a frozen dataclass is a sixth of what a check takes.
 
 
 class Permit(NamedTuple):
