@@ -1,5 +1,4 @@
-"""How cost grows with size: checks, appends and proofs stay flat, verification and runs are linear, a run's memory is
-flat.
+"""How cost grows: checks, appends and proofs stay flat, verification and runs are linear, a run's memory is flat.
 
 Deployments of 10,000 and 100,000 customers (a million with `--long`), each of whom said something once, are
 measured in turn. The exponent is the slope of log(cost) over log(size): 0 is flat, 1 is linear; what grows with the
