@@ -237,8 +237,15 @@ def recall(desk: Desk, work: Work, permitted: Permits, *, attributes: Iterable[s
         _fill(work, permitted, opened, category=category, inside=inside, purpose=use.purpose, cells=cells)
     uses.record(work, use, categories=categories, customers=len(opened), position=permitted.position, at=permitted.at)
     columns = {"customer": pa.array(permitted.customers, type=pa.string())}
-    columns.update({item.name: pa.array(cells[item.name], type=ARROW[item.type]) for item in wanted})
+    columns.update({item.name: pa.array(_of_type(item, cells[item.name]), type=ARROW[item.type]) for item in wanted})
     return pa.table(columns)
+
+
+def _of_type(attribute: Attribute, values: list[Any]) -> list[Any]:
+    """Return the values, unknown where one was remembered while the catalogue gave the attribute another type."""
+    if attribute.admits(values):
+        return values
+    return [value if attribute.admits((value,)) else None for value in values]
 
 
 def _open_keys(desk: Desk, work: Work, permitted: Permits, categories: Sequence[str], purpose: str) -> dict[str, bytes]:

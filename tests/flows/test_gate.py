@@ -12,6 +12,7 @@ from consent import gate
 from consent.base.errors import CustomerUnknown, Invalid, KeyLost, NotAllowed
 from consent.base.ids import CustomerId
 from consent.base.store import Store
+from consent.catalogue.reading import DEFAULT
 from consent.permission.verdict import Denial, Permit, Reason
 from consent.register import recording
 from consent.uses import Use
@@ -437,4 +438,16 @@ def test_permits_open_nothing_in_a_later_transaction(world):
     with world.store.write() as work, pytest.raises(NotAllowed):
         gate.recall(desk, work, permitted, attributes=["months_since_purchase"], use=use)
 
+    world.check_ledger()
+
+
+def test_a_fact_remembered_as_another_type_is_unknown_under_a_newer_catalogue(world):
+    world.grant(world.ann, "remember:purchases", "use:purchases:recommendations")
+    world.remember(world.ann, months_since_purchase=3, spend_past_year=12.5)
+    retyped = DEFAULT.read_text().replace('months_since_purchase = "integer"', 'months_since_purchase = "text"')
+
+    world.publish(retyped)
+
+    told = world.recall([world.ann], ["months_since_purchase", "spend_past_year"], purpose="recommendations")
+    assert told == [{"months_since_purchase": None, "spend_past_year": 12.5}]
     world.check_ledger()
