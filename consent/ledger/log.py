@@ -31,7 +31,8 @@ _node = table_of(LedgerNodeRow)
 def _newest_head(*, locked: bool) -> sa.Select[tuple[object, ...]]:
     columns = (_head.c.log, _head.c.size, _head.c.frontier, _head.c.last_at, _head.c.catalogue_version)
     query = sa.select(*columns, LedgerLogRow.origin).join(LedgerLogRow, LedgerLogRow.id == _head.c.log)
-    query = query.order_by(_head.c.log.desc()).limit(1)
+    # Written out: PostgreSQL plans a statement whose limit is a parameter anew each time, for longer than it runs.
+    query = query.order_by(_head.c.log.desc()).limit(sa.literal_column("1"))
     return query.with_for_update(of=_head) if locked else query
 
 

@@ -22,7 +22,7 @@ _COVERING: Final = Hot(
     sa.select(_signed.c.size, _signed.c.note)
     .where(_signed.c.log == sa.bindparam("log"), _signed.c.size > sa.bindparam("seq"))
     .order_by(_signed.c.size)
-    .limit(1),
+    .limit(sa.literal_column("1")),
     "log", "seq",
 )  # fmt: skip
 
