@@ -21,7 +21,7 @@ class Took(NamedTuple):
 
 
 def peak() -> float:
-    """Return this program's peak of memory in megabytes; `getrusage` would count that of the process it was forked from."""
+    """Return this program's peak of memory in megabytes; `getrusage` counts what it was forked from as well."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) / 1024
 
