@@ -1,6 +1,7 @@
 """The house: settings made into a deployment, once a process, for every face alike."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from flask import current_app
@@ -8,6 +9,7 @@ from flask import current_app
 from api.settings import Settings
 from consent.base.clock import Clock, system_clock
 from consent.deployment import Deployment, open_deployment
+from consent.register.gathering import Gathering
 
 EXTENSION: Final = "byleave"
 """Under which name a Flask application keeps its house."""
@@ -19,13 +21,18 @@ ASKED_AUDIT: Final = "audit.asked"
 """Under which job an audit is queued that somebody asked for and that is too large to wait for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class House:
     """What every face is called with."""
 
     settings: Settings
     deployment: Deployment
     # What personalise needs beside the deployment goes here, and is opened in `open_house`.
+
+    @cached_property
+    def gathering(self) -> Gathering:
+        """The way into the ledger for requests that come at the same time."""
+        return Gathering(self.deployment.store, self.deployment.desk)
 
     def close(self) -> None:
         """Close all connections. A process that ends needn't."""

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import mkdtemp
@@ -36,6 +36,10 @@ class Made:
     def asked(self) -> tuple[Scope, ...]:
         """The scopes that a customer is asked for, in the order of presentation."""
         return tuple(rule.scope for rule in self.catalogue.in_order if rule.legal_basis in ASKED)
+
+    def of(self, number: int, clients: int) -> "Made":
+        """Return the same deployment with the customers of one of several clients."""
+        return replace(self, customers=self.customers[number::clients])
 
 
 @contextmanager

@@ -16,8 +16,7 @@ from api.wiring import here
 from consent import gate
 from consent.base.ids import CustomerId, Scope
 from consent.permission.statement import Act, Method, Statement
-from consent.register import recording
-from consent.register.recording import Recorded
+from consent.register.recording import Recorded, Request
 
 MOST: Final = 1_000
 """Statements that one call may bring."""
@@ -120,13 +119,10 @@ STATEMENTS: Final = Shape(StatementsForm, _asked)
 def record() -> Response:
     """Record one statement; answered once it is durable."""
     key, asked = idempotency_key(), body(STATEMENT)
+    [done] = _recorded_at_once([asked], key)
     deployment = here().deployment
-    with deployment.store.write() as work:
-        at = deployment.clock()
-        [done] = recording.record(
-            deployment.desk, work, [asked.said(at)],
-            actor=actor.current().name, at=at, idempotency_key=key, request=fingerprint(),
-        )  # fmt: skip
+    with deployment.store.live() as work:
+        at = max(deployment.clock(), done.at)
         stands = [
             judged(gate.check(deployment.desk, work, done.customer, scope, at=at)) for scope in done.statement.scopes
         ]
@@ -149,14 +145,21 @@ def record() -> Response:
 def record_batch() -> Response:
     """Record statements in one transaction, in the order in which they came."""
     key, asked = idempotency_key(), body(STATEMENTS)
-    deployment = here().deployment
-    with deployment.store.write() as work:
-        at = deployment.clock()
-        done = recording.record(
-            deployment.desk, work, [each.said(at) for each in asked], listed=True,
-            actor=actor.current().name, at=at, idempotency_key=key, request=fingerprint(),
-        )  # fmt: skip
+    done = _recorded_at_once(asked, key, listed=True)
     return answer(RecordedManyForm, {"data": [_recorded(each) for each in done]}, 201)
+
+
+def _recorded_at_once(asked: list[Asked], key: str, *, listed: bool = False) -> list[Recorded]:
+    """Record a request together with those that come at the same time; it is durable when this returns."""
+    at = here().deployment.clock()
+    request = Request(
+        statements=[each.said(at) for each in asked],
+        actor=actor.current().name,
+        idempotency_key=key,
+        stands_for=fingerprint(),
+        listed=listed,
+    )
+    return here().gathering.record(request, at=at)
 
 
 def _recorded(done: Recorded) -> dict[str, object]:

@@ -24,6 +24,9 @@ from consent.base.errors import SettingsInvalid
 BUSY_MS: Final = 10_000
 """How long a SQLite connection waits for a lock, in milliseconds."""
 
+_JOURNAL_BYTES: Final = 4_194_304
+"""What of the journal stays on the disk after a large transaction."""
+
 _WAL_RESET_FIXED: Final = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 _NAMING: Final = {
     "ix": "ix__%(table_name)s__%(column_0_N_name)s",
@@ -152,7 +155,9 @@ def wal_is_safe(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
 def _pragmas() -> Iterable[str]:
     wal = wal_is_safe()
     yield f"PRAGMA busy_timeout={BUSY_MS}"
-    yield "PRAGMA journal_mode=WAL" if wal else "PRAGMA journal_mode=TRUNCATE"
+    # A journal that stays is overwritten in place: as durable as one that is truncated, at a third of the cost.
+    yield "PRAGMA journal_mode=WAL" if wal else "PRAGMA journal_mode=PERSIST"
+    yield f"PRAGMA journal_size_limit={_JOURNAL_BYTES}"
     yield "PRAGMA synchronous=FULL" if wal else "PRAGMA synchronous=EXTRA"
     yield "PRAGMA foreign_keys=ON"
     # INSERT OR REPLACE deletes without firing DELETE triggers unless triggers are recursive.

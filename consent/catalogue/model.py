@@ -175,10 +175,14 @@ class Catalogue:
         """The scopes in the order in which they are presented."""
         return tuple(sorted(self.scopes.values(), key=lambda rule: (rule.order, rule.scope)))
 
+    @cached_property
+    def _newest(self) -> Mapping[str, Notice]:
+        """The newest version of each notice: every statement asks for one a scope."""
+        return {notice.key: notice for notice in sorted(self.notices.values(), key=lambda notice: notice.version)}
+
     def current_notice(self, key: str) -> Notice | None:
         """Return the newest version of a notice."""
-        versions = [notice for notice in self.notices.values() if notice.key == key]
-        return max(versions, key=lambda notice: notice.version, default=None)
+        return self._newest.get(key)
 
 
 def published(catalogue: Catalogue, version: int, bits: Mapping[str, int]) -> Catalogue:

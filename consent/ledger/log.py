@@ -184,6 +184,11 @@ class Appender:
         self._payloads.append((self._head.log, seq, owner, sealed))
         return Appended(seq, leaf)
 
+    def take_back(self, seq: int) -> None:
+        """Forget the entries added from `seq` on: nothing of them is written yet."""
+        del self._entries[seq - self._head.size :]
+        del self._payloads[seq - self._head.size :]
+
     def flush(self, *besides: tuple[Hot, Sequence[tuple[Any, ...]]]) -> Head:
         """Write entries, nodes, payloads, what belongs to them in other tables, and the head: in one round trip.
 

@@ -160,7 +160,7 @@ def test_a_sqlite_connection_is_set_up_as_the_ledger_needs_it(tmp_path, name):
         engine.dispose()
 
     assert held == {
-        "journal_mode": "wal" if wal_is_safe() else "truncate",
+        "journal_mode": "wal" if wal_is_safe() else "persist",
         "synchronous": 2 if wal_is_safe() else 3,
         "foreign_keys": 1,
         "recursive_triggers": 1,
