@@ -17,9 +17,10 @@ import click
 from granian import Granian
 from granian.constants import Interfaces
 
-from api import app, jobs
+from api import app
 from api.cli.frame import Command, Unready, at_home
 from api.cli.output import print_verbatim, say
+from api.jobs.worker import work
 from api.roles import action
 from api.settings import read_settings
 from consent.base import schema
@@ -63,7 +64,7 @@ def worker() -> None:
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every tick
     say("working; stop with Ctrl-C: what is under way is finished first")
     with at_home() as house:
-        jobs.work(house, stop)
+        work(house, stop)
 
 
 @click.command(cls=Command, example="byleave openapi")

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from api.jobs import _heartbeat
+from api.jobs.worker import _heartbeat
 from api.roles import Role
 from personalise.runs import run as runs
 from tests.campaigns import fill, publish

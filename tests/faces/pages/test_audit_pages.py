@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from api.checks import CHECKS
-from api.jobs import _asked_audits
+from api.jobs.worker import _asked_audits
 from api.pages import audit as pages
 from api.roles import Role
 from consent.audit import run as audits

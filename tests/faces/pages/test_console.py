@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.jobs import _heartbeat, _runs
+from api.jobs.worker import _heartbeat, _runs
 from api.roles import Role
 from consent import gate
 from consent.base.ids import RunId
