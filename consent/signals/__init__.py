@@ -1,0 +1,1 @@
+"""Signals: what a browser or another system says of permission, read without state."""
