@@ -28,6 +28,7 @@ SCRIPTS: Final = {
     "verify": ["--entries", str(1 << 20)],
     "proof": ["--entries", "1000000"],
     "decide": ["--customers", "1000000"],
+    "serving": [],
     "run": ["--customers", "1000000"],
     "growth": ["--long"],
 }

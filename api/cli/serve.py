@@ -33,14 +33,15 @@ _LOG: Final = "%(asctime)s %(levelname)s %(name)s %(message)s"
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", type=click.IntRange(1, 65_535), default=8000, show_default=True, help="The port to listen at.")
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Processes that answer.")
+@click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Requests at once, each.")
 @click.option("--with-worker", is_flag=True, help="Run the worker as well.")
 @action("house.serve")
-def serve(host: str, port: int, workers: int, *, with_worker: bool) -> None:
+def serve(host: str, port: int, workers: int, threads: int, *, with_worker: bool) -> None:
     """Serve pages and API."""
     _require_ready()
     settings = read_settings()
     server = Granian(
-        _TARGET, host, port, interface=Interfaces.WSGI, workers=workers, blocking_threads=1, factory=True,
+        _TARGET, host, port, interface=Interfaces.WSGI, workers=workers, blocking_threads=threads, factory=True,
         websockets=False, respawn_failed_workers=True,
     )  # fmt: skip
     say(f"serving {settings.home} at http://{host}:{port}; people reach it at {settings.base_url}")

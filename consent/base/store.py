@@ -29,10 +29,14 @@ _UNSTORABLE = "a value that can't be stored: half of a surrogate pair, a NUL cha
 class Work:
     """One open transaction (or one live reader): where statements run."""
 
-    __slots__ = ("connection", "dialect", "driver", "writing")
+    __slots__ = ("connection", "dialect", "doubtful", "driver", "writing")
 
-    def __init__(self, connection: sa.Connection, *, writing: bool) -> None:
-        """Keep the connection, and the driver's own beneath it for hot statements."""
+    def __init__(self, connection: sa.Connection, *, writing: bool, doubtful: bool = False) -> None:
+        """Keep the connection, and the driver's own beneath it for hot statements.
+
+        `doubtful` says that the disk failed, and that nobody has looked since at what it kept of the ledger's head.
+        """
+        self.doubtful = doubtful
         self.connection = connection
         self.dialect: str = connection.dialect.name
         self.writing = writing
@@ -77,6 +81,7 @@ class Store:
         self.engines: Engines = open_engines(url)
         # SQLite lets one writer in at a time and makes the others poll: queueing them here is fair and faster.
         self._turn = threading.Lock() if self.dialect == "sqlite" else nullcontext()
+        self._doubtful = False
 
     @property
     def dialect(self) -> str:
@@ -91,8 +96,21 @@ class Store:
             DatabaseDown: the database is away, locked for too long, or full; nothing was recorded.
             StateConflict: somebody else wrote the same key at the same moment; nothing was recorded.
         """
-        with self._turn, _named_faults(), self.engines.write.begin() as connection:
-            yield Work(connection, writing=True)
+        with self._turn, _named_faults():
+            try:
+                with self.engines.write.begin() as connection:
+                    work = Work(connection, writing=True, doubtful=self._doubtful)
+                    yield work
+            except (DBAPIError, sqlite3.OperationalError) as fault:
+                self._doubt(fault.orig if isinstance(fault, DBAPIError) else fault)
+                raise
+            self._doubtful = work.doubtful
+
+    def _doubt(self, fault: BaseException | None) -> None:
+        """After the disk failed, forget every connection and the pages it holds: what is on the disk has to tell."""
+        if isinstance(fault, sqlite3.OperationalError) and fault.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR:
+            self._doubtful = True
+            self.close()
 
     @contextmanager
     def read(self) -> Iterator[Work]:

@@ -136,6 +136,22 @@ def _read_head(row: tuple[int, int, bytes, int, int, str] | None) -> Head:
     return Head(log, size, Frontier(size=size, hashes=hashes), last_at, version, origin)
 
 
+def _require_kept(work: Work, newest: Head) -> None:
+    """Hold the head against the entries and nodes below it, as they came back from a disk that had failed.
+
+    Raises:
+        LedgerBroken: they don't agree; nothing is appended to such a log.
+    """
+    places = merkle.frontier_positions(newest.size)
+    kept = nodes_at(work, newest.log, places)
+    last = [body_of(work, newest.log, newest.size - 1)] if newest.size else []
+    agrees = tuple(kept.get(place) for place in places) == newest.frontier.hashes
+    ends = all(merkle.leaf_hash(body) == leaf_at(work, newest.log, newest.size - 1) for body in last)
+    if not agrees or not ends or work.run(_BODY, newest.log, newest.size).fetchone() is not None:
+        msg = "the disk failed, and the head no longer agrees with the entries: run `byleave ledger verify`"
+        raise LedgerBroken(msg)
+
+
 class Appender:
     """The open end of the log within one transaction: entries are numbered as they are added, written at `flush`."""
 
@@ -147,6 +163,9 @@ class Appender:
         """
         self._work = work
         self._head = _read_head(work.run(_LOCK).fetchone())
+        if work.doubtful:
+            _require_kept(work, self._head)
+            work.doubtful = False
         behind = self._head.last_at - to_ms(at)
         if behind > CLOCK_TOLERANCE_MS:
             msg = f"by {behind / 1000:.1f} s"
@@ -227,6 +246,11 @@ def body_of(work: Work, log: int, seq: int) -> bytes:
         msg = f"the ledger has no entry {seq}"
         raise EntryUnknown(msg)
     return bytes(row[0])
+
+
+def leaf_at(work: Work, log: int, seq: int) -> bytes | None:
+    """Return the stored leaf hash of an entry, None where there is none."""
+    return nodes_at(work, log, [(0, seq)]).get((0, seq))
 
 
 def nodes_at(work: Work, log: int, positions: Sequence[Position]) -> dict[Position, bytes]:
