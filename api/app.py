@@ -20,6 +20,8 @@ from consent.register import links
 
 _READING: Final = frozenset({"GET", "HEAD"})
 _CSRF: Final = "csrf/v1"
+_BY_LINK: Final = frozenset({"link.withdraw"})
+"""What a link in a mail does from wherever it is pressed (RFC 8058): it can make a permission smaller and no more."""
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     *rest.BLUEPRINTS,
@@ -67,7 +69,7 @@ def _let_in(house: House, app: Flask) -> None:
     who = NOBODY if ACTIONS[declared].public else _identified(house)
     actor.welcome(who)
     actor.require(who, declared)
-    if request.method not in _READING and not problems.for_programs(request.path):
+    if request.method not in _READING and declared not in _BY_LINK and not problems.for_programs(request.path):
         _require_own_form(house, who)
 
 

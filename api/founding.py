@@ -35,6 +35,7 @@ def found(settings: Settings, *, catalogue: Path = DEFAULT, actor: str, clock: C
         StateConflict: it was founded before.
         CatalogueInvalid: the first catalogue breaks a rule; nothing was made.
         SettingsInvalid: the home folder can't be made, or is another's.
+        KmsDown: the Vault that is to hold the key-encryption key does not answer.
     """
     first = read_catalogue(catalogue)
     try:
@@ -45,7 +46,7 @@ def found(settings: Settings, *, catalogue: Path = DEFAULT, actor: str, clock: C
         raise SettingsInvalid(msg) from refused
     _require_unfounded(settings)
     if not settings.keyring.exists():
-        new_keyring(settings.keyring)
+        new_keyring(settings.keyring, settings.vault)
     house = open_house(settings, clock=clock)
     deployment = house.deployment
     at = clock()

@@ -24,6 +24,7 @@ from consent.imports import customers as customer_import
 from consent.imports import outcomes as outcome_import
 from consent.imports import statements as statement_import
 from consent.imports.mapping import FileMapping, read_mapping
+from consent.imports.passes import Options
 from consent.ledger import verify
 from consent.permission.statement import Act, Method, Statement
 from consent.register import customers, proving, recording
@@ -110,15 +111,13 @@ def _import(deployment: Deployment, case: Case, tell: Tell) -> dict[str, Any]:
         deployment,
         case.statements,
         _mapping(deployment, case.statements_mapping),
-        actor=_ACTOR,
-        progress=lambda done, total: tell("statements", done, total),
+        Options(actor=_ACTOR, progress=lambda done, total: tell("statements", done, total)),
     )
     known = customer_import.bring_in_customers(
         deployment,
         case.customers,
         _mapping(deployment, case.customers_mapping),
-        actor=_ACTOR,
-        progress=lambda done, total: tell("customers", done, total),
+        Options(actor=_ACTOR, progress=lambda done, total: tell("customers", done, total)),
     )
     return {
         "customers": known.customers,
@@ -164,8 +163,7 @@ def _outcomes(deployment: Deployment, key: str, case: Case, tell: Tell) -> dict[
         deployment,
         case.outcomes,
         _mapping(deployment, case.outcomes_mapping),
-        actor=_ACTOR,
-        progress=lambda done, total: tell("outcomes", done, total),
+        Options(actor=_ACTOR, progress=lambda done, total: tell("outcomes", done, total)),
     )
     learned = learning.learn(deployment, key, actor=_ACTOR)
     measured = learning.effects(deployment, key, actor=_ACTOR)

@@ -40,10 +40,13 @@ STATUSES: Final[Mapping[type[ByleaveError], int]] = {
     errors.ExpressionInvalid: 422,
     errors.ImportInvalid: 422,
     errors.RequestUnfit: 422,
+    errors.SignalInvalid: 422,
     errors.StatementInvalid: 422,
+    errors.VersionMissing: 428,
     errors.SettingsInvalid: 500,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.VersionMoved: 412,
     errors.NotSignedIn: 401,
     errors.NotAllowed: 403,
     errors.Unavailable: 503,
@@ -175,7 +178,7 @@ def install(app: Flask, base_url: str) -> None:
         if for_programs(request.path):
             response = Response(orjson.dumps(_body(problem, base_url)), problem.status, mimetype=JSON)
         else:
-            wrote = request.method not in ("GET", "HEAD")
+            wrote = request.method not in ("GET", "HEAD") and problem.code != errors.CommitUnknown.code
             page = render_template("problem.html", problem=problem, request_id=g.get("request_id", ""), wrote=wrote)
             response = Response(page, problem.status, mimetype="text/html")
         response.headers.extend(problem.headers)

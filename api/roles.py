@@ -37,6 +37,8 @@ class KeyScope(StrEnum):
     LEDGER_READ = "ledger:read"
     CAMPAIGNS_RUN = "campaigns:run"
     AUDITS_RUN = "audits:run"
+    RIGHTS_READ = "rights:read"
+    RIGHTS_WRITE = "rights:write"
 
 
 STAFF: Final = frozenset(Role) - {Role.CUSTOMER, Role.INTEGRATOR}
@@ -72,13 +74,19 @@ ACTIONS: Final[Mapping[str, Who]] = {
     "start.show": _EVERYBODY,
     "session.enter": _EVERYBODY,
     "link.withdraw": _EVERYBODY,
+    "link.confirm": _EVERYBODY,
+    "gpc.show": _EVERYBODY,
+    "receipts.verify": _EVERYBODY,
     # What customers allow.
     "statements.record": _who(Role.AGENT, Role.INTEGRATOR, scope=KeyScope.CONSENT_WRITE),
     "permissions.check": _who(Role.AGENT, Role.INTEGRATOR, Role.OFFICER, scope=KeyScope.CONSENT_READ),
     "permissions.show": _who(Role.AGENT, Role.INTEGRATOR, Role.OFFICER, scope=KeyScope.CONSENT_READ),
+    "receipts.show": _who(Role.AGENT, Role.INTEGRATOR, Role.OFFICER, scope=KeyScope.CONSENT_READ),
     "customers.enrol": _who(Role.AGENT, Role.INTEGRATOR, scope=KeyScope.CONSENT_WRITE),
+    "imports.send": _who(Role.INTEGRATOR, scope=KeyScope.CONSENT_WRITE),
     "customers.show": _who(Role.AGENT, Role.OFFICER),
     "customers.link": _SHELL,
+    "customers.merge": _who(Role.OFFICER),
     "catalogue.show": _who(*STAFF, Role.INTEGRATOR, scope=KeyScope.CONSENT_READ),
     "catalogue.publish": _who(Role.OFFICER),
     # What a customer does for himself.
@@ -98,8 +106,40 @@ ACTIONS: Final[Mapping[str, Who]] = {
     "ledger.prove": _who(Role.INTEGRATOR, Role.OFFICER, scope=KeyScope.LEDGER_READ),
     "ledger.verify": _who(Role.OFFICER),
     "ledger.sign": _SHELL,
+    "ledger.tiles": _EVERYBODY,
+    "ledger.export": _SHELL,
+    "ledger.seal": _SHELL,
+    "ledger.rotate": _SHELL,
+    "ledger.snapshot": _SHELL,
+    "ledger.cosign": _SHELL,
+    "ledger.alarms": _who(Role.OFFICER),
+    "ledger.settle": _who(Role.OFFICER),
+    "witness.run": _SHELL,
     "audits.show": _who(Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.AUDITS_RUN),
     "audits.run": _who(Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.AUDITS_RUN),
+    "audits.schedule": _who(Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.AUDITS_RUN),
+    "findings.show": _who(Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.AUDITS_RUN),
+    "findings.change": _who(Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.AUDITS_RUN),
+    "packs.show": _who(Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.AUDITS_RUN),
+    "packs.make": _who(Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.AUDITS_RUN),
+    "packs.open": _who(Role.OFFICER),
+    "packs.verify": _EVERYBODY,
+    # What customers ask for by right.
+    "remembered.show": _who(Role.CUSTOMER, shell=False),
+    "remembered.change": _who(Role.CUSTOMER, shell=False),
+    "rights.ask": _who(Role.CUSTOMER, shell=False),
+    "requests.show": _who(Role.AGENT, Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.RIGHTS_READ),
+    "requests.open": _who(Role.AGENT, Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.RIGHTS_WRITE),
+    "requests.answer": _who(Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.RIGHTS_WRITE),
+    "customers.export": _who(Role.AGENT, Role.OFFICER, scope=KeyScope.RIGHTS_READ),
+    "customers.correct": _who(Role.AGENT, Role.OFFICER, scope=KeyScope.RIGHTS_WRITE),
+    "customers.erase": _who(Role.OFFICER, scope=KeyScope.RIGHTS_WRITE),
+    "customers.file": _who(Role.OFFICER),
+    "processing.show": _who(Role.OFFICER),
+    "uses.show": _who(Role.OFFICER),
+    "suppressions.show": _who(Role.AGENT, Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.CONSENT_READ),
+    "suppressions.add": _who(Role.AGENT, Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.CONSENT_WRITE),
+    "suppressions.lift": _who(Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.RIGHTS_WRITE),
     # The house itself.
     "session.leave": _who(*STAFF, Role.CUSTOMER, shell=False),
     "console.show": _who(*STAFF),
@@ -109,6 +149,12 @@ ACTIONS: Final[Mapping[str, Who]] = {
     "house.found": _SHELL,
     "house.serve": _SHELL,
     "house.check": _SHELL,
+    "house.backup": _SHELL,
+    "house.restore": _SHELL,
+    "house.grant": _SHELL,
+    "vault.show": _SHELL,
+    "vault.rotate": _SHELL,
+    "vault.destroy": _SHELL,
     "demo.run": _SHELL,
 }
 """Action → who may. Nothing else in the project decides that."""

@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Mapping
 from typing import Final
 
-from flask import Flask, Response
+from flask import Flask, Response, g
 
 from consent.base.errors import NotAllowed
 
@@ -20,7 +20,12 @@ CONTENT_SECURITY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-"""Nothing inline, nothing from elsewhere; the same for every answer, errors among them."""
+"""Nothing inline, nothing from elsewhere; for every answer, errors among them."""
+
+SILENT: Final = CONTENT_SECURITY.replace("connect-src 'self'", "connect-src 'none'").replace(
+    "form-action 'self'", "form-action 'none'"
+)
+"""For a page that may read what is somebody's own, and must not be able to send it anywhere, not even to us."""
 
 HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": CONTENT_SECURITY,
@@ -47,11 +52,18 @@ def install(app: Flask, *, https: bool) -> None:
     def secure(response: Response) -> Response:
         for name, value in HEADERS.items():
             response.headers[name] = value
+        if g.get("silent", False):
+            response.headers["Content-Security-Policy"] = SILENT
         # Kept nowhere unless a view says otherwise, which only those do that show nothing of anybody.
         response.headers.setdefault("Cache-Control", "no-store")
         if https:
             response.headers["Strict-Transport-Security"] = _TWO_YEARS
         return response
+
+
+def silence() -> None:
+    """Let the answer to this request be a page that can send nothing anywhere."""
+    g.silent = True
 
 
 def csrf_token(key: bytes, session: bytes) -> str:

@@ -21,7 +21,12 @@ from typing_extensions import override
 
 from consent.base.errors import Place, SettingsInvalid
 from consent.base.form import read_table
+from consent.deployment import ERASURES, VaultPlace
+from consent.ledger.cosignature import key_of
 from consent.ledger.entry import ORIGIN
+from consent.ledger.note import NoteRefused
+from consent.rights.horizon import Horizon
+from consent.witness.asking import WitnessPlace
 
 PREFIX: Final = "BYLEAVE_"
 FILE: Final = "byleave.toml"
@@ -29,6 +34,8 @@ DEFAULT_NAME: Final = "byleave.localhost"
 _HOST: Final = re.compile(r"\.?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]+\]", re.ASCII)
 _DIGITS: Final = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
 _LOOPBACK: Final = ("127.0.0.1", "localhost")
+_THIS_MACHINE: Final = (*_LOOPBACK, "::1")
+_VAULT_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
 
 Environment = Literal["development", "production"]
 
@@ -50,11 +57,37 @@ class Settings:
     trusted_hosts: tuple[str, ...] = ()
     """The hosts that a request may name; the host of `base_url` where nothing is given."""
     environment: Environment = "development"
-    audit_every_hours: int = 24
-    checkpoint_every_seconds: int = 60
+    checkpoint_every_seconds: int = 20
+    """How often the worker looks for entries that no checkpoint covers: a minute at most."""
+    remind_days: int = 30
+    """How long before a consent ends its customer is reminded, where the catalogue doesn't say."""
     session_idle_minutes: int = 30
     session_absolute_minutes: int = 720
+    session_fresh_minutes: int = 15
+    """How long after signing in somebody may do what takes a fresh sign-in: take data out, erase."""
     max_body_bytes: int = 1_048_576
+    witness_url: str = ""
+    """Where the witness is asked to cosign checkpoints; nowhere, where nothing is given."""
+    witness_key: str = ""
+    """The verifier key by which it is known, as `byleave witness init` printed it."""
+    witness_home: Path = Path("byleave-witness")
+    """The folder of a witness that runs on this machine: only its own process reads it."""
+    erasures: Path = Path()
+    """The list of erasures, which is never restored with the database; beside the keyring where nothing is given."""
+    backup_retention_days: int = 14
+    """How long backups of the database are kept."""
+    kms_wait_days: int = 0
+    """How long the key management system keeps a key after it was told to destroy it."""
+    vault_address: str = ""
+    """The Vault that holds the key-encryption key; the keyring file does, where nothing is given."""
+    vault_token_file: Path = Path("vault-token")
+    vault_key: str = "byleave"
+    """The name of the transit key."""
+    vault_mount: str = "transit"
+    vault_namespace: str = ""
+    vault_ca_file: Path = Path()
+    """The authorities that sign the Vault's certificate; the system's where nothing is given."""
+    vault_timeout_seconds: int = 5
 
     def __post_init__(self) -> None:
         """Fill in what follows from other settings."""
@@ -62,6 +95,8 @@ class Settings:
             object.__setattr__(self, "database_url", f"sqlite:///{self.home / 'byleave.db'}")
         if self.keyring == Path():
             object.__setattr__(self, "keyring", self.home / "keyring.json")
+        if self.erasures == Path():
+            object.__setattr__(self, "erasures", self.keyring.with_name(ERASURES))
         if not self.trusted_hosts:
             here = (str(urlsplit(self.base_url).hostname or ""),)
             hosts = here if self.environment == "production" else (*here, *_LOOPBACK)
@@ -71,6 +106,33 @@ class Settings:
     def https(self) -> bool:
         """Whether people reach the pages over TLS."""
         return self.base_url.startswith("https://")
+
+    @property
+    def witness(self) -> WitnessPlace | None:
+        """Where the witness is asked; None where there is none."""
+        if not self.witness_url:
+            return None
+        return WitnessPlace(url=self.witness_url, key=key_of(self.witness_key))
+
+    @property
+    def vault(self) -> VaultPlace | None:
+        """Where the key-encryption key is; None where it lies in the keyring file."""
+        if not self.vault_address:
+            return None
+        return VaultPlace(
+            address=self.vault_address,
+            token_file=self.vault_token_file,
+            key=self.vault_key,
+            mount=self.vault_mount,
+            namespace=self.vault_namespace,
+            ca_file=None if self.vault_ca_file == Path() else self.vault_ca_file,
+            timeout_seconds=self.vault_timeout_seconds,
+        )
+
+    @property
+    def horizon(self) -> Horizon:
+        """For how long after an erasure a backup can still be read."""
+        return Horizon(backup_retention_days=self.backup_retention_days, kms_wait_days=self.kms_wait_days)
 
     @override
     def __repr__(self) -> str:
@@ -138,6 +200,43 @@ def _hosts(given: object) -> tuple[str, ...]:
     return tuple(listed)
 
 
+def _vault_address(given: object) -> str:
+    url = _base_url(given)
+    if url.startswith("http://") and urlsplit(url).hostname not in _THIS_MACHINE:
+        raise ValueError("must be https: a token and keys go over it (http on this machine alone)")
+    return url
+
+
+def _vault_path(given: object) -> str:
+    text = _text(given).strip("/")
+    if not all(_VAULT_NAME.fullmatch(part) for part in text.split("/")):
+        raise ValueError("must be names of letters, digits and -_. with / between them")
+    return text
+
+
+def _vault_name(given: object) -> str:
+    text = _text(given)
+    if not _VAULT_NAME.fullmatch(text):
+        raise ValueError("must be a name of letters, digits and -_.")
+    return text
+
+
+def _witness_url(given: object) -> str:
+    url = _text(given).rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(parts.hostname or "") or parts.query or "@" in url:
+        raise ValueError("must be an address like http://witness.example:8300")
+    return url
+
+
+def _witness_key(given: object) -> str:
+    try:
+        key_of(_text(given))
+    except NoteRefused as wrong:
+        raise ValueError(f"must be the line that `byleave witness init` printed: {wrong.detail}") from None
+    return _text(given)
+
+
 def _environment(given: object) -> Environment:
     match given:
         case "development" | "production":
@@ -154,11 +253,25 @@ _READ: Final[Mapping[str, Callable[[object], Any]]] = {
     "base_url": _base_url,
     "trusted_hosts": _hosts,
     "environment": _environment,
-    "audit_every_hours": _whole(1, 8_760),
-    "checkpoint_every_seconds": _whole(1, 3_600),
+    "checkpoint_every_seconds": _whole(1, 60),
+    "witness_url": _witness_url,
+    "witness_key": _witness_key,
+    "witness_home": _folder,
+    "remind_days": _whole(0, 3_650),
     "session_idle_minutes": _whole(1, 1_440),
     "session_absolute_minutes": _whole(1, 10_080),
+    "session_fresh_minutes": _whole(1, 1_440),
     "max_body_bytes": _whole(1_024, 67_108_864),
+    "erasures": _folder,
+    "backup_retention_days": _whole(0, 3_650),
+    "kms_wait_days": _whole(0, 365),
+    "vault_address": _vault_address,
+    "vault_token_file": _folder,
+    "vault_key": _vault_name,
+    "vault_mount": _vault_path,
+    "vault_namespace": _vault_path,
+    "vault_ca_file": _folder,
+    "vault_timeout_seconds": _whole(1, 300),
 }
 
 
@@ -184,6 +297,8 @@ def read_settings(environ: Mapping[str, str] | None = None, *, folder: Path = Pa
             read[setting] = _READ[setting](value)
         except ValueError as wrong:
             places.append(Place(called, str(wrong)))
+    if ("witness_url" in given) != ("witness_key" in given):
+        places.append(Place(f"{PREFIX}WITNESS_KEY", "belongs to BYLEAVE_WITNESS_URL: give both, or neither"))
     places += _unfit_for_production(read, {setting: called for setting, (called, _) in given.items()})
     if places:
         raise SettingsInvalid(places=places)

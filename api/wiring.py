@@ -1,15 +1,20 @@
 """The house: settings made into a deployment, once a process, for every face alike."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
 from flask import current_app
 
 from api.settings import Settings
+from consent.audit import asking
 from consent.base.clock import Clock, system_clock
 from consent.deployment import Deployment, open_deployment
+from consent.register.cosigning import Witnessing
 from consent.register.gathering import Gathering
+from consent.rights.processing import Contacted
+from consent.rights.sections import Elsewhere
+from personalise import held
 
 EXTENSION: Final = "byleave"
 """Under which name a Flask application keeps its house."""
@@ -17,8 +22,16 @@ EXTENSION: Final = "byleave"
 HEARTBEAT: Final = "worker.heartbeat"
 """Under which job a worker leaves its sign of life, and every face looks for it."""
 
-ASKED_AUDIT: Final = "audit.asked"
+ASKED_AUDIT: Final = asking.JOB
 """Under which job an audit is queued that somebody asked for and that is too large to wait for."""
+
+
+_GLANCE_SECONDS: Final = 1.0
+"""How long a process that starts waits for the witness."""
+
+
+OUTBOX: Final = "outbox"
+"""The folder at home in which mails wait for the company's mailer, a file each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +47,41 @@ class House:
         """The way into the ledger for requests that come at the same time."""
         return Gathering(self.deployment.store, self.deployment.desk)
 
+    @cached_property
+    def elsewhere(self) -> Elsewhere:
+        """What the deciding floor holds of customers: it goes into what they are given, and into their files."""
+        opened = self.deployment
+        return Elsewhere(
+            decisions=lambda who, by: held.decisions(opened, who, by=by),
+            contacts=lambda who, by: held.contacts(opened, who, by=by),
+            outcomes=lambda who, by: held.outcomes(opened, who, by=by),
+        )
+
+    @cached_property
+    def witnessing(self) -> Witnessing | None:
+        """The ledger as its witness is asked about it; None where the settings name none."""
+        place, opened = self.settings.witness, self.deployment
+        if place is None:
+            return None
+        return Witnessing(store=opened.store, desk=opened.desk, place=place, clock=opened.clock)
+
+    def look_at_witness(self) -> None:
+        """Before anything opens, hold the ledger against what its witness saw last.
+
+        Where they disagree, appends are refused from here on; where he doesn't answer at once, the worker asks again.
+        """
+        if self.witnessing is not None:
+            place = replace(self.witnessing.place, timeout_seconds=_GLANCE_SECONDS)
+            replace(self.witnessing, place=place).look()
+
+    @property
+    def contacted(self) -> Contacted:
+        """How often customers were reached, for the record of processing."""
+        return held.contacted
+
     def close(self) -> None:
         """Close all connections. A process that ends needn't."""
-        self.deployment.store.close()
+        self.deployment.close()
 
 
 def open_house(settings: Settings, *, clock: Clock = system_clock) -> House:
@@ -44,8 +89,16 @@ def open_house(settings: Settings, *, clock: Clock = system_clock) -> House:
 
     Raises:
         SettingsInvalid: the keyring is missing, readable by others or damaged.
+        KmsDown: the Vault that sealed it does not answer.
     """
-    deployment = open_deployment(database_url=settings.database_url, keyring=settings.keyring, clock=clock)
+    deployment = open_deployment(
+        database_url=settings.database_url,
+        keyring=settings.keyring,
+        clock=clock,
+        vault=settings.vault,
+        erasures=settings.erasures,
+        horizon=settings.horizon,
+    )
     return House(settings=settings, deployment=deployment)
 
 

@@ -24,10 +24,10 @@ AT_ONCE = 1_000
 
 def said(made: Made, first: int) -> Sequence[Statement]:
     """Return the next thousand statements: customers in turn, and each of them another scope in every turn."""
-    found = []
+    found, asked = [], made.asked
     for number in range(first, first + AT_ONCE):
         turn, spot = divmod(number, len(made.customers))
-        found.append(grant(made.customers[spot], [made.asked[turn % len(made.asked)]]))
+        found.append(grant(made.customers[spot], [asked[turn % len(asked)]]))
     return found
 
 

@@ -6,12 +6,23 @@ may touch the vault: it opens the keyring and hands the keys to the desk, and to
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from consent.base.clock import Clock, system_clock
 from consent.base.store import Store
 from consent.catalogues import Catalogues
 from consent.register.desk import Desk
-from consent.vault.keyring import create_keyring, open_keyring
+from consent.rights.erasure_list import ErasureList
+from consent.rights.horizon import Horizon
+from consent.vault.calls import VaultPlace
+from consent.vault.keyring import Keys, create_keyring, open_keyring
+from consent.vault.transit import create_sealed_keyring, open_sealed_keyring
+
+ERASURES: Final = "erasures.log"
+"""What the list of erasures is called, beside the keyring."""
+
+# Where a Vault is has to be said by whoever reads the settings, and he may not look into the vault itself.
+__all__ = ["ERASURES", "Deployment", "VaultPlace", "new_keyring", "open_deployment"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,21 +32,57 @@ class Deployment:
     store: Store
     desk: Desk
     clock: Clock
+    erasures: ErasureList
+    """What outlasts every backup."""
+
+    horizon: Horizon
+    """For how long after an erasure a backup can still be read."""
+
+    def close(self) -> None:
+        """Close all connections. A process that ends needn't."""
+        self.store.close()
+        self.desk.keys.close()
 
 
-def open_deployment(*, database_url: str, keyring: Path, clock: Clock = system_clock) -> Deployment:
+def open_deployment(
+    *,
+    database_url: str,
+    keyring: Path,
+    clock: Clock = system_clock,
+    vault: VaultPlace | None = None,
+    erasures: Path | None = None,
+    horizon: Horizon | None = None,
+) -> Deployment:
     """Open a deployment that was founded before.
+
+    Args:
+        database_url: `sqlite:///FILE` or `postgresql://…`.
+        keyring: the keyring file; with a Vault, what Vault sealed.
+        clock: where the time is read.
+        vault: the Vault that holds the key-encryption key; without one, the keyring file does.
+        erasures: the list of erasures; `erasures.log` beside the keyring, where left out.
+        horizon: how long backups are kept.
 
     Raises:
         SettingsInvalid: the keyring is missing, readable by others or damaged, or the database is of another kind.
+        KmsDown: the Vault does not answer.
     """
-    return Deployment(store=Store(database_url), desk=Desk(open_keyring(keyring), Catalogues()), clock=clock)
+    keys: Keys = open_keyring(keyring) if vault is None else open_sealed_keyring(keyring, vault)
+    return Deployment(
+        store=Store(database_url),
+        desk=Desk(keys, Catalogues()),
+        clock=clock,
+        erasures=ErasureList(erasures or keyring.with_name(ERASURES), keys.index_key),
+        horizon=horizon or Horizon(),
+    )
 
 
-def new_keyring(path: Path) -> None:
-    """Make a keyring file for a new deployment.
+def new_keyring(path: Path, vault: VaultPlace | None = None) -> None:
+    """Make a keyring file for a new deployment; with a Vault, one that Vault seals.
 
     Raises:
-        SettingsInvalid: there is one already.
+        SettingsInvalid: there is one already, or the Vault's key is not of the kind that is needed.
+        KmsDown: the Vault does not answer.
     """
-    create_keyring(path)
+    keys: Keys = create_keyring(path) if vault is None else create_sealed_keyring(path, vault)
+    keys.close()

@@ -2,7 +2,7 @@
 
 A holder that is paused past its lease may find that another has taken over, with a higher token. So whatever a job
 writes, it calls `heartbeat` in the same transaction: the slot's row stays locked until that transaction ends, and who
-holds an old token gets `StateConflict` before it has written anything.
+holds an old token gets `Fenced` before it has written anything.
 
 Source:
     M. Kleppmann, "How to do distributed locking" (2016), on fencing tokens.
@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from consent.base.clock import EPOCH
-from consent.base.errors import StateConflict
+from consent.base.errors import Fenced
 from consent.base.store import Work
 from consent.tables import JobRunRow
 
@@ -86,7 +86,7 @@ def heartbeat(work: Work, held: Claim, *, at: datetime, lease_seconds: float) ->
     """Prolong the lease; within a transaction that writes the job's results, this is what fences it.
 
     Raises:
-        StateConflict: fenced: somebody else has taken the slot over, or it is over.
+        Fenced: somebody else has taken the slot over, or it is over.
     """
     _hold(work, held, {"lease_until": at + timedelta(seconds=lease_seconds)})
 
@@ -95,7 +95,7 @@ def finish(work: Work, held: Claim, *, state: str, detail: str, at: datetime) ->
     """Close the slot with the state that it ended in: nobody can claim it again.
 
     Raises:
-        StateConflict: fenced: somebody else has taken the slot over, or it is over.
+        Fenced: somebody else has taken the slot over, or it is over.
     """
     _hold(work, held, {"state": state, "detail": detail, "lease_until": at})
 
@@ -104,7 +104,7 @@ def release(work: Work, held: Claim, *, at: datetime) -> None:
     """Give the slot back unfinished: anybody can claim it at once.
 
     Raises:
-        StateConflict: fenced: somebody else has taken the slot over, or it is over.
+        Fenced: somebody else has taken the slot over, or it is over.
     """
     _hold(work, held, {"state": RELEASED, "lease_until": at})
 
@@ -132,6 +132,11 @@ def beat(work: Work, job: str, holder: str, *, at: datetime) -> None:
     work.connection.execute(insert.on_conflict_do_update(index_elements=["job", "scheduled_for"], set_=changed))
 
 
+def ever_beaten(work: Work) -> bool:
+    """Say whether a worker has ever given a sign of life here: without one nobody does anything by the clock."""
+    return work.connection.execute(sa.select(_row.job).where(_row.state == BEATING).limit(1)).first() is not None
+
+
 def last_beat(work: Work, job: str) -> datetime | None:
     """Return when somebody last left a sign of life, None if nobody has: a dead worker can't raise the alarm itself."""
     query = sa.select(_row.lease_until).where(_row.job == job, _row.scheduled_for == EPOCH, _row.state == BEATING)
@@ -149,6 +154,14 @@ def newest(work: Work, job: str, *, most: int = 20) -> list[Slot]:
     return [Slot(**each._asdict()) for each in work.connection.execute(query)]
 
 
+def slot_at(work: Work, job: str, scheduled_for: datetime) -> Slot | None:
+    """Return one slot of a job; None where there is none."""
+    columns = (_row.job, _row.scheduled_for, _row.state, _row.holder, _row.lease_until, _row.detail)
+    query = sa.select(*columns).where(_row.job == job, _row.scheduled_for == scheduled_for)
+    row = work.connection.execute(query).first()
+    return None if row is None else Slot(**row._asdict())
+
+
 def _hold(work: Work, held: Claim, changes: dict[str, Any]) -> None:
     mine = (
         sa.update(_row)
@@ -162,7 +175,7 @@ def _hold(work: Work, held: Claim, changes: dict[str, Any]) -> None:
     )
     if work.connection.execute(mine).rowcount != 1:
         msg = f"fenced: {held.job} of this slot is no longer held with token {held.token}"
-        raise StateConflict(msg)
+        raise Fenced(msg)
 
 
 def _inserted(work: Work, row: dict[str, Any]) -> bool:

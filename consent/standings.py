@@ -9,14 +9,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from consent.base.database import Hot, among, table_of
 from consent.base.ids import CustomerId
 from consent.base.store import Work
-from consent.permission.standing import EMPTY, Standing, StoredStanding, from_stored, stored
+from consent.permission.standing import EMPTY, ERASED, Standing, StoredStanding, from_stored, stored
 from consent.tables import CustomerRow, DataKeyRow, StandingRow
 
 _row = table_of(StandingRow)
-_COLUMNS: Final = ("mask", "next_expiry", "states", "paused_until", "last_said", "counter", "scopes")
+_COLUMNS: Final = StoredStanding._fields
 _SELECTED: Final = tuple(_row.c[name] for name in _COLUMNS)
 NOBODY: Final = stored(EMPTY)
 """The row of somebody who isn't enrolled: nothing stands."""
+
+CHUNK: Final = 2_000
+"""Rows that are walked in one transaction."""
 
 _FEW: Final = 32
 """Up to so many customers are looked up by a statement each: planned once, where a list is planned anew each time."""
@@ -37,8 +40,8 @@ class Held(NamedTuple):
 def _locked(where: Any) -> sa.Select[Any]:  # noqa: ANN401 -- a Core condition
     return (
         sa.select(CustomerRow.id, DataKeyRow.kek, DataKeyRow.wrapped, _row.c.last_leaf, *_SELECTED)
-        .join(DataKeyRow, DataKeyRow.owner == CustomerRow.id)
         .join(_row, _row.c.customer == CustomerRow.id)
+        .outerjoin(DataKeyRow, DataKeyRow.owner == CustomerRow.id)  # who was erased has none
         .where(where)
         .order_by(CustomerRow.id)
         # Both rows: whoever waited for the customer would read the standing as it was when he began to wait.
@@ -63,10 +66,35 @@ _READ: Final = Hot(
 )
 
 
+def _after(where: sa.ColumnElement[bool] | None) -> sa.Select[Any]:
+    first = sa.select(_row.c.customer).where(_row.c.customer > sa.bindparam("after")).order_by(_row.c.customer)
+    # The last id of the chunk, whoever of it is wanted: so that no query walks on for long to find somebody.
+    chunk = first.limit(sa.literal_column(str(CHUNK))).subquery()
+    last = sa.select(sa.func.max(chunk.c.customer)).scalar_subquery()
+    found = sa.select(_row.c.customer, *_SELECTED).where(
+        _row.c.customer > sa.bindparam("after"), _row.c.customer <= last
+    )
+    return (found if where is None else found.where(where)).order_by(_row.c.customer)
+
+
+_ALL_AFTER: Final = Hot(_after(None), "after")
+_ENDING_AFTER: Final = Hot(_after(_row.c.next_expiry <= sa.bindparam("until")), "after", "until")
+_LAST: Final = Hot(
+    sa.select(sa.func.max(sa.column("customer"))).select_from(
+        sa.select(_row.c.customer)
+        .where(_row.c.customer > sa.bindparam("after"))
+        .order_by(_row.c.customer)
+        .limit(sa.literal_column(str(CHUNK)))
+        .subquery()
+    ),
+    "after",
+)
+
+
 def locked(work: Work, customers: Sequence[CustomerId]) -> dict[str, Held]:
     """Lock customers in the order of their ids (then nobody waits in a ring) and return what the register needs.
 
-    Who isn't enrolled is left out.
+    Who isn't enrolled is left out; who was erased is held without a key.
     """
     if len(customers) <= _FEW:
         with work.together():
@@ -74,12 +102,19 @@ def locked(work: Work, customers: Sequence[CustomerId]) -> dict[str, Held]:
         rows = [row for each in found for row in each.fetchall()]
     else:
         rows = work.run(_MANY, work.listed(customers)).fetchall()
-    return {row[0]: Held(row[1], bytes(row[2]), from_stored(_stored(row[4:])), bytes(row[3])) for row in rows}
+    held = ((row[0], row[1], row[2], row[3], from_stored(_stored(row[4:]))) for row in rows)
+    return {
+        customer: Held(kek or 0, bytes(wrapped or b""), standing, bytes(leaf))
+        for customer, kek, wrapped, leaf, standing in held
+        if wrapped is not None or standing.states & ERASED
+    }
 
 
 def _stored(values: Sequence[Any]) -> StoredStanding:
-    mask, next_expiry, states, paused_until, last_said, counter, scopes = values
-    return StoredStanding(bytes(mask), next_expiry, states, paused_until, last_said, counter, bytes(scopes))
+    mask, next_expiry, states, paused_until, last_said, counter, scopes, born_by, gpc = values
+    return StoredStanding._make(  # half the time of a call by fields
+        (bytes(mask), next_expiry, states, paused_until, last_said, counter, bytes(scopes), born_by, gpc)
+    )
 
 
 def saving(rows: Iterable[tuple[str, Standing, bytes]]) -> tuple[Hot, list[tuple[Any, ...]]]:
@@ -94,9 +129,27 @@ def save(work: Work, rows: Iterable[tuple[str, Standing, bytes]]) -> None:
 
 def save_empty(work: Work, customers: Iterable[str]) -> None:
     """Write the row of customers who have said nothing: then a check finds a row for everybody enrolled."""
-    save(work, ((customer, EMPTY, NO_LEAF) for customer in customers))
+    work.run_many(_SAVE, [(customer, NO_LEAF, *NOBODY) for customer in customers])
 
 
 def read(work: Work, customers: Sequence[CustomerId]) -> dict[str, StoredStanding]:
     """Return the stored rows of these customers; who isn't enrolled is left out."""
     return {row[0]: _stored(row[1:]) for row in work.run(_READ, work.listed(customers)).fetchall()}
+
+
+def chunk(work: Work, after: str) -> tuple[list[tuple[CustomerId, StoredStanding]], str]:
+    """Return the rows of the customers whose ids come after `after`, in order, and the last of these ids.
+
+    At most `CHUNK` at a time; the last id is "" where nobody comes after.
+    """
+    rows = work.run(_ALL_AFTER, after).fetchall()
+    return [(CustomerId(row[0]), _stored(row[1:])) for row in rows], rows[-1][0] if rows else ""
+
+
+def ending(work: Work, after: str, until_ms: int) -> tuple[list[tuple[CustomerId, StoredStanding]], str]:
+    """Return of such a chunk the rows in which a permission ends by `until_ms`, and the last id of the whole chunk."""
+    [last] = work.run(_LAST, after).fetchone()
+    if last is None:
+        return [], ""
+    rows = work.run(_ENDING_AFTER, after, until_ms).fetchall()
+    return [(CustomerId(row[0]), _stored(row[1:])) for row in rows], str(last)

@@ -1,9 +1,10 @@
 """The rows of the consent side. Columns only; they never leave this package.
 
 Insert-only tables (triggers on both databases, no UPDATE or DELETE right on PostgreSQL): `ledger_log`,
-`ledger_entry`, `ledger_node`, `ledger_checkpoint`, `catalogue_version`, `scope_bit`. `ledger_head` is the one mutable
-row of a log, and the lock that orders it. Whatever could identify a customer stands in deletable rows: `customer`,
-`identity`, `data_key`, `memory`, `standing`, `ledger_payload`, `idempotency`, `data_use`.
+`ledger_entry`, `ledger_node`, `ledger_checkpoint`, `ledger_opening`, `cosignature`, `catalogue_version`, `scope_bit`.
+`ledger_head` is the one mutable row of a log, and the lock that orders it. Whatever could identify a customer stands
+in deletable rows: `customer`, `identity`, `data_key`, `memory`, `standing`, `ledger_payload`, `idempotency`,
+`data_use`, `rights_request`, `merger`, `confirmation`, `reminder`.
 """
 
 from datetime import datetime
@@ -19,8 +20,12 @@ INSERT_ONLY: Final = (
     "ledger_entry",
     "ledger_node",
     "ledger_checkpoint",
+    "ledger_opening",
+    "cosignature",
     "catalogue_version",
     "scope_bit",
+    "notice",
+    "finding_event",
 )
 
 
@@ -83,6 +88,8 @@ class StandingRow(Row):
     last_said: Mapped[int]
     last_leaf: Mapped[bytes]
     scopes: Mapped[bytes]
+    born_by: Mapped[int] = mapped_column(server_default=str(2**63 - 1))
+    gpc: Mapped[int] = mapped_column(server_default="0")
 
 
 class LedgerLogRow(Row):
@@ -154,6 +161,63 @@ class LedgerPayloadRow(Row):
     sealed: Mapped[bytes]
 
 
+class LedgerOpeningRow(Row):
+    """What an entry about the log itself says, in clear: where it goes on, and which key signs it from there on."""
+
+    __tablename__ = "ledger_opening"
+    __table_args__ = _clustered("salt and payload of an entry about the log itself, in clear; insert-only")
+    log: Mapped[int] = mapped_column(sa.ForeignKey("ledger_log.id"), primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    plain: Mapped[bytes]
+
+
+class CosignatureRow(Row):
+    """A checkpoint that the witness cosigned, with both signatures."""
+
+    __tablename__ = "cosignature"
+    __table_args__ = _clustered("a checkpoint with its witness's line; insert-only")
+    log: Mapped[int] = mapped_column(sa.ForeignKey("ledger_log.id"), primary_key=True, autoincrement=False)
+    size: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    note: Mapped[str]
+    at: Mapped[datetime]
+
+
+class LedgerAlarmRow(Row):
+    """What the witness contradicts, or has not said: it stands until it is settled. Both notes are kept."""
+
+    __tablename__ = "ledger_alarm"
+    __table_args__ = (
+        sa.Index(
+            "uq__ledger_alarm__standing", "kind", "log", unique=True,
+            sqlite_where=sa.text("settled_at IS NULL"), postgresql_where=sa.text("settled_at IS NULL"),
+        ),
+        _clustered("what the witness contradicts or has not said, and how it was settled"),
+    )  # fmt: skip
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    log: Mapped[int] = mapped_column(sa.ForeignKey("ledger_log.id"))
+    size: Mapped[int]
+    note: Mapped[str]
+    witness_size: Mapped[int]
+    witness_note: Mapped[str]
+    why: Mapped[str]
+    noticed_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+    settled_by: Mapped[str]
+    settlement: Mapped[str]
+
+
+class SnapshotPageRow(Row):
+    """The leaves of a state snapshot, a page of customers a row: a hash each, which names nobody."""
+
+    __tablename__ = "snapshot_page"
+    __table_args__ = _clustered("leaf hashes of a state snapshot, by page of customers; deletable")
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    page: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last: Mapped[str]
+    leaves: Mapped[bytes]
+
+
 class IdempotencyRow(Row):
     """An idempotency key (keyed hash), the request it stood for, and the entries it made."""
 
@@ -177,6 +241,66 @@ class CatalogueVersionRow(Row):
     published_at: Mapped[datetime]
     log: Mapped[int]
     seq: Mapped[int]
+
+
+class NoticeRow(Row):
+    """One wording of one notice version: the exact words, their hash, and the entry that tells of them.
+
+    `material` is what the version was published as; the catalogue in force says what it counts as now.
+    """
+
+    __tablename__ = "notice"
+    __table_args__ = _clustered("the exact words of a notice version in one language; insert-only")
+    key: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    material: Mapped[bool]
+    wording: Mapped[str]
+    digest: Mapped[bytes]
+    published_at: Mapped[datetime]
+    position: Mapped[int]
+
+
+class MergerRow(Row):
+    """That two records were of one customer: the id that was given up, and the one that goes on."""
+
+    __tablename__ = "merger"
+    __table_args__ = _clustered("an id that was given up when two records were joined, and the id that goes on")
+    merged: Mapped[str] = mapped_column(sa.ForeignKey("customer.id"), primary_key=True)
+    customer: Mapped[str] = mapped_column(sa.ForeignKey("customer.id"), index=True)
+    merged_at: Mapped[datetime]
+    position: Mapped[int]
+
+
+class ConfirmationRow(Row):
+    """A link that confirms what a customer granted (double opt-in), as a digest; spent once, by his own POST.
+
+    `outgoing` is the token, sealed under the customer's key, until the outgoing mail has it; then it is empty.
+    """
+
+    __tablename__ = "confirmation"
+    __table_args__ = _clustered("a link that confirms a grant, as a digest; the token itself is in the mail alone")
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    customer: Mapped[str] = mapped_column(sa.ForeignKey("customer.id"), index=True)
+    scopes: Mapped[str]
+    language: Mapped[str]
+    position: Mapped[int]
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    spent_at: Mapped[datetime | None]
+    outgoing: Mapped[bytes | None]
+
+
+class ReminderRow(Row):
+    """A permission that ends soon: its customer is to be asked whether it goes on."""
+
+    __tablename__ = "reminder"
+    __table_args__ = _clustered("a permission that ends soon, for its customer to be reminded of")
+    customer: Mapped[str] = mapped_column(sa.ForeignKey("customer.id"), primary_key=True)
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(index=True)
+    queued_at: Mapped[datetime]
 
 
 class ScopeBitRow(Row):
@@ -203,6 +327,8 @@ class DataUseRow(Row):
     position: Mapped[int]
     decision: Mapped[str]
     reason: Mapped[str]
+    recipient: Mapped[str] = mapped_column(server_default="")
+    noted: Mapped[int] = mapped_column(server_default="-1")
 
 
 class AuditRunRow(Row):
@@ -232,6 +358,20 @@ class FindingRow(Row):
     subject: Mapped[str]
     why: Mapped[str]
     found_at: Mapped[datetime]
+
+
+class AuditMarkRow(Row):
+    """How far a check has got in a log: to a signed checkpoint, in an audit that it passed."""
+
+    __tablename__ = "audit_mark"
+    __table_args__ = _clustered("how far a check got in a log, in an audit that it passed")
+    check: Mapped[str] = mapped_column(primary_key=True)
+    log: Mapped[int] = mapped_column(sa.ForeignKey("ledger_log.id"), primary_key=True, autoincrement=False)
+    size: Mapped[int]
+    root: Mapped[bytes]
+    at: Mapped[datetime]
+    audit: Mapped[str] = mapped_column(sa.ForeignKey("audit_run.id"))
+    position: Mapped[int]
 
 
 class JobRunRow(Row):

@@ -21,13 +21,15 @@ class Use:
     reason: str = ""
     customer: str = ""
     """Set where it concerns one customer; a chunk's customers stand in its decision log."""
+    recipient: str = ""
+    """The recipient of the catalogue to whom the data go; "" where they stay here, or go to the customer himself."""
 
     def __post_init__(self) -> None:
         """Refuse a use without a cause."""
         if not (self.decision or self.reason):
             msg = "data are read for a decision, or for a reason that is written down"
             raise Invalid(msg)
-        if "\x00" in self.actor + self.purpose + self.decision + self.reason + self.customer:
+        if "\x00" in self.actor + self.purpose + self.decision + self.reason + self.customer + self.recipient:
             msg = "a use is written down: it can't hold a NUL character"
             raise Invalid(msg)
 
@@ -38,7 +40,12 @@ def record(work: Work, use: Use, *, categories: tuple[str, ...], customers: int,
     row = {
         "id": number, "at": at, "actor": use.actor, "purpose": use.purpose, "categories": ",".join(categories),
         "customers": customers, "customer": use.customer, "position": position, "decision": use.decision,
-        "reason": use.reason,
+        "reason": use.reason, "recipient": use.recipient,
     }  # fmt: skip
     work.connection.execute(sa.insert(DataUseRow).values(**row))
     return number
+
+
+def note(work: Work, use: str, position: int) -> None:
+    """Write beside a use which ledger entry tells of what was done in it."""
+    work.connection.execute(sa.update(DataUseRow).where(DataUseRow.id == use).values(noted=position))

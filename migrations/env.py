@@ -7,6 +7,9 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
 import api.tables  # noqa: F401 -- registers its tables
+import consent.audit.tables
+import consent.register.tables
+import consent.rights.tables
 import consent.tables  # noqa: F401 -- registers its tables
 import personalise.tables  # noqa: F401 -- registers its tables
 from consent.base.database import Ident, Row, UtcDateTime

@@ -18,7 +18,7 @@ from tests.builders import START
 
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.advancing"])  # then a process is there at once
+    context.set_forkserver_preload(["tests.advancing", "tests.faults.stepping"])  # then a process is there at once
     return context
 
 

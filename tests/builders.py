@@ -2,6 +2,7 @@
 
 import copy
 import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 from consent.base.ids import CustomerId, Scope
 from consent.catalogue.model import Catalogue, LegalBasis, ScopeRule, published
-from consent.catalogue.reading import parse_catalogue
+from consent.catalogue.reading import DEFAULT, parse_catalogue
 from consent.permission.statement import Act, Method, Statement
 
 START: Final = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -51,6 +52,9 @@ def scope_table(scope: str, basis: str = "consent", **changes: Any) -> dict[str,
     return {"scope": scope, "legal_basis": basis, "notice": "words", "benefit": "You gain by it.", **changes}
 
 
+SHIPPED: Final[Mapping[str, Any]] = tomllib.loads(DEFAULT.read_text(encoding="utf-8"))
+"""The tables of the shipped catalogue; both ask to remember purchases, and in the same words."""
+
 CATALOGUE: Final[Mapping[str, Any]] = {
     "name": "A small shop",
     "purpose": [
@@ -67,9 +71,12 @@ CATALOGUE: Final[Mapping[str, Any]] = {
     ],
     "channel": [{"key": "email", "title": "E-mail"}, {"key": "post", "title": "Letter"}],
     "recipient": [{"key": "courier", "title": "The courier"}],
-    "notice": [{"key": "words", "version": 1, "material": True, "wording": {"en": "May we?", "de": "Dürfen wir?"}}],
+    "notice": [
+        {"key": "words", "version": 1, "material": True, "wording": {"en": "May we?", "de": "Dürfen wir?"}},
+        next(each for each in SHIPPED["notice"] if each["key"] == "remember-purchases"),
+    ],
     "scope": [
-        scope_table("remember:purchases", validity="P12M"),
+        scope_table("remember:purchases", validity="P12M", notice="remember-purchases"),
         scope_table("use:purchases:offers", validity="P12M"),
         scope_table("use:purchases:service", "contract"),
         scope_table("remember:health", "explicit_consent"),

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,34 @@ def maker(request: pytest.FixtureRequest, databases: Callable[[str], Databases])
 def sqlite_worlds(_templates: Callable[[str, bool], Template], tmp_path: Path) -> Callable[[], World]:
     """Return a function that opens worlds on SQLite, one after the other, each with a clock of its own."""
     return lambda: opened(_templates("sqlite", True), SettableClock(START), tmp_path)  # noqa: FBT003 -- a founded one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worlds:
+    """Opens worlds on one kind of database, one after the other, each with a clock of its own."""
+
+    dialect: str
+    make: Callable[[], World]
+
+    def __call__(self) -> World:
+        return self.make()
+
+
+@pytest.fixture(params=BOTH)
+def worlds(
+    request: pytest.FixtureRequest, _templates: Callable[[str, bool], Template], tmp_path: Path
+) -> Iterator[Worlds]:
+    """Return what opens founded worlds, on SQLite and on PostgreSQL."""
+    template = _templates(request.param, True)  # noqa: FBT003 -- a founded one
+    with ExitStack() as stack:
+
+        def make() -> World:
+            made = opened(template, SettableClock(START), tmp_path)
+            stack.callback(template.databases.dropped, made.url)
+            stack.callback(made.store.close)
+            return made
+
+        yield Worlds(dialect=request.param, make=make)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ behind the same fault in how it is checked. `faults` names what is wrong; a soun
 import base64
 import hashlib
 import hmac
+import itertools
 import json
 import struct
 from collections.abc import Iterator, Sequence
@@ -37,6 +38,11 @@ class Stored:
     entries: list[tuple[int, bytes, bytes]]
     keys: dict[str, Any]
     connection: sa.Connection
+    newest: bool
+    last: dict[str, tuple[int, str]]
+    """Of each customer the number of his last word, and its leaf: they go on from log to log."""
+    signers: list[tuple[Ed25519PublicKey, int, int]]
+    """The keys that sign this log, and from which to which size."""
 
     def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
         return rows(self.connection, query, **values)
@@ -52,14 +58,74 @@ def faults(connection: sa.Connection, keyring: Path) -> list[str]:
     """Name everything that is wrong with all logs, payloads, checkpoints, catalogues and standings."""
     keys = json.loads(keyring.read_text())
     found: list[str] = []
-    for log, origin in rows(connection, "SELECT id, origin FROM ledger_log ORDER BY id"):
+    logs = rows(connection, "SELECT id, origin FROM ledger_log ORDER BY id")
+    last: dict[str, tuple[int, str]] = {}
+    key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(keys["log_seed"])).public_key()
+    before: Stored | None = None
+    for log, origin in logs:
         query = "SELECT seq, body, leaf FROM ledger_entry WHERE log = :log ORDER BY seq"
         entries = [(seq, body, hashed) for seq, body, hashed in rows(connection, query, log=log)]
-        stored = Stored(log, origin, entries, keys, connection)
-        for check in (_entries, _tree, _checkpoints, _payloads, _catalogues):
+        signers, key = _signers(connection, log, key)
+        stored = Stored(log, origin, entries, keys, connection, (log, origin) == logs[-1], last, signers)
+        for check in (_entries, _tree, _checkpoints, _openings, _payloads, _catalogues):
             found.extend(f"{origin}: {fault}" for fault in check(stored))
+        if before:
+            found.extend(f"{origin}: {fault}" for fault in _chain(before, stored))
+        before = stored
     found.extend(_standings(connection, keys))
     return found
+
+
+def _signers(
+    connection: sa.Connection, log: int, key: Ed25519PublicKey
+) -> tuple[list[tuple[Ed25519PublicKey, int, int]], Ed25519PublicKey]:
+    """Return the keys of a log, as rotations in it hand over from the one that signed the log before."""
+    found, first = [], 0
+    for seq, plain in rows(connection, "SELECT seq, plain FROM ledger_opening WHERE log = :log ORDER BY seq", log=log):
+        said = json.loads(plain[32:])
+        if "note" in said:
+            text, _, signatures = said["note"].partition("\n\n")
+            _, _, size, _, new = text.split("\n")
+            taking_over = Ed25519PublicKey.from_public_bytes(base64.b64decode(new.split("+", 2)[2])[1:])
+            lines = [base64.b64decode(line.split(" ")[2])[4:] for line in signatures.splitlines()]
+            assert int(size) == seq + 1
+            both = zip((key, taking_over), lines, strict=True)
+            assert all(_signed(each, line, text + "\n") for each, line in both)
+            found.append((key, first, seq + 1))
+            key, first = taking_over, seq + 1
+    return [*found, (key, first, 2**63)], key
+
+
+def _openings(stored: Stored) -> Iterator[str]:
+    """Hold what stands in clear against the commitments of its entries."""
+    bodies = {seq: json.loads(body) for seq, body, _ in stored.entries}
+    about = [seq for seq, said in bodies.items() if said["t"] in ("log.sealed", "key.rotated")]
+    found = dict(stored.rows("SELECT seq, plain FROM ledger_opening WHERE log = :log ORDER BY seq", log=stored.log))
+    if list(found) != about:
+        yield "not every entry about the log itself has its opening"
+    for seq, plain in found.items():
+        if b64u(hmac.digest(plain[:32], b"byleave/commit/v1\x00" + plain[32:], "sha256")) != bodies[seq]["c"]:
+            yield f"the opening of {seq} is not what was committed to"
+
+
+def _chain(before: Stored, stored: Stored) -> Iterator[str]:
+    """Hold what a log says of the one before it against that one."""
+    [(plain,)] = stored.rows("SELECT plain FROM ledger_opening WHERE log = :log AND seq = 0", log=stored.log)
+    said = json.loads(plain[32:])
+    ended = {"log": stored.origin, "root": b64u(root([each for _, _, each in before.entries])),
+             "sealed": before.origin, "size": len(before.entries)}  # fmt: skip
+    if {**ended, "cause": said["cause"]} != said:
+        yield "it goes on from something else than the log before"
+    if said["cause"] != "period":
+        return
+    query = "SELECT plain FROM ledger_opening WHERE log = :log AND seq = :seq"
+    [(plain,)] = stored.rows(query, log=before.log, seq=len(before.entries) - 1)
+    if json.loads(plain[32:]) != {"log": before.origin, "next": stored.origin}:
+        yield "the log before ended in favour of another"
+    if not before.rows(
+        "SELECT 1 FROM ledger_checkpoint WHERE log = :log AND size = :n", log=before.log, n=said["size"]
+    ):
+        yield "the log before was sealed without a checkpoint over all of it"
 
 
 def root(leaves: Sequence[bytes]) -> bytes:
@@ -106,20 +172,8 @@ def _entries(stored: Stored) -> Iterator[str]:
 def _tree(stored: Stored) -> Iterator[str]:
     leaves = [hashed for _, _, hashed in stored.entries]
     size = len(leaves)
-    [(head_size, frontier, last_at, version)] = stored.rows(
-        "SELECT size, frontier, last_at, catalogue_version FROM ledger_head WHERE log = :log", log=stored.log
-    )
-    edge, first = b"", 0
-    for level in reversed(range(size.bit_length())):
-        if size >> level & 1:
-            edge += root(leaves[first : first + (1 << level)])
-            first += 1 << level
-    if (head_size, frontier) != (size, edge):
-        yield f"the head says {head_size} entries, or another edge; there are {size}"
-    if size:
-        newest = json.loads(stored.entries[-1][1])
-        if (last_at, version) != (model.ms(newest["at"]), newest["cv"]):
-            yield "the head's time or catalogue is not the newest entry's"
+    if stored.newest:
+        yield from _head(stored, leaves)
     query = "SELECT level, idx, hash FROM ledger_node WHERE log = :log ORDER BY level, idx"
     nodes = [
         (level, index, root(leaves[index << level : (index + 1) << level]))
@@ -130,20 +184,43 @@ def _tree(stored: Stored) -> Iterator[str]:
         yield "the nodes are not the perfect subtrees of the entries"
 
 
+def _head(stored: Stored, leaves: Sequence[bytes]) -> Iterator[str]:
+    size = len(leaves)
+    [(log, head_size, frontier, last_at, version)] = stored.rows(
+        "SELECT log, size, frontier, last_at, catalogue_version FROM ledger_head"
+    )
+    edge, first = b"", 0
+    for level in reversed(range(size.bit_length())):
+        if size >> level & 1:
+            edge += root(leaves[first : first + (1 << level)])
+            first += 1 << level
+    if (log, head_size, frontier) != (stored.log, size, edge):
+        yield f"the head says {head_size} entries, or another edge; there are {size}"
+    if size:
+        newest = json.loads(stored.entries[-1][1])
+        if (last_at, version) != (model.ms(newest["at"]), newest["cv"]):
+            yield "the head's time or catalogue is not the newest entry's"
+
+
 def _checkpoints(stored: Stored) -> Iterator[str]:
     leaves = [hashed for _, _, hashed in stored.entries]
-    seed = bytes.fromhex(stored.keys["log_seed"])
-    public = Ed25519PrivateKey.from_private_bytes(seed).public_key()
-    key_id = hashlib.sha256(stored.origin.encode() + b"\n\x01" + public.public_bytes_raw()).digest()[:4]
     query = "SELECT size, note FROM ledger_checkpoint WHERE log = :log ORDER BY size"
     for size, note in stored.rows(query, log=stored.log):
         text, _, signatures = note.partition("\n\n")
         expected = f"{stored.origin}\n{size}\n{b64(root(leaves[:size]))}"
         if text != expected or size > len(leaves):
             yield f"the checkpoint of {size} says something else"
-        signed = base64.b64decode(signatures.removesuffix("\n").removeprefix(f"— {stored.origin} "))
-        if signed[:4] != key_id or not _signed(public, signed[4:], text + "\n"):
+        lines = [base64.b64decode(line.removeprefix(f"— {stored.origin} ")) for line in signatures.splitlines()]
+        keys = [key for key, first, last in stored.signers if first <= size <= last]
+        if not all(
+            line[:4] == _key_id(stored.origin, key) and _signed(key, line[4:], text + "\n")
+            for line, key in itertools.zip_longest(lines, keys)
+        ):
             yield f"the checkpoint of {size} is not signed by the log"
+
+
+def _key_id(name: str, public: Ed25519PublicKey) -> bytes:
+    return hashlib.sha256(name.encode() + b"\n\x01" + public.public_bytes_raw()).digest()[:4]
 
 
 def _signed(public: Ed25519PublicKey, signature: bytes, text: str) -> bool:
@@ -161,9 +238,9 @@ def _payloads(stored: Stored) -> Iterator[str]:
         "LEFT JOIN data_key k ON k.owner = p.owner WHERE p.log = :log ORDER BY p.seq"
     )
     found = stored.rows(query, log=stored.log)
-    if [row[0] for row in found] != sorted(bodies):
+    missing = sorted(bodies.keys() - {row[0] for row in found})
+    if len(missing) + len(found) != len(bodies) or any(seq > _last_erasure(stored) for seq in missing):
         yield "not every entry has its payload"
-    last: dict[str, tuple[int, str]] = {}
     for seq, owner, sealed, kek, wrapped in found:
         entry, hashed = bodies[seq]
         if b64u(hashlib.sha256(sealed).digest()) != entry["h"]:
@@ -179,10 +256,10 @@ def _payloads(stored: Stored) -> Iterator[str]:
         if entry["t"] != "statement":
             continue
         said = json.loads(text)
-        number, previous = last.get(owner, (0, ""))
+        number, previous = stored.last.get(owner, (0, ""))
         if (said["customer"], said["n"], said["prev"]) != (owner, number + 1, previous):
             yield f"the payload of {seq} does not follow the customer's last word"
-        last[owner] = (number + 1, b64u(hashed))
+        stored.last[owner] = (number + 1, b64u(hashed))
 
 
 def opened(keys: dict[str, Any], owner: str, sealed: bytes, wrapped: tuple[int, bytes]) -> bytes:
@@ -216,7 +293,7 @@ def _standings(connection: sa.Connection, keys: dict[str, Any]) -> Iterator[str]
     bits = dict(rows(connection, "SELECT scope, bit FROM scope_bit"))
     words: dict[str, list[model.Word]] = {}
     query = (
-        "SELECT p.seq, p.owner, p.sealed, k.kek, k.wrapped FROM ledger_payload p "
+        "SELECT (p.log - 1) * 1099511627776 + p.seq, p.owner, p.sealed, k.kek, k.wrapped FROM ledger_payload p "
         "JOIN data_key k ON k.owner = p.owner WHERE p.owner <> 'log'"
     )
     for seq, owner, sealed, kek, wrapped in rows(connection, query):
@@ -225,21 +302,58 @@ def _standings(connection: sa.Connection, keys: dict[str, Any]) -> Iterator[str]
         except InvalidTag:
             continue  # named above
         words.setdefault(owner, []).append(model.word(seq, said["statement"]))
-    query = "SELECT customer, mask, next_expiry, states, paused_until, last_said, counter, scopes FROM standing"
+    query = (
+        "SELECT customer, mask, next_expiry, states, paused_until, last_said, counter, scopes, born_by, gpc "
+        "FROM standing"
+    )
+    suppressed, erased = _suppressed(connection), _erased(connection, keys)
     for customer, *row in rows(connection, query):
-        if row != stored_row(model.stands(words.get(customer, [])), bits):
+        expected = stored_row(model.stands(words.get(customer, [])), bits)
+        expected[2] |= 2 if customer in suppressed else 0
+        if customer in erased:
+            expected = [b"", NEVER_MS, 1, 0, 0, 0, b"", NEVER_MS, 0]
+        if row != expected:
             yield f"the standing of {customer} is not what was said"
 
 
+def _suppressed(connection: sa.Connection) -> set[str]:
+    """Return who has an address that is left alone."""
+    query = "SELECT i.customer FROM identity i JOIN suppression s ON s.kind = i.kind AND s.blind = i.blind"
+    return {customer for (customer,) in rows(connection, query)}
+
+
+def _erased(connection: sa.Connection, keys: dict[str, Any]) -> set[str]:
+    """Return who was erased, as entries of the ledger say under the deployment's own key."""
+    query = (
+        "SELECT e.body, p.sealed, k.kek, k.wrapped FROM ledger_entry e "
+        "JOIN ledger_payload p ON p.log = e.log AND p.seq = e.seq AND p.owner = 'log' "
+        "JOIN data_key k ON k.owner = p.owner"
+    )
+    found = set()
+    for body, sealed, kek, wrapped in rows(connection, query):
+        if json.loads(body)["t"] == "customer.erased":
+            found.add(json.loads(opened(keys, "log", sealed, (kek, wrapped))[32:])["erased"])
+    return found
+
+
+def _last_erasure(stored: Stored) -> int:
+    """Return before which entry a payload may be missing: in a log that others follow, any may."""
+    later = "SELECT 1 FROM ledger_entry WHERE log > :log LIMIT 1"
+    if stored.rows(later, log=stored.log):
+        return max((seq for seq, _, _ in stored.entries), default=-1)
+    return max((seq for seq, body, _ in stored.entries if json.loads(body)["t"] == "customer.erased"), default=-1)
+
+
 def stored_row(what: model.Stands, bits: dict[str, int]) -> list[Any]:
-    """Write what stands as a row holds it: mask, next expiry, states, pause, last said, counter, scopes."""
+    """Write what stands as a row holds it: mask, next expiry, states, pause, …, scopes, birth, opt-out."""
     top = max((bits[scope] for scope in what.answers), default=-1) + 1
     records = [(0, 0, 0, NEVER_S, 0)] * top
     mask, ends = 0, NEVER_MS
     for scope, answer in what.answers.items():
         expires = NEVER_S if answer.ends is None else max(0, min(answer.ends // 1000, NEVER_S))
         status = STATUSES.index(answer.status)
-        records[bits[scope]] = (status, int(answer.pending), answer.notice, expires, answer.position)
+        flags = answer.pending + 2 * answer.guardian + 4 * answer.over_gpc
+        records[bits[scope]] = (status, flags, answer.notice, expires, answer.position)
         if answer.status in ("given", "renewed") and not answer.pending:
             mask |= 1 << bits[scope]
             ends = ends if expires == NEVER_S else min(ends, expires * 1000)
@@ -252,4 +366,6 @@ def stored_row(what: model.Stands, bits: dict[str, int]) -> list[Any]:
         what.last_said,
         what.counter,
         b"".join(struct.pack("<BBHIQ", *record) for record in records),
+        NEVER_MS if what.born_by is None else what.born_by,
+        what.gpc or 0,
     ]

@@ -34,6 +34,8 @@ NAME: Final = "shop.example"
 MIA: Final = "mia"
 CY: Final = "cy"
 NOBODY: Final = CustomerId("")
+FOUNDING: Final = 19
+"""Entries that a founded world begins with: the catalogue, its seventeen notices, and what Ann granted."""
 
 
 class SettableClock:

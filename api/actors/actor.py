@@ -1,6 +1,7 @@
 """An actor: who asks, and what he may."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final, Literal, cast
 
 from flask import g
@@ -23,6 +24,8 @@ class Actor:
     """What his key is narrowed to; None for people."""
     session: bytes = b""
     """The digest of his session, if he has one."""
+    since: datetime | None = None
+    """When he signed in; None for keys and for the shell, which are shown each time."""
 
     @property
     def name(self) -> str:
@@ -44,6 +47,23 @@ NOBODY: Final = Actor(kind="nobody")
 def shell(user: str) -> Actor:
     """Return whoever sits at the machine's own shell, and can open the keyring there."""
     return Actor(kind="shell", subject=user)
+
+
+class SignInAgain(NotSignedIn):
+    """This is done right after signing in, and your sign-in is too old for it. Sign in again, and come back."""
+
+    code = "sign_in_again"
+    title = "Please sign in again"
+
+
+def require_fresh(actor: Actor, *, at: datetime, within: timedelta) -> None:
+    """Refuse what takes a fresh sign-in to whoever signed in longer ago: his session may be somebody else's by now.
+
+    Raises:
+        SignInAgain: he has to sign in again.
+    """
+    if actor.since is not None and at - actor.since >= within:
+        raise SignInAgain
 
 
 def require(actor: Actor, action: str) -> None:

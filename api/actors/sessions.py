@@ -18,7 +18,9 @@ from api.actors.links import SignInLink
 from api.roles import Role
 from api.settings import Settings
 from api.tables import WebSessionRow
+from consent.base.ids import CustomerId
 from consent.base.store import Store, Work
+from consent.register import mergers
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _NOTED_EVERY: Final = timedelta(minutes=1)
@@ -48,13 +50,21 @@ def visitor(store: Store, token: str | None, *, at: datetime, settings: Settings
         return NOBODY
     with store.live() as work:
         row = work.connection.execute(sa.select(_session).where(_session.c.digest == _digest(token))).first()
-    if row is None or not _good(row, at, settings):
-        return NOBODY
+        if row is None or not _good(row, at, settings):
+            return NOBODY
+        # A customer's record may have been joined with another one since he signed in.
+        whose = mergers.surviving(work, CustomerId(row.subject)) if row.kind == "customer" else row.subject
     if at - row.seen_at >= _NOTED_EVERY:
         with store.write() as work:
             seen = sa.update(WebSessionRow).where(WebSessionRow.digest == row.digest).values(seen_at=at)
             work.connection.execute(seen)
-    return Actor(kind=cast("Kind", row.kind), subject=row.subject, role=Role(row.role), session=bytes(row.digest))
+    return Actor(
+        kind=cast("Kind", row.kind),
+        subject=whose,
+        role=Role(row.role),
+        session=bytes(row.digest),
+        since=row.created_at,
+    )
 
 
 def end(work: Work, actor: Actor, *, at: datetime) -> None:

@@ -79,7 +79,8 @@ def _run(argv: Sequence[str] | None) -> int:
         line, code = "interrupted", frame.INTERRUPTED
     except click.UsageError as wrong:
         asked_of = wrong.ctx.command_path if wrong.ctx else NAME
-        line, code = f"{wrong.format_message().rstrip('.')}. See `{asked_of} --help`", wrong.exit_code
+        message = " ".join(wrong.format_message().split()).rstrip(".")
+        line, code = f"{message}. See `{asked_of} --help`", wrong.exit_code
     except click.ClickException as stopped:
         line, code = stopped.format_message(), stopped.exit_code
     except ByleaveError as error:

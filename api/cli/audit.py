@@ -1,20 +1,20 @@
 """`byleave audit`: find out whether every use was allowed."""
 
-import inspect
-from datetime import datetime
 from typing import Any, Final
 
 import click
 
 from api.checks import CHECKS
-from api.cli.frame import OK, REFUSED, UNCHECKED, Group, Words, at_home, caller, json_option
+from api.cli.frame import OK, REFUSED, UNCHECKED, Group, Number, Words, at_home, caller, json_option
 from api.cli.output import print_facts, print_json, print_line, print_table
+from api.cli.packs import pack
+from api.cli.schedules import schedule
+from api.explained import EXPLAINED
 from api.roles import action
 from consent.audit import reading
 from consent.audit import run as audits
 from consent.audit.report import Status
 from consent.base.errors import NotFound
-from consent.base.store import Work
 
 _CODES: Final = {Status.PASSED.value: OK, Status.FINDINGS.value: REFUSED}
 """How an audit ended → exit code; whatever else became of it, nothing was found out."""
@@ -25,13 +25,21 @@ def audit() -> None:
     """Find out whether every use was allowed."""
 
 
-@audit.command("run", example="byleave audit run --json")
+audit.add_command(schedule)
+audit.add_command(pack)
+
+
+@audit.command("run", example="byleave audit run --check standing --json")
+@click.option("--check", "checks", multiple=True, type=Words("check"), help="Run this check only; can be given again.")
+@click.option("--incremental", is_flag=True, help="Go on from where each check last passed; resolves no finding.")
 @json_option
 @action("audits.run")
-def run_(*, as_json: bool) -> int:
+def run_(checks: tuple[str, ...], *, incremental: bool, as_json: bool) -> int:
     """Run every check, recomputing all from the ledger's bytes. The exit code is 1 for findings, 3 for gaps alone."""
     with at_home() as house:
-        report = audits.run(house.deployment, CHECKS, asked_by=caller().name)
+        report = audits.run(
+            house.deployment, CHECKS, asked_by=caller().name, only=checks or None, incremental=incremental
+        )  # fmt: skip
     told = report.as_json()
     if as_json:
         print_json(told)
@@ -42,7 +50,7 @@ def run_(*, as_json: bool) -> int:
 
 
 @audit.command("list", example="byleave audit list")
-@click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="How many at most.")
+@click.option("--limit", type=Number(1, 1_000), default=20, show_default=True, help="How many at most.")
 @json_option
 @action("audits.show")
 def list_(limit: int, *, as_json: bool) -> None:
@@ -73,7 +81,7 @@ def show(audit: str | None, *, as_json: bool) -> int:
     with at_home() as house:
         at = house.deployment.clock()
         with house.deployment.store.read() as work:
-            past, report = reading.one(work, audit or _newest(work, at), at=at)
+            past, report = reading.one(work, audit or reading.last(work, at=at), at=at)
     if as_json:
         print_json({**_past(past), "report": report})
     else:
@@ -87,28 +95,23 @@ def show(audit: str | None, *, as_json: bool) -> int:
 
 
 @audit.command(example="byleave audit explain standing")
-@click.argument("check", type=Words("check"))
+@click.argument("check", type=Words("check"), required=False)
 @json_option
 @action("audits.show")
-def explain(check: str, *, as_json: bool) -> None:
-    """Say what a check looks at, and what a finding of it means."""
-    known = {each.key: each for each in CHECKS}
-    if check not in known:
+def explain(check: str | None, *, as_json: bool) -> None:
+    """Say what a check (or every one) proves when it passes, and what it doesn't."""
+    known = {each.key: each.title for each in CHECKS}
+    if check is not None and check not in known:
         raise NotFound(f"{check!r} is no check; there are {', '.join(known)}")
-    told = inspect.getdoc(known[check].function) or ""
+    chosen = [check] if check else list(known)
+    told = [{"check": key, "title": known[key], **EXPLAINED[key]._asdict()} for key in chosen]
     if as_json:
-        print_json({"check": check, "title": known[check].title, "explanation": told})
+        print_json(told[0] if check else {"data": told})
         return
-    print_line(f"{check}: {known[check].title}.")
-    for line in told.splitlines():
-        print_line(line)
-
-
-def _newest(work: Work, at: datetime) -> str:
-    listed = reading.newest(work, at=at, most=1)
-    if not listed:
-        raise NotFound("there was no audit yet: byleave audit run")
-    return listed[0].audit
+    for each in told:
+        print_line(f"{each['check']}: {each['title']}.")
+        print_line(f"  Proves:         {each['proves']}")
+        print_line(f"  Does not prove: {each['leaves_open']}")
 
 
 def _past(past: reading.PastAudit) -> dict[str, Any]:

@@ -1,17 +1,21 @@
 """`byleave catalogue`: what may be asked of customers, in which words."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from api.cli.frame import FILE, Group, at_home, caller, json_option
-from api.cli.output import print_facts, print_json, print_line, print_table
+from api.cli.frame import FILE, Group, Instant, Number, Words, at_home, caller, json_option, past
+from api.cli.output import print_facts, print_json, print_line, print_table, print_verbatim, say
 from api.roles import action
+from consent import notices
 from consent.catalogue.duration import Duration
-from consent.catalogue.model import Catalogue, ScopeRule, difference
+from consent.catalogue.model import Catalogue, ScopeRule
 from consent.catalogue.reading import read_catalogue
-from consent.register import publishing
+from consent.register import history, publishing
+from consent.register import impact as weighing
+from consent.register.impact import Impact
 
 _CHANGES = {
     "added": "new",
@@ -27,14 +31,19 @@ def catalogue() -> None:
 
 
 @catalogue.command(example="byleave catalogue show")
-@click.option("--version", type=click.IntRange(1), help="A published version; the one in force, where left out.")
+@click.option("--version", type=Number(1), help="A published version; the one in force, where left out.")
+@click.option("--as-of", type=Instant(), help="A past time (RFC 3339): the version that was in force then.")
 @json_option
 @action("catalogue.show")
-def show(version: int | None, *, as_json: bool) -> None:
+def show(version: int | None, as_of: datetime | None, *, as_json: bool) -> None:
     """Show the catalogue that is in force, or a version of it."""
+    if version and as_of:
+        raise click.UsageError("give --version or --as-of, not both")
     with at_home() as house, house.deployment.store.read() as work:
         catalogues = house.deployment.desk.catalogues
-        chosen = catalogues.version(work, version) if version else catalogues.current(work)
+        past(as_of, house.deployment.clock(), option="--as-of")
+        number = history.ledger_at(work, as_of)[1] if as_of else version
+        chosen = catalogues.version(work, number) if number is not None else catalogues.current(work)
     if as_json:
         print_json(_told(chosen))
         return
@@ -54,15 +63,23 @@ def show(version: int | None, *, as_json: bool) -> None:
 def diff(file: Path, *, as_json: bool) -> None:
     """Say what a catalogue file would change, and which scopes would have to be asked again."""
     new = read_catalogue(file)
-    with at_home() as house, house.deployment.store.read() as work:
-        old = house.deployment.desk.catalogues.current(work)
-    changes = difference(old, new)
+    with at_home() as house:
+        deployment = house.deployment
+        with deployment.store.read() as work:
+            old = deployment.desk.catalogues.current(work)
+        found = weighing.impact(deployment.desk, deployment.store, new, at=deployment.clock())
     if as_json:
-        print_json({"version": old.version, "same": old.digest == new.digest, **changes})
+        print_json({"version": old.version, "same": old.digest == new.digest, **found.changes, **_counts(found)})
         return
-    rows = [(scope, _CHANGES[kind]) for kind, scopes in changes.items() for scope in scopes]
+    rows = [
+        (scope, _CHANGES[kind], found.by_scope.get(scope, 0)) for kind, scopes in found.changes.items()
+        for scope in scopes
+    ]  # fmt: skip
     same = "It is" if old.digest == new.digest else "As to scopes it is"
-    print_table(("scope", "would be"), rows, empty=f"{same} the same as version {old.version}, which is in force.")
+    empty = f"{same} the same as version {old.version}, which is in force."
+    print_table(("scope", "would be", "customers who permit it now"), rows, empty=empty)
+    if rows:
+        print_line(_sentence(found, "would ask", "would lose"))
 
 
 @catalogue.command(example="byleave catalogue publish catalogue.toml")
@@ -74,13 +91,51 @@ def publish(file: Path, *, as_json: bool) -> None:
     new = read_catalogue(file)
     with at_home() as house:
         deployment = house.deployment
-        at = deployment.clock()
+        found = weighing.impact(deployment.desk, deployment.store, new, at=deployment.clock())
         with deployment.store.write() as work:
+            at = deployment.clock()
             version = publishing.publish(deployment.desk, work, new, actor=caller().name, at=at)
     if as_json:
-        print_json({"version": version, "name": new.name, "sha256": new.digest.hex(), "at": at})
+        print_json({"version": version, "name": new.name, "sha256": new.digest.hex(), "at": at, **_counts(found)})
     else:
         print_line(f"Version {version} of “{new.name}” is in force.")
+        print_line(_sentence(found, "asks", "loses"))
+
+
+@catalogue.command(example="byleave catalogue notice use-purchases-recommendations --language de")
+@click.argument("key", type=Words("notice", 63))
+@click.option("--version", type=Number(1, 65_535), help="A version of it; the newest, where left out.")
+@click.option("--language", type=Words("tag", 32), default="en", show_default=True, help="The language asked for.")
+@json_option
+@action("catalogue.show")
+def notice(key: str, version: int | None, language: str, *, as_json: bool) -> None:
+    """Show the exact words that a customer of some language was shown, and their hash."""
+    with at_home() as house, house.deployment.store.read() as work:
+        newest = max((each.version for each in notices.published(work, key)), default=0)
+        found = notices.wording(work, key, version or newest, language)
+    if as_json:
+        print_json(
+            {"notice": found.key, "version": found.version, "language": found.language, "material": found.material,
+             "wording": found.wording, "sha256": found.digest.hex(), "published_at": found.published_at,
+             "position": found.position}
+        )  # fmt: skip
+        return
+    print_verbatim(found.wording)
+    say(f"version {found.version}, {found.language}, SHA-256 {found.digest.hex()}, ledger entry {found.position}")
+
+
+def _counts(found: Impact) -> dict[str, Any]:
+    return {
+        "customers": found.customers,
+        "asked_again": found.asked_again,
+        "lost": found.lost,
+        "by_scope": dict(found.by_scope),
+    }
+
+
+def _sentence(found: Impact, asks: str, loses: str) -> str:
+    lost = f", and {loses} what {found.lost:,} allowed" if found.lost else ""
+    return f"This change {asks} {found.asked_again:,} of {found.customers:,} customers again{lost}."
 
 
 def _told(chosen: Catalogue) -> dict[str, Any]:
@@ -102,7 +157,8 @@ def _told(chosen: Catalogue) -> dict[str, Any]:
         "channels": [{"key": each.key, "title": each.title} for each in chosen.channels.values()],
         "recipients": [{"key": each.key, "title": each.title} for each in chosen.recipients.values()],
         "notices": [
-            {"key": each.key, "version": each.version, "material": each.material, "wording": dict(each.wording)}
+            {"key": each.key, "version": each.version, "material": each.material, "wording": dict(each.wording),
+             "sha256": {language: each.digest(language) for language in each.wording}}
             for each in chosen.notices.values()
         ],
         "scopes": [_scope(rule) for rule in chosen.in_order],

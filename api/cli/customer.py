@@ -5,10 +5,12 @@ from collections import Counter
 import click
 
 from api.actors import links as sign_in
+from api.cli import erasing, merging, rights
 from api.cli.frame import (
     CUSTOMERS_DOOR,
     WITHDRAW,
     Group,
+    Number,
     Words,
     address,
     at_home,
@@ -58,7 +60,7 @@ def show(customer: str, *, as_json: bool) -> None:
 
 
 @customer.command("list", example="byleave customer list --limit 10")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many at most.")
+@click.option("--limit", type=Number(1, 10_000), default=100, show_default=True, help="How many at most.")
 @click.option("--cursor", type=Words("id"), help="The id after which to go on.")
 @json_option
 @action("customers.show")
@@ -115,6 +117,10 @@ def withdraw_link(customer: str, scopes: tuple[str, ...], *, as_json: bool) -> N
             raise click.BadParameter(f"{', '.join(strange)} is not in the catalogue", param_hint="SCOPE")
         made = address(house, WITHDRAW, links.sign(deployment.desk, who, [Scope(scope) for scope in scopes], at=at))
     if as_json:
-        print_json({"customer": who, "scopes": sorted(set(scopes)), "link": made})
+        print_json({"customer": who, "scopes": sorted(set(scopes)), "link": made, "headers": links.headers(made)})
     else:
         print_line(made)
+
+
+for command in (rights.export, rights.file_, rights.correct, rights.forget, erasing.erase, merging.merge):
+    customer.add_command(command)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from api import journey
-from api.cli.frame import OK, REFUSED, Command, Refused, json_option
+from api.cli.frame import OK, REFUSED, Command, Number, Refused, json_option
 from api.cli.output import print_facts, print_json, print_line, print_table, steps
 from api.roles import action
 
@@ -31,10 +31,8 @@ _LOOK: Final = (
     "--folder", type=click.Path(path_type=Path), default=Path("byleave-demo"), show_default=True,
     help="Where it is made; made anew, if an earlier demo made it.",
 )  # fmt: skip
-@click.option("--customers", type=click.IntRange(100, 999_999), default=20_000, show_default=True, help="How many.")
-@click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Another seed, another shop."
-)
+@click.option("--customers", type=Number(100, 999_999), default=20_000, show_default=True, help="How many.")
+@click.option("--seed", type=Number(0, 2**32 - 1), default=1, show_default=True, help="Another seed, another shop.")
 @json_option
 @action("demo.run")
 def demo(folder: Path, customers: int, seed: int, *, as_json: bool) -> int:

@@ -25,23 +25,17 @@ company's own system) or by his id, `cus_…`. Times are RFC 3339 and name their
 
 def written() -> str:
     """Return the page."""
-    return "\n".join([_HEAD, *_sections(byleave.complete(), ["byleave"])])
+    whole = byleave.complete()
+    return "\n".join([_HEAD, *_sections(whole, click.Context(whole, info_name="byleave", **whole.context_settings))])
 
 
-def _sections(group: click.Group, path: list[str]) -> Iterator[str]:
+def _sections(group: click.Group, above: click.Context) -> Iterator[str]:
     for name, command in group.commands.items():
-        here = [*path, name]
+        context = click.Context(command, info_name=name, parent=above, terminal_width=100, max_content_width=100)
         if isinstance(command, click.Group):
-            yield from _sections(command, here)
+            yield from _sections(command, context)
         elif isinstance(command, Command):
-            yield _section(command, here)
-
-
-def _section(command: Command, path: list[str]) -> str:
-    context = click.Context(byleave, info_name=path[0], **byleave.context_settings)
-    for name in path[1:]:
-        context = click.Context(command, info_name=name, parent=context, terminal_width=100, max_content_width=100)
-    return f"## {' '.join(path)}\n\n```\n{command.get_help(context)}\n```\n"
+            yield f"## {context.command_path}\n\n```\n{command.get_help(context)}\n```\n"
 
 
 if __name__ == "__main__":

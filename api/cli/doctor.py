@@ -8,21 +8,29 @@ from typing import Final, NamedTuple
 
 import click
 
+from api import erasing
 from api.cli.frame import OK, REFUSED, UNCHECKED, Command, json_option, require_founded
 from api.cli.output import Mark, print_json, print_mark
 from api.roles import action
 from api.settings import Settings, read_settings
 from api.wiring import HEARTBEAT, House, open_house
 from consent import jobs
-from consent.base import schema
+from consent.audit import alarms, life, reading
+from consent.audit.alarms import Alarming
+from consent.audit.life import State
+from consent.audit.report import Status
+from consent.base import grants, schema
 from consent.base.clock import from_ms, rfc3339, to_ms
 from consent.base.database import wal_is_safe
-from consent.base.errors import ByleaveError, SettingsInvalid
+from consent.base.errors import ByleaveError, KeyLost, KmsDown, SettingsInvalid
 from consent.ledger import log
 from consent.ledger.log import CLOCK_TOLERANCE_MS
-from consent.register import proving
+from consent.register import cosigning, proving, rekeying
+from consent.rights.erasing import waiting_since
 
 _DEAD_AFTER: Final = timedelta(minutes=1)
+_PROVED_WITHIN: Final = timedelta(hours=1)
+_WAITING: Final = (State.OPEN, State.ASSIGNED)
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -70,7 +78,11 @@ def _all(settings: Settings) -> Iterator[_Looked]:
     except SettingsInvalid as wrong:
         yield _Looked("keyring", Said("attention", wrong.detail))
         return
-    yield _Looked("keyring", Said("ok", f"{settings.keyring}, readable by its owner alone"))
+    except (KmsDown, KeyLost) as lost:
+        yield _Looked("keyring", Said("unknown", str(lost)))
+        return
+    sealed = f", sealed by {settings.vault_address}" if settings.vault else ""
+    yield _Looked("keyring", Said("ok", f"{settings.keyring}, readable by its owner alone{sealed}"))
     try:
         yield from (_Looked(check, _guarded(look, house)) for check, look in _LOOKS)
     finally:
@@ -145,6 +157,19 @@ def _ledger(house: House) -> Said:
     return Said("ok", f"{state}, all under a signed checkpoint")
 
 
+def _witness(house: House) -> Said:
+    with house.deployment.store.read() as work:
+        state = cosigning.standing(work)
+    if state.alarms:
+        return Said("attention", f"{state.alarms[0].why}: byleave ledger alarms")
+    if house.settings.witness is None:
+        return Said("ok", "none is asked; BYLEAVE_WITNESS_URL and BYLEAVE_WITNESS_KEY name one")
+    name = house.settings.witness.key.name
+    if state.cosigned < state.signed:
+        return Said("ok", f"{name} cosigned {state.cosigned:,} entries; {state.signed - state.cosigned:,} await it")
+    return Said("ok", f"{name} cosigned all {state.signed:,} entries that are signed")
+
+
 def _worker(house: House) -> Said:
     at = house.deployment.clock()
     with house.deployment.store.read() as work:
@@ -156,11 +181,76 @@ def _worker(house: House) -> Said:
     return Said("ok", f"alive at {rfc3339(last)}")
 
 
+def _audits(house: House) -> Said:
+    at = house.deployment.clock()
+    with house.deployment.store.read() as work:
+        overdue = [
+            each for each in alarms.signs(work, at=at, heartbeat=HEARTBEAT) if each.kind == Alarming.AUDIT_OVERDUE
+        ]
+        last = next((each for each in reading.newest(work, at=at) if each.ended_at), None)
+        waiting = sum(counted for (state, _), counted in life.counts(work, at=at).items() if state in _WAITING)
+    if overdue:
+        return Said("attention", overdue[0].detail)
+    if last is None:
+        return Said("ok", "none has ended yet, and none is overdue")
+    if last.status != Status.PASSED:
+        return Said("attention", f"the last one ended as {last.status}: byleave audit show; byleave finding list")
+    if waiting:
+        return Said("attention", f"{waiting:,} findings are open: byleave finding list")
+    return Said("ok", f"the last one passed at {rfc3339(last.started_at)}, no finding is open")
+
+
+def _keys(house: House) -> Said:
+    with house.deployment.store.read() as work:
+        state = rekeying.state(house.deployment.desk, work)
+    if state.unknown:
+        lost = sum(state.in_use[version] for version in state.unknown)
+        return Said("attention", f"{lost:,} data keys are wrapped by a version that is gone: nobody can open them")
+    if state.outdated:
+        return Said("attention", f"{state.outdated:,} data keys are wrapped by an older version: byleave vault rotate")
+    return Said("ok", f"version {state.versions[-1]} wraps {sum(state.in_use.values()):,} data keys")
+
+
+def _erasures(house: House) -> Said:
+    deployment = house.deployment
+    erasing.check(house)
+    with deployment.store.read() as work:
+        since = waiting_since(work)
+    if since is not None and deployment.clock() - since > _PROVED_WITHIN:
+        why = f"an erasure of {rfc3339(since)} is not proved yet"
+        return Said("attention", f"{why}: the worker proves it, or logs where something is left")
+    return Said("ok", f"{deployment.erasures.path} and the database agree; none waits for its proof")
+
+
+def _horizon(house: House) -> Said:
+    horizon = house.deployment.horizon
+    if horizon.too_far:
+        return Said("attention", f"{horizon.too_far}: keep backups for less (BYLEAVE_BACKUP_RETENTION_DAYS)")
+    return Said("ok", horizon.text)
+
+
+def _rights(house: House) -> Said:
+    """Look what the service could do in the database: an owner could change the ledger."""
+    more = grants.excess(house.deployment.store)
+    if house.deployment.store.dialect == "sqlite":
+        return Said("ok", "SQLite has no roles: whoever can write its file can change it, and an audit finds out")
+    if not more:
+        return Said("ok", "the database lets the service do what it needs, and no more")
+    wanted: Mark = "attention" if house.settings.environment == "production" else "ok"
+    return Said(wanted, f"the service could do more than it needs ({more[0]}, …): byleave db roles --print")
+
+
 _LOOKS: Final[tuple[tuple[str, Callable[[House], Said]], ...]] = (
     ("database", _database),
     ("storage", _version),
     ("triggers", _triggers),
     ("clock", _clock),
     ("ledger", _ledger),
+    ("witness", _witness),
     ("worker", _worker),
+    ("audits", _audits),
+    ("keys", _keys),
+    ("erasures", _erasures),
+    ("horizon", _horizon),
+    ("rights", _rights),
 )

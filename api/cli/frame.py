@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import click
 from typing_extensions import override
 
+from api import erasing
 from api.actors.actor import Actor, require, shell
 from api.roles import action_of
 from api.settings import Settings, read_settings
@@ -173,6 +174,26 @@ class Words(click.ParamType[str]):
         return text
 
 
+class File(click.Path):
+    """A path as `Path`; an empty one names nothing, where the file system would take it for this folder."""
+
+    def __init__(self) -> None:
+        """Take any path: what is needed of it, whoever opens it finds out."""
+        super().__init__(path_type=Path)
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value) or "\x00" in str(value):
+            self.fail("names no file", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Number(click.IntRange):
+    """A whole number within bounds."""
+
+    name = "integer"
+
+
 CUSTOMERS_DOOR: Final = "/p/l"
 """The page whose button signs a customer in."""
 
@@ -183,7 +204,7 @@ WITHDRAW: Final = "/w"
 """The page whose button withdraws what a link names."""
 
 CUSTOMER: Final = Words("customer", 254)
-FILE: Final = click.Path(path_type=Path)
+FILE: Final = File()
 
 
 def json_option(command: _F) -> _F:
@@ -206,17 +227,26 @@ def caller() -> Actor:
 
 
 @contextmanager
-def at_home() -> Iterator[House]:
+def at_home(*, checked: bool = True) -> Iterator[House]:
     """Open the house that the settings name.
+
+    Args:
+        checked: hold the database against the list of erasures first; only what looks after the database itself
+            leaves that out.
 
     Raises:
         SettingsInvalid: a setting is wrong, or the keyring can't be used.
         NoDeployment: nothing was founded here.
+        RolledBack: an older backup was put in the database's place, and nobody has settled it.
+        DatabaseDown, KmsDown: the database or the key management system does not answer.
     """
     settings = read_settings()
     require_founded(settings)
     house = open_house(settings)
     try:
+        if checked:
+            erasing.check(house)
+            house.look_at_witness()
         yield house
     finally:
         house.close()

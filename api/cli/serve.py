@@ -17,8 +17,8 @@ import click
 from granian import Granian
 from granian.constants import Interfaces
 
-from api import app
-from api.cli.frame import Command, Unready, at_home
+from api import app, erasing
+from api.cli.frame import Command, Number, Unready, at_home
 from api.cli.output import print_verbatim, say
 from api.jobs.worker import work
 from api.roles import action
@@ -31,9 +31,9 @@ _LOG: Final = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 @click.command(cls=Command, example="byleave serve --with-worker --port 8000")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
-@click.option("--port", type=click.IntRange(1, 65_535), default=8000, show_default=True, help="The port to listen at.")
-@click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Processes that answer.")
-@click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Requests at once, each.")
+@click.option("--port", type=Number(1, 65_535), default=8000, show_default=True, help="The port to listen at.")
+@click.option("--workers", type=Number(1, 64), default=2, show_default=True, help="Processes that answer.")
+@click.option("--threads", type=Number(1, 256), default=1, show_default=True, help="Requests each answers at once.")
 @click.option("--with-worker", is_flag=True, help="Run the worker as well.")
 @action("house.serve")
 def serve(host: str, port: int, workers: int, threads: int, *, with_worker: bool) -> None:
@@ -82,11 +82,13 @@ def _require_ready() -> None:
 
     Raises:
         Unready: the schema is not that of this version.
+        RolledBack: a backup was restored, and nobody has settled it.
     """
-    with at_home() as house:
+    with at_home(checked=False) as house:
         current, newest = schema.current(house.deployment.store), schema.newest()
-    if current != newest:
-        raise Unready(f"the schema is at {current or 'nothing'}, and has to be at {newest}: byleave db upgrade")
+        if current != newest:
+            raise Unready(f"the schema is at {current or 'nothing'}, and has to be at {newest}: byleave db upgrade")
+        erasing.check(house)
 
 
 @contextmanager

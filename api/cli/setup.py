@@ -1,4 +1,4 @@
-"""`byleave init` and `byleave db`: found a deployment, and keep its schema up to date."""
+"""`byleave init`: found a deployment."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,18 +7,7 @@ from typing import Final
 import click
 
 from api import founding
-from api.cli.frame import (
-    FILE,
-    OK,
-    REFUSED,
-    Command,
-    Group,
-    Refused,
-    Words,
-    at_home,
-    caller,
-    json_option,
-)
+from api.cli.frame import FILE, Command, Refused, Words, caller, json_option
 from api.cli.output import print_facts, print_json, print_line
 from api.roles import action
 from api.settings import Settings, read_settings
@@ -98,41 +87,3 @@ def _has_tables(store: Store) -> bool:
     if store.dialect == "sqlite" and not (file and Path(file).exists()):
         return False  # to look would make the file
     return schema.current(store) is not None
-
-
-@click.group(cls=Group)
-def db() -> None:
-    """The database's schema."""
-
-
-@db.command(example="byleave db upgrade")
-@json_option
-@action("house.found")
-def upgrade(*, as_json: bool) -> None:
-    """Bring the database's schema up to this version, in one transaction."""
-    with at_home() as house:
-        store = house.deployment.store
-        before = schema.current(store)
-        schema.upgrade(store)
-        after = schema.current(store)
-    if as_json:
-        print_json({"before": before, "after": after})
-    else:
-        print_line(f"The schema is at {after}; it was at {before or 'nothing'}.")
-
-
-@db.command(example="byleave db check")
-@json_option
-@action("house.check")
-def check(*, as_json: bool) -> int:
-    """Say whether the database's schema is that of this version; the exit code is 1 where it isn't."""
-    with at_home() as house:
-        current = schema.current(house.deployment.store)
-    newest = schema.newest()
-    if as_json:
-        print_json({"ok": current == newest, "current": current, "newest": newest})
-    elif current == newest:
-        print_line(f"The schema is at {current}, the newest.")
-    else:
-        print_line(f"The schema is at {current or 'nothing'}, the newest is {newest}: byleave db upgrade")
-    return OK if current == newest else REFUSED

@@ -9,14 +9,45 @@ from typing import Final
 
 from flask import Blueprint
 
-from api.pages import audit, console, customer, runs, shell, signin
+from api.pages import (
+    audit,
+    console,
+    customer,
+    customer_file,
+    findings,
+    mailed,
+    one_request,
+    own_requests,
+    packs,
+    processing,
+    receipts,
+    remembered,
+    requests,
+    runs,
+    schedules,
+    shell,
+    signin,
+    uses,
+)
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     shell.blueprint,
     signin.blueprint,
     customer.blueprint,
+    mailed.blueprint,
+    receipts.blueprint,
+    remembered.blueprint,
+    own_requests.blueprint,
     console.blueprint,
     runs.blueprint,
     audit.blueprint,
+    findings.blueprint,
+    schedules.blueprint,
+    packs.blueprint,
+    requests.blueprint,
+    one_request.blueprint,
+    customer_file.blueprint,
+    processing.blueprint,
+    uses.blueprint,
 )
 """Every face for people that is mounted; a new one takes its place here."""

@@ -64,6 +64,8 @@ def page(template: str, *, said: Words, company: str, path: str, status: int = 2
         tongues=tongues,
         choices_path=linked("/p/choices"),
         history_path=linked("/p/history"),
+        remembered_path=linked("/p/remembered"),
+        requests_path=linked("/p/requests"),
         here=path,
         **values,
     )
@@ -76,5 +78,5 @@ def see_other(path: str) -> Response:
 
 
 def _in(path: str, code: str) -> str:
-    query = {key: value for key, value in request.args.items() if key == "entries"}
+    query = {key: value for key, value in request.args.items() if key in ("by", "entries", "look")}
     return f"{path}?{urlencode({**query, 'lang': code}, safe=',')}"

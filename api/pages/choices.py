@@ -23,10 +23,20 @@ from consent.catalogue.model import (
     Recipient,
     ScopeRule,
 )
-from consent.permission.standing import FOREVER, RESTRICTED, SUPPRESSED, VALID, ScopeStanding, Standing
+from consent.permission.standing import (
+    FOREVER,
+    RESTRICTED,
+    SUPPRESSED,
+    VALID,
+    ScopeStanding,
+    Standing,
+    birth_limit,
+)
 from consent.permission.verdict import Reason, scope_reason
 
-State = Literal["yes", "no", "unasked", "pending", "expired", "stale", "objected", "runs", "needed"]
+State = Literal[
+    "yes", "no", "unasked", "pending", "expired", "stale", "objected", "gpc", "minor", "runs", "needed", "paused"
+]
 Answer = Literal["yes", "no", ""]
 
 _STATES: Final[Mapping[Reason, State]] = {
@@ -37,8 +47,11 @@ _STATES: Final[Mapping[Reason, State]] = {
     Reason.NOTICE_STALE: "stale",
     Reason.EXPIRED: "expired",
     Reason.PENDING_CONFIRMATION: "pending",
+    Reason.GPC: "gpc",
 }
-_ANSWERS: Final[Mapping[State, Answer]] = {"yes": "yes", "pending": "yes", "no": "no", "objected": "no"}
+_ANSWERS: Final[Mapping[State, Answer]] = {
+    "yes": "yes", "pending": "yes", "minor": "yes", "no": "no", "objected": "no",
+}  # fmt: skip
 _NEVER_S: Final = 2**32 - 1
 _SERVICE: Final = "service"
 _SECTIONS: Final = ("data", "contact", "share", "interest", _SERVICE)
@@ -62,7 +75,7 @@ class Card:
     state: State
     state_name: str
     meaning: str
-    asks: Literal["answer", "object", ""]
+    asks: Literal["answer", "object", "allow", ""]
     was: Answer
     """The answer that stands: what a form that nobody touched sends back."""
     chosen: Answer
@@ -95,14 +108,34 @@ class Choices:
     above: tuple[str, ...]
     asked: int
     """How many questions there are to answer."""
+    paused: bool
+    honours: tuple[str, ...] = ()
+    """What is said of a browser that opts out (Sec-GPC): that it is heeded, and what it stops."""
+    youngest: int = 0
+    """The highest age that something here takes, where his isn't known to reach it; 0 where nothing does."""
 
 
-def state_of(rule: ScopeRule, stands: ScopeStanding, at: datetime) -> State:
-    """Return what a scope's standing is called on the pages."""
+def state_of(
+    rule: ScopeRule, stands: ScopeStanding, at: datetime, *, born_by: int = FOREVER, opted_out: bool = False
+) -> State:
+    """Return what a scope's standing is called on the pages.
+
+    Args:
+        rule: of the scope.
+        stands: the newest answer.
+        at: the instant to judge at.
+        born_by: the latest instant (ms) at which the customer can have been born.
+        opted_out: his browser opts out, or did (Sec-GPC).
+    """
     if rule.legal_basis in SERVICE:
         return "needed"
-    reason = scope_reason(rule, stands, at_ms=to_ms(at))
-    if rule.legal_basis is LegalBasis.LEGITIMATE_INTEREST:
+    reason = scope_reason(rule, stands, at_ms=to_ms(at), born_by=born_by, opted_out=opted_out)
+    if reason is Reason.MINOR and stands.status in VALID:
+        return "minor"
+    if reason is Reason.MINOR:  # whatever his age: he said no, or nothing
+        grown = birth_limit(at, rule.minimum_age)
+        reason = scope_reason(rule, stands, at_ms=to_ms(at), born_by=grown, opted_out=opted_out)
+    if rule.legal_basis is LegalBasis.LEGITIMATE_INTEREST and reason is not Reason.GPC:
         return "runs" if reason is Reason.PERMIT else "objected"
     return _STATES.get(reason, "unasked")
 
@@ -156,7 +189,13 @@ def name_of(rule: ScopeRule, catalogue: Catalogue, words: Words) -> str:
 
 
 def choices(
-    catalogue: Catalogue, standing: Standing, said_at: Mapping[int, datetime], *, at: datetime, words: Words
+    catalogue: Catalogue,
+    standing: Standing,
+    said_at: Mapping[int, datetime],
+    *,
+    at: datetime,
+    words: Words,
+    signal: bool = False,
 ) -> Choices:
     """Return every scope of the catalogue as a card, in sections, in the order of presentation.
 
@@ -166,35 +205,63 @@ def choices(
         said_at: when the statement at each ledger position was said.
         at: the instant to judge at.
         words: the language of the page.
+        signal: the browser that asks for the page opts out.
     """
     cards: dict[str, list[Card]] = {key: [] for key in _SECTIONS}
     for rule in catalogue.in_order:
-        cards[_section(rule)].append(_card(rule, catalogue, standing, said_at, at=at, words=words))
+        card = _card(rule, catalogue, standing, said_at, at=at, words=words, signal=signal)
+        cards[_section(rule)].append(card)
     titled = [_titled(key, inside, words) for key, inside in cards.items() if inside]
     return Choices(
         sections=tuple(each for each in titled if each.key != _SERVICE),
         service=tuple(each for each in titled if each.key == _SERVICE),
         above=tuple(_above(standing, at, words)),
         asked=sum(rule.legal_basis in ASKED for rule in catalogue.in_order),
+        paused=to_ms(at) < standing.paused_until,
+        honours=tuple(_honours(catalogue, words)) if signal or standing.gpc else (),
+        youngest=_youngest(catalogue, standing, at),
     )
 
 
 def answered_again(
-    shown: Choices, answers: Mapping[str, str], changed: Iterable[str], objections: Iterable[str]
+    shown: Choices, answers: Mapping[str, str], changed: Iterable[str], ticked: Iterable[str]
 ) -> Choices:
-    """Return the choices with a form's answers filled in again; where the wording has changed the answer is open."""
-    again, objected = frozenset(changed), frozenset(objections)
+    """Return the choices with a form's answers filled in again; where the wording has changed the answer is open.
+
+    Args:
+        shown: as they stand.
+        answers: by scope.
+        changed: the scopes whose wording has changed.
+        ticked: the scopes that were objected to, or whose objection was taken back.
+    """
+    again, boxes = frozenset(changed), frozenset(ticked)
 
     def filled(card: Card) -> Card:
         if card.scope in again:
             return replace(card, chosen="", changed=True)
-        if card.asks == "object":
-            return replace(card, chosen="no" if card.scope in objected else card.chosen)
+        if card.asks in ("object", "allow"):
+            return replace(card, chosen="yes" if card.scope in boxes else card.chosen)
         given = answers.get(card.scope, "")
         return replace(card, chosen="yes" if given == "yes" else "no" if given == "no" else card.chosen)
 
     sections = tuple(replace(each, cards=tuple(map(filled, each.cards))) for each in shown.sections)
     return replace(shown, sections=sections)
+
+
+def _honours(catalogue: Catalogue, words: Words) -> Iterable[str]:
+    """Say that a browser's wish is heeded, and what it stops here."""
+    stopped = [rule for rule in catalogue.in_order if rule.gpc and rule.legal_basis not in SERVICE]
+    yield words.say("gpc", "honoured")
+    if not stopped:
+        yield words.say("gpc", "nothing")
+        return
+    yield words.say("gpc", "stops", names=", ".join(name_of(rule, catalogue, words) for rule in stopped))
+    yield words.say("gpc", "over")
+
+
+def _youngest(catalogue: Catalogue, standing: Standing, at: datetime) -> int:
+    ages = {rule.minimum_age for rule in catalogue.in_order if rule.minimum_age}
+    return max((age for age in ages if standing.born_by > birth_limit(at, age)), default=0)
 
 
 def _section(rule: ScopeRule) -> str:
@@ -233,9 +300,10 @@ def _card(
     *,
     at: datetime,
     words: Words,
+    signal: bool,
 ) -> Card:
     stands = standing.of(rule.bit)
-    state = state_of(rule, stands, at)
+    state = state_of(rule, stands, at, born_by=standing.born_by, opted_out=signal or standing.gpc > 0)
     notice = catalogue.current_notice(rule.notice)
     text, language = wording(notice, words.code)
     version = notice.version if notice else 0
@@ -252,8 +320,8 @@ def _card(
         benefit=rule.benefit,
         state=state,
         state_name=words.say("states", state),
-        meaning=meaning_of(state, stands, said_at, words),
-        asks="answer" if rule.legal_basis in ASKED else "object" if state == "runs" else "",
+        meaning=meaning_of(rule, state, stands, said_at, words),
+        asks=_asks(rule, state),
         was=answer,
         chosen=answer,
         basis=words.say("bases", rule.legal_basis.value),
@@ -263,12 +331,22 @@ def _card(
     )
 
 
-def meaning_of(state: State, stands: ScopeStanding, said_at: Mapping[int, datetime], words: Words) -> str:
-    """Return one sentence on what a state means: since when, until when."""
+def _asks(rule: ScopeRule, state: State) -> Literal["answer", "object", "allow", ""]:
+    if rule.legal_basis in ASKED:
+        return "answer"
+    if rule.legal_basis is not LegalBasis.LEGITIMATE_INTEREST:
+        return ""
+    return "object" if state == "runs" else "allow" if state in ("objected", "gpc") else ""
+
+
+def meaning_of(
+    rule: ScopeRule, state: State, stands: ScopeStanding, said_at: Mapping[int, datetime], words: Words
+) -> str:
+    """Return one sentence on what a state means: since when, until when, from which age on."""
     since = said_at.get(stands.position) if stands.status else None
     until = "" if stands.expires == _NEVER_S else words.date(from_ms(stands.expires * 1000))
-    key = "yes_until" if state == "yes" and until else state
-    return words.say("meanings", key, since=words.date(since) if since else "?", until=until)
+    key = "yes_until" if state == "yes" and until else "adults" if state == "unasked" and rule.minimum_age else state
+    return words.say("meanings", key, since=words.date(since) if since else "?", until=until, age=rule.minimum_age)
 
 
 def forgets(rule: ScopeRule, before: ScopeStanding, now: ScopeStanding) -> bool:

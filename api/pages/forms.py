@@ -7,15 +7,18 @@ changes that deceives nobody but himself.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 from werkzeug.datastructures import MultiDict
 
 from api.security import FIELD
 from consent.base.errors import Place, RequestInvalid
+from consent.permission.statement import OLDEST
 
 _ANSWERS: Final = frozenset({"yes", "no"})
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
+_DAY: Final = re.compile(r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _MOST_ENTRIES: Final = 20
 _MOST_FIELDS: Final = 900
 _ONE_CLICK: Final = "List-Unsubscribe"
@@ -31,6 +34,10 @@ class Given:
     notices: Mapping[str, int]
     """The version of the wording that was shown."""
     objections: frozenset[str]
+    allowances: frozenset[str]
+    """Scopes whose objection is taken back."""
+    age: int
+    """What he says that his age is, in years; 0 where he doesn't."""
     everything: Literal["yes", "no", ""]
     """Set by the buttons that answer all questions at once."""
 
@@ -43,10 +50,10 @@ def read_choices(form: MultiDict[str, str]) -> Given:
     """
     fields = _once(form)
     places: list[Place] = []
-    by_kind: dict[str, dict[str, str]] = {"answer": {}, "was": {}, "notice": {}, "object": {}}
+    by_kind: dict[str, dict[str, str]] = {"answer": {}, "was": {}, "notice": {}, "object": {}, "allow": {}}
     for name, value in fields.items():
         kind, _, scope = name.partition(":")
-        if name in (FIELD, "all", "lang"):
+        if name in (FIELD, "all", "age", "lang"):
             continue
         if kind not in by_kind or not scope:
             places.append(Place(name[:80], "is not a field of this form"))
@@ -57,6 +64,9 @@ def read_choices(form: MultiDict[str, str]) -> Given:
     everything = fields.get("all", "")
     if everything not in ("yes", "no", ""):
         places.append(Place("all", "can't have this value"))
+    age = fields.get("age", "").strip()
+    if age and not (_NUMBER.fullmatch(age) and 1 <= int(age) <= OLDEST):
+        places.append(Place("age", f"must be a whole number from 1 to {OLDEST}"))
     if places:
         raise RequestInvalid(places=places)
     return Given(
@@ -64,8 +74,24 @@ def read_choices(form: MultiDict[str, str]) -> Given:
         was=by_kind["was"],
         notices={scope: int(version) for scope, version in by_kind["notice"].items()},
         objections=frozenset(by_kind["object"]),
+        allowances=frozenset(by_kind["allow"]),
+        age=int(age or 0),
         everything="yes" if everything == "yes" else "no" if everything == "no" else "",
     )
+
+
+def read_day(text: str) -> datetime | None:
+    """Read a day as a browser's date field sends it: its beginning, UTC; None where it is none.
+
+    >>> read_day("2026-11-21"), read_day("21.11.2026")
+    (datetime.datetime(2026, 11, 21, 0, 0, tzinfo=datetime.timezone.utc), None)
+    """
+    if not _DAY.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def read_entries(text: str) -> tuple[int, ...]:
@@ -92,6 +118,28 @@ def read_field(form: MultiDict[str, str], name: str, *, longest: int = 200) -> s
     if wrong:
         raise RequestInvalid(places=wrong)
     return value
+
+
+def read_fields(form: MultiDict[str, str], **longest: int) -> dict[str, str]:
+    """Return the fields of a form that has these and no others, without the space around them; "" where one is empty.
+
+    Args:
+        form: as it was sent.
+        **longest: each field, and how many characters it may have.
+
+    Raises:
+        RequestInvalid: there are other fields, one was sent twice, or is too long.
+    """
+    fields = _once(form)
+    known = {FIELD, "lang", *longest}
+    wrong = [Place(name[:80], "is not a field of this form") for name in fields if name not in known]
+    found = {name: fields.get(name, "").replace("\r\n", "\n").strip() for name in longest}
+    wrong += [
+        Place(name, f"has more than {most} characters") for name, most in longest.items() if len(found[name]) > most
+    ]
+    if wrong:
+        raise RequestInvalid(places=wrong)
+    return found
 
 
 def nothing_but(form: MultiDict[str, str]) -> None:

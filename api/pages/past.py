@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from api.pages.choices import name_of, wording
+from api.pages.answers import receipt_path
+from api.pages.choices import State, name_of, state_of, wording
 from api.pages.words import Words
 from consent.base.ids import Scope
 from consent.base.store import Work
-from consent.catalogue.model import Catalogue, Notice
+from consent.catalogue.model import SERVICE, Catalogue, Notice
 from consent.ledger import entry, log
+from consent.permission.standing import Standing
 from consent.permission.statement import GIVING, Act
 from consent.register.desk import Desk
 from consent.register.history import Said
@@ -42,7 +45,38 @@ class Told:
     when: str
     how: str
     entry: str
+    receipt: str
     items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stood:
+    """How one scope stood at a past time."""
+
+    name: str
+    state: State
+    state_name: str
+
+
+def stood(catalogue: Catalogue | None, standing: Standing, *, at: datetime, words: Words) -> list[Stood]:
+    """Return how every scope of a past catalogue stood at a past time; what needs no asking is left out.
+
+    Args:
+        catalogue: in force at that time; None where there was none yet.
+        standing: of the customer, at that time.
+        at: that time.
+        words: the language of the page.
+    """
+    found: list[Stood] = []
+    if catalogue is None:
+        return found
+    for rule in catalogue.in_order:
+        if rule.legal_basis in SERVICE:
+            continue
+        stands = standing.of(rule.bit)
+        state = state_of(rule, stands, at, born_by=standing.born_by, opted_out=standing.gpc > 0)
+        found.append(Stood(name=name_of(rule, catalogue, words), state=state, state_name=words.say("states", state)))
+    return found
 
 
 def past(desk: Desk, work: Work, said: Sequence[Said], catalogue: Catalogue, *, words: Words) -> list[Told]:
@@ -73,6 +107,7 @@ def _told(desk: Desk, work: Work, one: Said, catalogue: Catalogue, *, words: Wor
         when=words.say("history", "said_at", moment=words.moment(said.said_at)),
         how=words.say("methods", said.method.value),
         entry=words.say("history", "entry", position=words.number(one.seq)),
+        receipt=receipt_path(one.seq),
         items=tuple(_item(one, scope, then, words) for scope in said.scopes),
     )
 
@@ -99,5 +134,5 @@ def _shown(catalogue: Catalogue, scope: str, version: int) -> Notice | None:
 
 def _in_force(desk: Desk, work: Work, one: Said, catalogue: Catalogue) -> Catalogue:
     """Return the catalogue under which a statement was recorded: its entry in the ledger names the version."""
-    read = entry.read(log.body_of(work, log.head(work).log, one.seq))
+    read = entry.read(log.body_at(work, one.seq))
     return desk.catalogues.version(work, read.catalogue_version) if read else catalogue

@@ -97,6 +97,17 @@ def ago(then: datetime, now: datetime) -> str:
     return "just now" if passed < 1 else f"{span(passed)} ago"
 
 
+def short(name: str) -> str:
+    """Return the id of something so that it fits into a table: its kind, and its last signs.
+
+    >>> short("cus_01a1fb67180070008000000000000a0a0"), short("dec_01a1fb67180070008000000000000b1b1.12"), short("x")
+    ('cus_…0000a0a0', 'dec_…0000b1b1.12', 'x')
+    """
+    kind, sign, rest = name.partition("_")
+    whole, dot, part = rest.partition(".")
+    return f"{kind}_…{whole[-8:]}{dot}{part}" if sign and len(whole) > 16 else name  # noqa: PLR2004 -- half of an id
+
+
 def listed(words: Sequence[str]) -> str:
     """Return words as a sentence lists them.
 

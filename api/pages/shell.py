@@ -22,14 +22,26 @@ FILES: Final[Mapping[str, str]] = {
     "app.css": "text/css",
     "mark.svg": "image/svg+xml",
     "progress.js": "text/javascript",
+    "verify.js": "text/javascript",
 }
 """What the pages load, and of which type it is; nothing else in the folder is served."""
 
 _KEPT: Final = "public, max-age=31536000, immutable"
-_DOORS: Final = (
-    ("/console", "Console", "console.show"),
-    ("/audit", "Audit", "audits.show"),
-)
+_ROOMS: Final[Mapping[str, tuple[tuple[str, str, str], ...]]] = {
+    "Console": (("/console", "Console", "console.show"),),
+    "Audit": (
+        ("/audit", "Overview", "audits.show"),
+        ("/audit/audits", "Audits", "audits.show"),
+        ("/audit/schedules", "Schedules", "audits.show"),
+        ("/audit/findings", "Findings", "findings.show"),
+        ("/audit/packs", "Evidence packs", "packs.show"),
+        ("/audit/requests", "Requests", "requests.show"),
+        ("/audit/file", "Customer file", "customers.file"),
+        ("/audit/processing", "Records of processing", "processing.show"),
+        ("/audit/uses", "Access log", "uses.show"),
+    ),
+}
+"""The rooms of staff, and the pages of each with what they need: a room's door leads to the first that one may open."""
 
 blueprint: Final = Blueprint("shell", __name__, template_folder="templates")
 
@@ -45,9 +57,10 @@ class Door:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shell:
-    """The frame of a page of staff, or of nobody."""
+    """The frame of a page of staff, or of nobody. `inside` are the pages of the room that one is in, if it has more."""
 
     doors: tuple[Door, ...]
+    inside: tuple[Door, ...]
     who: str
     badge: str
     way_in: str
@@ -77,17 +90,32 @@ def surround() -> dict[str, object]:
 def _shell() -> Shell:
     who, path = actor.current(), request.path
     staff = who.kind == "staff"
-    doors = [
-        Door(href=href, name=name, current="page" if path == href else "true" if path.startswith(href + "/") else "")
-        for href, name, needs in _DOORS
-        if staff and who.may(needs)
-    ]
+    rooms = {name: _doors(pages, who, path) for name, pages in _ROOMS.items()} if staff else {}
+    open_ = {name: pages for name, pages in rooms.items() if pages}
+    here_ = next((pages for pages in open_.values() if any(page.current for page in pages)), ())
     return Shell(
-        doors=tuple(doors),
+        doors=tuple(_into(name, pages) for name, pages in open_.items()),
+        inside=here_ if len(here_) > 1 else (),
         who=f"{who.subject}, {who.role}" if staff else "",
         badge="" if here().settings.environment == "production" else "not production",
         way_in=_way_in(path),
     )
+
+
+def _doors(pages: tuple[tuple[str, str, str], ...], who: actor.Actor, path: str) -> tuple[Door, ...]:
+    """Return the pages that somebody may open; the current one is that whose address goes furthest along his path."""
+    along = max((href for href, _, _ in pages if path == href or path.startswith(href + "/")), key=len, default="")
+    return tuple(
+        Door(href=href, name=name, current="page" if path == href else "true" if href == along else "")
+        for href, name, needs in pages
+        if who.may(needs)
+    )
+
+
+def _into(name: str, pages: tuple[Door, ...]) -> Door:
+    """Return the door of a room."""
+    current = next((page.current for page in pages if page.current), "")
+    return Door(href=pages[0].href, name=name, current=current if pages[0].current or not current else "true")
 
 
 def _way_in(path: str) -> str:

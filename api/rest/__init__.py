@@ -7,15 +7,45 @@ from typing import Final
 
 from flask import Blueprint
 
-from api.rest import customers, decisions, health, ledger, openapi, permissions, statements
+from api.rest import (
+    audits,
+    catalogues,
+    customers,
+    decisions,
+    findings,
+    health,
+    imports,
+    ledger,
+    openapi,
+    packs,
+    permissions,
+    receipts,
+    requests,
+    rights,
+    schedules,
+    statements,
+    suppressions,
+    tiles,
+)
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
+    audits.blueprint,
+    catalogues.blueprint,
     customers.blueprint,
     decisions.blueprint,
+    findings.blueprint,
     health.blueprint,
+    imports.blueprint,
     ledger.blueprint,
     openapi.blueprint,
+    packs.blueprint,
     permissions.blueprint,
+    receipts.blueprint,
+    requests.blueprint,
+    rights.blueprint,
+    schedules.blueprint,
     statements.blueprint,
+    suppressions.blueprint,
+    tiles.blueprint,
 )
 """Every resource that is mounted; a new one takes its place here."""

@@ -1,7 +1,7 @@
 """What a route promises: declared beside its view, written into the OpenAPI description, and used to answer."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, TypeVar
 
@@ -12,6 +12,7 @@ from marshmallow import fields
 from api.rest.shapes import Form, Items, Part, Text, Whole
 
 TEXT: Final = "text/plain"
+JSON: Final = "application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +22,21 @@ class Contract:
     summary: str
     answer: type[Form] | None = None
     """The form of its JSON; None where it answers plain text."""
+    media: str = JSON
+    """What its JSON is called."""
+    others: Mapping[str, type[Form]] = field(default_factory=dict)
+    """Other media types that the caller can ask for, and the form of each."""
     status: int = 200
     body: type[Form] | None = None
     query: type[Form] | None = None
     idempotent: bool = False
     """An idempotency key must come with it."""
+    signal: bool = False
+    """It heeds the browser's `Sec-GPC: 1`, handed on."""
+    if_match: bool = False
+    """It changes what has a version: the entity tag that was looked at must come with it."""
+    files: tuple[str, ...] = ()
+    """Media types of a file that it answers with, instead of JSON."""
     errors: tuple[int, ...] = ()
     """Statuses of problems, beside those that follow from the rest."""
 

@@ -8,13 +8,16 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from api.rest.shapes import Shape
 from consent.base import canonical, strict_json
-from consent.base.errors import Place, RequestInvalid
+from consent.base.errors import Place, RequestInvalid, VersionMissing
 
 T = TypeVar("T")
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+IF_MATCH: Final = "If-Match"
+TAG_FORM: Final = r'^"[!#-~]{1,200}"$'
 KEY_FORM: Final = r"^[!-~]{1,200}$"
 _KEY: Final = re.compile(KEY_FORM.strip("^$"))
+_TAG: Final = re.compile(TAG_FORM.strip("^$"))
 
 
 def body(shape: Shape[T]) -> T:
@@ -59,6 +62,21 @@ def no_query() -> None:
     """
     if request.args:
         raise RequestInvalid(places=[Place(f"?{name[:80]}", "is not known here") for name in request.args])
+
+
+def if_match() -> str:
+    """Return the entity tag of what the caller has looked at, which has to be there.
+
+    Raises:
+        VersionMissing: there is none.
+        RequestInvalid: it is not one strong entity tag.
+    """
+    given = request.headers.get(IF_MATCH)
+    if given is None:
+        raise VersionMissing("send the ETag that you have looked at in If-Match")
+    if not _TAG.fullmatch(given):
+        raise RequestInvalid(places=[Place(f"{IF_MATCH} header", "must be one entity tag in quotation marks")])
+    return given[1:-1]
 
 
 def idempotency_key() -> str:

@@ -13,18 +13,28 @@ from werkzeug.routing import Rule
 from api.problems import JSON as PROBLEM_JSON
 from api.problems import for_programs
 from api.rest.contract import TEXT, Contract, ProblemForm, contract_of
-from api.rest.incoming import IDEMPOTENCY_KEY, KEY_FORM
-from api.rest.shapes import CUSTOMER, Form
+from api.rest.incoming import IDEMPOTENCY_KEY, IF_MATCH, KEY_FORM, TAG_FORM
+from api.rest.requests import REQUEST
+from api.rest.shapes import CUSTOMER
 from api.roles import ACTIONS, KeyScope, action, action_of
 from api.wiring import here
+from consent.signals import gpc
 
 blueprint: Final = Blueprint("openapi", __name__)
 
 VERSION: Final = "1"
 _BEARER: Final = "key"
 _PATHS: Final = {
+    "audit": {"type": "string", "pattern": "^aud_[0-9a-f]{32}$"},
+    "asked": {"type": "string", "pattern": "^[0-9]{1,15}$"},
+    "finding": {"type": "string", "pattern": "^fnd_[0-9a-f]{32}$"},
+    "pack": {"type": "string", "pattern": "^epk_[0-9a-f]{32}$"},
+    "schedule": {"type": "string", "pattern": "^[a-z0-9_-]{1,40}$"},
     "customer": {"type": "string", "pattern": CUSTOMER},
     "seq": {"type": "string", "pattern": "^(0|[1-9][0-9]{0,15})$"},
+    "request": {"type": "string", "pattern": REQUEST},
+    "notice": {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"},
+    "version": {"type": "string", "pattern": "^[1-9][0-9]{0,5}$"},
 }
 _WORDS: Final = {
     400: "The request is not of the right form",
@@ -32,9 +42,11 @@ _WORDS: Final = {
     403: "The key may not do this",
     404: "There is no such thing",
     409: "The idempotency key was used for something else, or this can't be done as things stand",
+    412: "It has changed since you looked at it",
     413: "The body is too large",
     415: "The body is not JSON in UTF-8",
     422: "Right in form, but it says what can't be",
+    428: "Say with If-Match which version you have looked at",
     500: "Our fault",
     503: "Try again later; nothing was recorded",
 }
@@ -123,6 +135,26 @@ def _parameters(rule: Rule, promised: Contract) -> list[Any]:
     ]
     if promised.query:
         found.append({"in": "query", "schema": promised.query})
+    if promised.if_match:
+        found.append(
+            {
+                "name": IF_MATCH,
+                "in": "header",
+                "required": True,
+                "schema": {"type": "string", "pattern": TAG_FORM, "minLength": 3, "maxLength": 202},
+                "description": "The ETag of what you have looked at: what has changed since is not changed.",
+            }
+        )
+    if promised.signal:
+        found.append(
+            {
+                "name": gpc.HEADER,
+                "in": "header",
+                "required": False,
+                "schema": {"type": "string", "maxLength": 200},
+                "description": "Hand the browser's header on: 1 denies what sells or shares, for this call.",
+            }
+        )
     if promised.idempotent:
         key = {"type": "string", "pattern": KEY_FORM, "minLength": 1, "maxLength": 200}
         found.append(
@@ -138,16 +170,20 @@ def _parameters(rule: Rule, promised: Contract) -> list[Any]:
 
 
 def _responses(promised: Contract, *, public: bool) -> dict[str, Any]:
-    good = {"description": promised.summary, "content": _content(promised.answer)}
+    good = {"description": promised.summary, "content": _content(promised)}
     statuses = {400, 500, 503, *promised.errors} | (set() if public else {401, 403})
     statuses |= {413, 415, 422} if promised.body else set()
     statuses |= {409} if promised.idempotent else set()
+    statuses |= {412, 428} if promised.if_match else set()
     content = {PROBLEM_JSON: {"schema": ProblemForm}}
     bad = {str(each): {"description": _WORDS[each], "content": content} for each in sorted(statuses)}
     return {str(promised.status): good, **bad}
 
 
-def _content(form: type[Form] | None) -> dict[str, Any]:
-    if form is None:
+def _content(promised: Contract) -> dict[str, Any]:
+    if promised.files:
+        return {media: {"schema": {"type": "string", "format": "binary"}} for media in promised.files}
+    if promised.answer is None:
         return {TEXT: {"schema": {"type": "string"}}}
-    return {"application/json": {"schema": form}}
+    forms = {promised.media: promised.answer, **promised.others}
+    return {media: {"schema": form} for media, form in forms.items()}

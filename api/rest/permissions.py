@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from api.rest.contract import Contract, answer, answer_ready, contract
 from api.rest.incoming import body, query
@@ -18,6 +18,7 @@ from consent.base.ids import CustomerId, is_id
 from consent.base.store import Work
 from consent.deployment import Deployment
 from consent.permission.verdict import Verdict
+from consent.signals import gpc
 
 MOST: Final = 1_000
 """Checks that one call may bring."""
@@ -100,11 +101,15 @@ AS_OF: Final = Shape(AsOfForm, AsOf)
         summary="Check permissions, up to a thousand in one call",
         body=ChecksForm,
         answer=VerdictsForm,
+        signal=True,
         errors=(404,),
     )
 )
 def check() -> Response:
-    """Judge each question; a denial is an answer, an unknown customer an error."""
+    """Judge each question; a denial is an answer, an unknown customer an error.
+
+    `Sec-GPC: 1`, handed on from a browser, is heeded for this call and recorded nowhere.
+    """
     asked = body(CHECKS)
     deployment = here().deployment
     at = _past(asked.as_of, deployment.clock(), "/as_of")
@@ -120,6 +125,7 @@ def check() -> Response:
         summary="Show what stands for a customer",
         query=AsOfForm,
         answer=PermissionsForm,
+        signal=True,
         errors=(404, 422),
     )
 )
@@ -131,10 +137,16 @@ def show(customer: str) -> Response:
     asked = query(AS_OF).as_of
     at = _past(asked, deployment.clock(), "?as_of")
     with deployment.store.read() as work:
-        verdicts = gate.check_all(deployment.desk, work, CustomerId(customer), at=at, as_of=asked is not None)
+        verdicts = gate.check_all(
+            deployment.desk, work, CustomerId(customer), at=at, as_of=asked is not None, gpc=_signal()
+        )
     position = verdicts[0].position if verdicts else 0
     data = [judged(verdict) for verdict in verdicts]
     return answer(PermissionsForm, {"customer": customer, "at": at, "position": position, "data": data})
+
+
+def _signal() -> bool:
+    return gpc.asked(request.headers.get(gpc.HEADER))
 
 
 def _past(asked: datetime | None, now: datetime, where: str) -> datetime:
@@ -150,12 +162,14 @@ def _verdicts(deployment: Deployment, work: Work, asked: Checks, at: datetime) -
         CustomerUnknown: with the place of each of them.
     """
     judge = gate.check if asked.as_of is None else gate.check_as_of
+    signal = _signal()
     verdicts: list[Verdict] = []
     unknown: list[Place] = []
     for spot, one in enumerate(asked.asked()):
         who = CustomerId(one.customer)
         try:
-            verdicts.append(judge(deployment.desk, work, who, one.scope, at=at, remembered=one.remembered))
+            how = {"remembered": one.remembered, "gpc": signal}
+            verdicts.append(judge(deployment.desk, work, who, one.scope, at=at, **how))
         except CustomerUnknown:
             unknown.append(Place(f"/checks/{spot}/customer", "nobody of this id is enrolled"))
     if unknown:

@@ -15,11 +15,15 @@ from api.roles import action
 from api.wiring import here
 from consent import gate
 from consent.base.ids import CustomerId, Scope
-from consent.permission.statement import Act, Method, Statement
+from consent.permission.statement import OLDEST, Act, Method, Statement
+from consent.register import stopping
 from consent.register.recording import Recorded, Request
 
 MOST: Final = 1_000
 """Statements that one call may bring."""
+
+CLAIMED: Final = tuple(method for method in Method if method not in (Method.CONFIRMATION, Method.MERGED))
+"""What a caller can say of how it was said; the others say what happened here, and nobody can claim them."""
 
 blueprint: Final = Blueprint("statements", __name__, url_prefix="/api/v1")
 
@@ -29,13 +33,24 @@ class StatementForm(Form):
 
     customer = Text(36, 36, CUSTOMER, "is not a customer's id", required=True)
     act = Choice(Act, read=Act, required=True)
-    method = Choice(Method, read=Method, required=True)
+    method = Choice(CLAIMED, read=Method, required=True)
     scopes = Items(Text(3, 145, SCOPE, "is not a scope"), 0, 200)
     said_at = Instant(metadata={"description": "when it was said; now, where left out"})
     notice_version = Whole(1, 65_535, metadata={"description": "version of the wording shown; the newest, if left out"})
     language = Text(2, 32, LANGUAGE, "is not a language tag")
     evidence = Text(1, 2_000, metadata={"description": "where the proof of it lies: a recording, a scan"})
     until = Instant(metadata={"description": "when a pause ends; never, where left out"})
+    age = Whole(1, OLDEST, metadata={"description": "the customer's age in whole years, as he attests it"})
+    guardian = Flag(metadata={"description": "a parent or guardian stands behind a grant"})
+
+
+class StopForm(Form):
+    """Everything is to stop for a customer."""
+
+    customer = Text(36, 36, CUSTOMER, "is not a customer's id", required=True)
+    method = Choice(CLAIMED, read=Method, required=True)
+    language = Text(2, 32, LANGUAGE, "is not a language tag")
+    evidence = Text(1, 2_000, metadata={"description": "where the proof of it lies: a recording, a scan"})
 
 
 class StatementsForm(Form):
@@ -53,6 +68,7 @@ class RecordedForm(Form):
     act = Choice(Act, required=True)
     scopes = Items(Text(3, 145, SCOPE), 0, 200, required=True)
     repeated = Flag(required=True, metadata={"description": "the key came again: nothing new was recorded"})
+    receipt = Text(1, 64, required=True, metadata={"description": "where its receipt is fetched"})
 
 
 class RecordedOneForm(RecordedForm):
@@ -80,6 +96,8 @@ class Asked:
     language: str = ""
     evidence: str = ""
     until: datetime | None = None
+    age: int = 0
+    guardian: bool = False
 
     def said(self, at: datetime) -> Statement:
         """Return the statement, said at `at` where it doesn't say when."""
@@ -93,7 +111,19 @@ class Asked:
             language=self.language,
             evidence=self.evidence,
             until=self.until,
+            age=self.age,
+            guardian=self.guardian,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Who wants everything to stop, and how he said so."""
+
+    customer: str
+    method: Method
+    language: str = ""
+    evidence: str = ""
 
 
 def _asked(statements: list[dict[str, object]]) -> list[Asked]:
@@ -102,6 +132,7 @@ def _asked(statements: list[dict[str, object]]) -> list[Asked]:
 
 STATEMENT: Final = Shape(StatementForm, Asked)
 STATEMENTS: Final = Shape(StatementsForm, _asked)
+STOP: Final = Shape(StopForm, Stop)
 
 
 @blueprint.post("/statements")
@@ -149,6 +180,38 @@ def record_batch() -> Response:
     return answer(RecordedManyForm, {"data": [_recorded(each) for each in done]}, 201)
 
 
+@blueprint.post("/statements:stop-all")
+@action("statements.record")
+@contract(
+    Contract(
+        summary="Stop everything for a customer: withdraw, refuse and object at once",
+        body=StopForm,
+        answer=RecordedManyForm,
+        status=201,
+        idempotent=True,
+        errors=(404,),
+    )
+)
+def stop_all() -> Response:
+    """Take back all that was given, in one transaction; nothing said before it survives it."""
+    key, asked = idempotency_key(), body(STOP)
+    deployment = here().deployment
+    with deployment.store.write() as work:
+        done = stopping.stop_all(
+            deployment.desk,
+            work,
+            CustomerId(asked.customer),
+            actor=actor.current().name,
+            at=deployment.clock(),
+            method=asked.method,
+            language=asked.language,
+            evidence=asked.evidence,
+            idempotency_key=key,
+            request=fingerprint(),
+        )
+    return answer(RecordedManyForm, {"data": [_recorded(each) for each in done]}, 201)
+
+
 def _recorded_at_once(asked: list[Asked], key: str, *, listed: bool = False) -> list[Recorded]:
     """Record a request together with those that come at the same time; it is durable when this returns."""
     at = here().deployment.clock()
@@ -166,4 +229,5 @@ def _recorded(done: Recorded) -> dict[str, object]:
     return {
         "customer": done.customer, "seq": done.seq, "recorded_at": done.at,
         "act": done.statement.act.value, "scopes": done.statement.scopes, "repeated": done.repeated,
+        "receipt": f"/api/v1/receipts/{done.seq}",
     }  # fmt: skip

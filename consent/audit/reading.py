@@ -34,7 +34,9 @@ class PastAudit:
     """Its entry in the ledger; −1 where it has none."""
 
 
-def newest(work: Work, *, at: datetime, most: int = 20, lease: timedelta = LEASE) -> list[PastAudit]:
+def newest(
+    work: Work, *, at: datetime, most: int = 20, lease: timedelta = LEASE, after: str = "", status: str = ""
+) -> list[PastAudit]:
     """Return the last audits, the newest first.
 
     Args:
@@ -42,9 +44,26 @@ def newest(work: Work, *, at: datetime, most: int = 20, lease: timedelta = LEASE
         at: now; a running audit that began more than `lease` before is shown as aborted.
         most: how many.
         lease: how long an audit may take.
+        after: the last id of the page before.
+        status: only those that ended so.
     """
     query = _query().order_by(_row.started_at.desc(), _row.id.desc()).limit(most)
+    if after:
+        query = query.where(_row.id < after)
+    if status:
+        query = query.where(_row.status == status)
     return [_past(row, at, lease) for row in work.connection.execute(query)]
+
+
+def last(work: Work, *, at: datetime) -> AuditId:
+    """Return the id of the newest audit.
+
+    Raises:
+        NotFound: there was none yet.
+    """
+    for each in newest(work, at=at, most=1):
+        return each.audit
+    raise NotFound("there was no audit yet: byleave audit run")
 
 
 def one(work: Work, audit: str, *, at: datetime, lease: timedelta = LEASE) -> tuple[PastAudit, dict[str, Any] | None]:

@@ -29,6 +29,8 @@ class Checked:
     seconds: float
     findings: tuple[Finding, ...]
     gaps: tuple[Gap, ...]
+    since: int = 0
+    """The ledger position from which it judged what is new; 0 where it judged everything."""
 
     @property
     def status(self) -> Status:
@@ -80,6 +82,7 @@ class Report:
                     "checked": each.checked,
                     "seconds": each.seconds,
                     "status": str(each.status),
+                    "since": each.since,
                 }
                 for each in self.checks
             ],

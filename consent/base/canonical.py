@@ -32,6 +32,10 @@ _KEY = re.compile(r"[a-z_]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DIGITS_OF_GREATEST = 17  # with the sign; a longer number is refused before int() is paid for
 
+# Keys that were found to be of the form: there are few, and they come again and again.
+_MET: set[object] = set()
+_MOST_MET = 1_000
+
 # Where a value stands: its parent's place and its own key or position; None is the whole document.
 _Where: TypeAlias = "tuple[_Where, str | int] | None"
 
@@ -196,12 +200,21 @@ def _check(value: object, where: _Where, *, depth: int) -> None:
 def _check_items(value: dict[object, object] | list[object], where: _Where, *, depth: int) -> None:
     if isinstance(value, list):
         for position, item in enumerate(value):
-            _check(item, (where, position), depth=depth)
+            if type(item) is not str or not item.isascii():  # what most items are needs no call
+                _check(item, (where, position), depth=depth)
         return
     for key, item in value.items():
-        if type(key) is not str or not _KEY.fullmatch(key):
-            raise _refusal(where, "a key is not of the form [a-z_]+")
-        _check(item, (where, key), depth=depth)
+        if type(key) is not str or key not in _MET:
+            _check_key(key, where)
+        if type(item) is not str or not item.isascii():
+            _check(item, (where, str(key)), depth=depth)
+
+
+def _check_key(key: object, where: _Where) -> None:
+    if type(key) is not str or not _KEY.fullmatch(key):
+        raise _refusal(where, "a key is not of the form [a-z_]+")
+    if len(_MET) < _MOST_MET:
+        _MET.add(key)
 
 
 def _check_text(text: str, where: _Where) -> None:

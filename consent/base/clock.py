@@ -65,7 +65,9 @@ def rfc3339(at: datetime) -> str:
     >>> rfc3339(datetime(2026, 11, 21, 17, 0, 0, 123000, tzinfo=UTC))
     '2026-11-21T17:00:00.123Z'
     """
-    return whole_milliseconds(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if at.tzinfo is not UTC:
+        at = whole_milliseconds(at)
+    return at.isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"  # which cuts to the millisecond by itself
 
 
 def parse_time(text: str) -> datetime:

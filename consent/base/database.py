@@ -6,8 +6,10 @@ driver's own cursor: building and compiling a statement for each call costs seve
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 import sqlalchemy as sa
@@ -26,6 +28,9 @@ BUSY_MS: Final = 10_000
 
 _JOURNAL_BYTES: Final = 4_194_304
 """What of the journal stays on the disk after a large transaction."""
+
+_TRIES: Final = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+"""How long to wait, in seconds, from one try to be rid of the journal to the next."""
 
 _WAL_RESET_FIXED: Final = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 _NAMING: Final = {
@@ -166,6 +171,32 @@ def _pragmas() -> Iterable[str]:
     yield "PRAGMA secure_delete=ON"
     yield "PRAGMA temp_store=MEMORY"
     yield "PRAGMA cache_size=-65536"
+
+
+def drop_journal(connection: sqlite3.Connection, file: Path) -> bool:
+    """Let go of the journal of a SQLite database: nothing of the pages as they were before stays in a file.
+
+    Args:
+        connection: outside of any transaction.
+        file: the database's.
+
+    Returns:
+        Whether it is gone; where others keep writing, it may take another try.
+    """
+    [[mode]] = connection.execute("PRAGMA journal_mode").fetchall()
+    if mode == "wal":
+        [[busy, _, _]] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return not busy
+    journal = file.with_name(file.name + "-journal")
+    for wait in _TRIES:
+        # To remove it SQLite needs a lock, and where a writer holds that, it says nothing and leaves the file.
+        connection.execute("PRAGMA journal_mode=DELETE").fetchall()
+        gone = not journal.exists()
+        connection.execute(f"PRAGMA journal_mode={mode}").fetchall()
+        if gone:
+            return True
+        time.sleep(wait)
+    return False
 
 
 def _prepare_sqlite(engine: sa.Engine, begin: str | None) -> sa.Engine:

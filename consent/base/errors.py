@@ -9,23 +9,32 @@ ByleaveError
 │   ├── RequestInvalid
 │   ├── RequestUnfit
 │   ├── SettingsInvalid
-│   └── StatementInvalid
+│   ├── SignalInvalid
+│   ├── StatementInvalid
+│   └── VersionMissing
 ├── NotFound
 │   ├── CampaignUnknown
 │   ├── CustomerUnknown
 │   ├── DecisionUnknown
 │   ├── EntryUnknown
+│   ├── RightsRequestUnknown
 │   └── RunUnknown
 ├── Conflict               right in form, but not as things stand
+│   ├── CustomerErased
 │   ├── HeadMoved
 │   ├── IdempotencyConflict
 │   ├── NothingToRenew
-│   └── StateConflict
+│   ├── StateConflict
+│   │   └── Fenced
+│   └── VersionMoved
 ├── NotSignedIn            nobody known is asking
 ├── NotAllowed             the one who asks may not
 ├── Unavailable            try again later; nothing was recorded
 │   ├── ClockBehind
-│   └── DatabaseDown
+│   ├── DatabaseDown
+│   ├── KmsDown
+│   ├── LedgerForked
+│   └── RolledBack
 ├── KeyLost                a key does not open what it should
 └── LedgerBroken           the only fatal one: stop, and verify
 
@@ -121,11 +130,25 @@ class SettingsInvalid(Invalid):
     title = "The settings are not valid"
 
 
+class SignalInvalid(Invalid):
+    """A privacy signal (a TCF, GPP or US Privacy string) can't be read; the place names its segment and field."""
+
+    code = "signal_invalid"
+    title = "The signal is not valid"
+
+
 class StatementInvalid(Invalid):
     """A statement names something the catalogue doesn't know, or contradicts itself."""
 
     code = "statement_invalid"
     title = "The statement is not valid"
+
+
+class VersionMissing(Invalid):
+    """A change has to say which version of the thing it is meant for."""
+
+    code = "version_missing"
+    title = "Say which version you have looked at"
 
 
 class NotFound(ByleaveError):
@@ -163,6 +186,13 @@ class EntryUnknown(NotFound):
     title = "No such entry"
 
 
+class RightsRequestUnknown(NotFound):
+    """No request by right by that id."""
+
+    code = "rights_request_unknown"
+    title = "No such request"
+
+
 class RunUnknown(NotFound):
     """No run by that id."""
 
@@ -175,6 +205,13 @@ class Conflict(ByleaveError):
 
     code = "conflict"
     title = "That can't be done as things stand"
+
+
+class CustomerErased(Conflict):
+    """The customer was erased: nothing new can be allowed in his name. What says "no" is still taken."""
+
+    code = "customer_erased"
+    title = "This customer was erased"
 
 
 class HeadMoved(Conflict):
@@ -203,6 +240,20 @@ class StateConflict(Conflict):
 
     code = "state_conflict"
     title = "Not in this state"
+
+
+class Fenced(StateConflict):
+    """Somebody else has taken the work over: whoever was paused for too long writes nothing more."""
+
+    code = "fenced"
+    title = "Somebody else has taken this over"
+
+
+class VersionMoved(Conflict):
+    """The thing has changed since it was looked at; nothing was changed now."""
+
+    code = "version_moved"
+    title = "It has changed since you looked at it"
 
 
 class NotSignedIn(ByleaveError):
@@ -238,6 +289,34 @@ class DatabaseDown(Unavailable):
 
     code = "database_down"
     title = "Not recorded: the database does not answer"
+
+
+class CommitUnknown(DatabaseDown):
+    """The connection was lost while it was committed. Ask again with the same idempotency key: it is recorded once."""
+
+    code = "commit_unknown"
+    title = "Nobody knows yet whether this was recorded: ask again"
+
+
+class KmsDown(Unavailable):
+    """The key management system can't be reached, is sealed, or refuses us. Nothing goes on without its keys."""
+
+    code = "kms_down"
+    title = "Not recorded: the key management system does not answer"
+
+
+class LedgerForked(Unavailable):
+    """The witness knows this ledger with other entries: there are two of it. Nothing is taken before it is settled."""
+
+    code = "ledger_forked"
+    title = "Not recorded: the ledger was forked"
+
+
+class RolledBack(Unavailable):
+    """The database is older than what is known outside it: a backup was restored. First that has to be settled."""
+
+    code = "rolled_back"
+    title = "Not recorded: the ledger was rolled back"
 
 
 class KeyLost(ByleaveError):

@@ -98,7 +98,7 @@ class Form:
     def choice(self, key: str, allowed: tuple[str, ...], default: Any = _MISSING) -> str:  # noqa: ANN401 -- a sentinel or text
         """Return one of the allowed words."""
         value = self._take(key, (str,), "one of " + ", ".join(allowed), default)
-        if isinstance(value, str) and value not in allowed:
+        if isinstance(value, str) and value is not default and value not in allowed:
             self.wrong(key, "must be one of " + ", ".join(allowed))
         return value if isinstance(value, str) else ""
 
@@ -121,6 +121,14 @@ class Form:
         value = self._take(key, (list, tuple), "a list of texts", default)
         if not all(isinstance(item, str) for item in value or ()):
             self.wrong(key, "must hold texts only")
+            return ()
+        return tuple(value or ())
+
+    def integers(self, key: str, default: Any = _MISSING, *, low: int, high: int) -> tuple[int, ...]:  # noqa: ANN401 -- a sentinel or a tuple
+        """Return a list of whole numbers between `low` and `high`, both allowed."""
+        value = self._take(key, (list, tuple), "a list of whole numbers", default)
+        if not all(type(item) is int and low <= item <= high for item in value or ()):
+            self.wrong(key, f"must hold whole numbers from {low:,} to {high:,} only")
             return ()
         return tuple(value or ())
 

@@ -62,16 +62,26 @@ def newest() -> str:
     return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
+def knows(revision: str) -> bool:
+    """Say whether this code has a migration to that revision."""
+    return any(each.revision == revision for each in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 def current(store: Store) -> str | None:
     """Return the revision that the database is at; None where it has no schema."""
     with store.read() as work:
         return MigrationContext.configure(work.connection).get_current_revision()
 
 
+def insert_only() -> frozenset[str]:
+    """Return the tables in which nothing may be changed: those that a migration guards."""
+    revisions = ScriptDirectory.from_config(_config()).walk_revisions()
+    return frozenset(table for each in revisions for table in getattr(each.module, "INSERT_ONLY", ()))
+
+
 def unguarded(store: Store) -> list[str]:
     """Return the insert-only tables that lost a trigger which their migration gave them, in the order of names."""
-    revisions = ScriptDirectory.from_config(_config()).walk_revisions()
-    guarded = {table for each in revisions for table in getattr(each.module, "INSERT_ONLY", ())}
+    guarded = insert_only()
     wanted, query = _GUARDS[store.dialect]
     with store.read() as work:
         there = set(work.connection.execute(sa.text(query)).scalars())

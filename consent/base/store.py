@@ -8,22 +8,27 @@ commit, which is what a permission check needs to be true at once.
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from consent.base.database import Engines, Hot, arranged, open_engines
-from consent.base.errors import ByleaveError, DatabaseDown, Invalid, StateConflict
+from consent.base.database import Engines, Hot, arranged, drop_journal, open_engines
+from consent.base.errors import ByleaveError, CommitUnknown, DatabaseDown, Invalid, StateConflict
 
 _LOST = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.errors.UndefinedTable, sa.exc.TimeoutError)
 _TAKEN = psycopg.errors.UniqueViolation
 _FAULTS = (DBAPIError, sa.exc.TimeoutError, sqlite3.DatabaseError, psycopg.Error, UnicodeEncodeError)
 _RACED = "somebody else wrote the same at this moment: nothing was recorded, try again"
+_TRIES: Final = 10
+"""Times that a transaction looks again for what others may have written meanwhile."""
 _UNSTORABLE = "a value that can't be stored: half of a surrogate pair, a NUL character, or a number too large"
+
+T = TypeVar("T")
 
 
 class Work:
@@ -67,6 +72,29 @@ class Work:
         """Send the hot statements of a block in one round trip where the driver can; results are there after it."""
         return self.driver.pipeline() if self.dialect == "postgresql" else nullcontext()
 
+    def again_where_taken(self, write: Callable[[], T]) -> T:
+        """Run what looks for keys and writes those that are missing, until nobody else wrote one of them meanwhile.
+
+        SQLite lets one writer in at a time. On PostgreSQL another transaction may commit the same key between the look
+        and the write: then what was written is undone, up to here, and the next look finds what the other wrote.
+
+        Raises:
+            UniqueViolation: somebody was ahead `_TRIES` times (the store names it a StateConflict).
+        """
+        for _ in range(_TRIES - 1 if self.dialect == "postgresql" else 0):
+            savepoint = self.connection.begin_nested()
+            try:
+                written = write()
+            except _TAKEN:
+                savepoint.rollback()
+            except BaseException:
+                savepoint.rollback()
+                raise
+            else:
+                savepoint.commit()
+                return written
+        return write()
+
     def listed(self, values: Iterable[str]) -> Any:  # noqa: ANN401 -- text on SQLite, a list on PostgreSQL
         """Return a list as the one parameter that `database.among` binds."""
         return list(values) if self.dialect == "postgresql" else json.dumps(list(values))
@@ -88,21 +116,32 @@ class Store:
         """`sqlite` or `postgresql`."""
         return self.engines.write.dialect.name
 
+    @property
+    def file(self) -> Path:
+        """Where a SQLite database lies."""
+        return Path(self.engines.write.url.database or "")
+
     @contextmanager
     def write(self) -> Iterator[Work]:
         """Open a transaction that commits when the block is left and rolls back when it raises.
 
         Raises:
             DatabaseDown: the database is away, locked for too long, or full; nothing was recorded.
+            CommitUnknown: the connection was lost while it was committed; it may have been recorded.
             StateConflict: somebody else wrote the same key at the same moment; nothing was recorded.
         """
+        committing = False
         with self._turn, _named_faults():
             try:
                 with self.engines.write.begin() as connection:
                     work = Work(connection, writing=True, doubtful=self._doubtful)
                     yield work
+                    committing = True
             except (DBAPIError, sqlite3.OperationalError) as fault:
-                self._doubt(fault.orig if isinstance(fault, DBAPIError) else fault)
+                cause = fault.orig if isinstance(fault, DBAPIError) else fault
+                self._doubt(cause)
+                if committing and _was_cut(cause):
+                    raise CommitUnknown("the connection was lost while it was committed") from fault
                 raise
             self._doubtful = work.doubtful
 
@@ -132,10 +171,36 @@ class Store:
         with _named_faults(), self.engines.live.connect() as connection:
             yield Work(connection, writing=False)
 
+    def drop_journal(self) -> None:
+        """Have SQLite let go of the pages as they were before the last transactions: what was deleted is on them.
+
+        A write-ahead log is written back and emptied; a rollback journal that stays between transactions is removed.
+        PostgreSQL has neither: there, old rows wait for VACUUM, and old segments for the archive's end.
+
+        Raises:
+            DatabaseDown: somebody kept it busy for too long; nothing is lost by trying again.
+        """
+        if self.dialect != "sqlite":
+            return
+        with self._turn, _named_faults():
+            pooled = self.engines.write.raw_connection()
+            try:
+                driver: Any = pooled.driver_connection
+                dropped = drop_journal(driver, self.file)
+            finally:
+                pooled.close()
+        if not dropped:
+            raise DatabaseDown("others kept its journal busy")
+
     def close(self) -> None:
         """Close all pooled connections."""
         for engine in self.engines:
             engine.dispose()
+
+
+def _was_cut(fault: BaseException | None) -> bool:
+    """Say whether PostgreSQL's answer was lost, or it was told to stop: without one, a commit may have happened."""
+    return isinstance(fault, psycopg.OperationalError) and (fault.sqlstate is None or fault.sqlstate[:2] == "57")
 
 
 @contextmanager

@@ -27,6 +27,14 @@ class Duration:
         day = min(at.day, calendar.monthrange(year, month + 1)[1])
         return at.replace(year=year, month=month + 1, day=day) + timedelta(days=self.days)
 
+    def written(self) -> str:
+        """Return it in ISO 8601, in months and days.
+
+        >>> Duration(months=24, days=0).written(), Duration(months=1, days=10).written()
+        ('P24M', 'P1M10D')
+        """
+        return "P" + (f"{self.months}M" if self.months else "") + (f"{self.days}D" if self.days else "")
+
 
 def parse_duration(text: str) -> Duration | None:
     """Read an ISO 8601 duration of calendar units; None if it isn't one, or is nothing.

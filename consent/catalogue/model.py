@@ -81,6 +81,10 @@ class Category:
     origin: Origin
     special: bool
     attributes: tuple[Attribute, ...]
+    dpv: tuple[str, ...] = ()
+    """Terms of the W3C Data Privacy Vocabulary for it; empty leaves them to the table in `consent.catalogue.dpv`."""
+    sources: tuple[str, ...] = ()
+    """The categories that it is made from, where it is derived or inferred."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +95,8 @@ class Purpose:
     title: str
     description: str
     marketing: bool
+    dpv: tuple[str, ...] = ()
+    """As of `Category`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +116,15 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Controller:
+    """Who asks, and answers for it: as he is named in receipts, exports and records. What is not said is empty."""
+
+    name: str
+    address: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """The wording shown when asking: one version, in each language."""
 
@@ -121,6 +136,15 @@ class Notice:
     def digest(self, language: str) -> str:
         """Return the SHA-256 of the wording's bytes, in hex."""
         return hashlib.sha256(self.wording[language].encode()).hexdigest()
+
+    def spoken(self, language: str) -> str:
+        """Return the language in which the wording is shown to whoever asks for one: that, its parent, English.
+
+        >>> Notice(key="a", version=1, material=True, wording={"en": "May we?", "de": "Dürfen wir?"}).spoken("de-AT")
+        'de'
+        """
+        asked = (language, language.partition("-")[0], "en")
+        return next((code for code in asked if code in self.wording), next(iter(self.wording)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +167,8 @@ class ScopeRule:
     bit: int = NO_BIT
     material_since: int = 0
     """The lowest notice version whose consents still count."""
+    remind_days: int = -1
+    """So many days before a consent ends its customer is reminded; -1 leaves it to the deployment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +184,7 @@ class Catalogue:
     recipients: Mapping[str, Recipient]
     notices: Mapping[tuple[str, int], Notice]
     scopes: Mapping[str, ScopeRule]
+    controller: Controller = Controller(name="")
 
     @cached_property
     def digest(self) -> bytes:
@@ -169,6 +196,11 @@ class Catalogue:
         """Every attribute by its name."""
         found = {item.name: item for category in self.categories.values() for item in category.attributes}
         return MappingProxyType(found)
+
+    @cached_property
+    def hashed_terms(self) -> dict[object, bytes]:
+        """Hashes of terms that `consent.catalogue.terms` has worked out for this catalogue, which never changes."""
+        return {}
 
     @cached_property
     def in_order(self) -> tuple[ScopeRule, ...]:

@@ -9,6 +9,7 @@ from typing import Any, Final, cast, get_args
 from consent.base.errors import CatalogueInvalid, Place
 from consent.base.form import Form, read_table, read_text
 from consent.base.ids import Scope
+from consent.catalogue import dpv
 from consent.catalogue.duration import Duration, parse_duration
 from consent.catalogue.model import (
     ASKED,
@@ -19,6 +20,7 @@ from consent.catalogue.model import (
     Catalogue,
     Category,
     Channel,
+    Controller,
     LegalBasis,
     Notice,
     Operation,
@@ -66,6 +68,7 @@ def _catalogue(table: dict[str, Any], text: str, name: str) -> Catalogue:
     channels = _by_key(top, "channel", lambda form: Channel(key=form.key("key"), title=form.text("title")))
     recipients = _by_key(top, "recipient", lambda form: Recipient(key=form.key("key"), title=form.text("title")))
     notices = _notices(top)
+    controller = _controller(top, title)
     _each_attribute_once(categories, places)
     draft = Catalogue(
         name=title,
@@ -77,6 +80,7 @@ def _catalogue(table: dict[str, Any], text: str, name: str) -> Catalogue:
         recipients=MappingProxyType(recipients),
         notices=MappingProxyType(notices),
         scopes=MappingProxyType({}),
+        controller=controller,
     )
     scopes: dict[str, ScopeRule] = {}
     for form in top.forms("scope", least=1):
@@ -110,7 +114,30 @@ def _purpose(form: Form) -> Purpose:
         title=form.text("title"),
         description=form.text("description"),
         marketing=form.flag("marketing"),
+        dpv=_terms(form, dpv.PURPOSES),
     )
+
+
+def _terms(form: Form, kind: str) -> tuple[str, ...]:
+    """Read the catalogue's own terms for a purpose or a category: of the published vocabulary, each once."""
+    given = form.texts("dpv", ())
+    unknown = sorted(set(given) - dpv.vocabulary(kind))
+    if unknown:
+        form.wrong("dpv", f"{unknown[0][:80]} is not a term of DPV {dpv.VERSION} for {kind}")
+    if len(set(given)) != len(given):
+        form.wrong("dpv", "names a term twice")
+    return given
+
+
+def _controller(top: Form, name: str) -> Controller:
+    form = top.form("controller", required=False)
+    controller = Controller(
+        name=form.text("name", default=name, longest=200),
+        address=form.text("address", default=""),
+        email=form.text("email", default="", longest=254),
+    )
+    form.unknown()
+    return controller
 
 
 def _category(form: Form) -> Category:
@@ -129,6 +156,8 @@ def _category(form: Form) -> Category:
         origin=cast("Origin", form.choice("origin", get_args(Origin))),
         special=form.flag("special", default=False),
         attributes=tuple(attributes),
+        dpv=_terms(form, dpv.DATA),
+        sources=form.texts("from", ()),
     )
 
 
@@ -149,6 +178,8 @@ def _notices(top: Form) -> dict[tuple[str, int], Notice]:
         for language, words in wording.items():
             if not _LANGUAGE.fullmatch(language) or not isinstance(words, str) or not words.strip():
                 form.wrong(f"wording.{language[:20]}", "must be a language like en or de-AT, and its words")
+            elif any(sign < " " and sign not in "\n\t" for sign in words):
+                form.wrong(f"wording.{language}", "has a control character")
         if "en" not in wording:
             form.wrong("wording.en", "is missing: English is what every other language falls back to")
         notice = Notice(
@@ -190,6 +221,7 @@ def _scope(form: Form, draft: Catalogue) -> ScopeRule | None:
         gpc=form.flag("gpc", default=False),
         order=form.integer("order", default=1_000, low=0, high=1_000_000),
         material_since=_material_since(notice, draft),
+        remind_days=form.integer("remind_days", default=-1, low=0, high=3_660),
     )
     form.unknown()
     _names_known(form, rule, draft)

@@ -9,26 +9,32 @@ a special category, and nothing that looks like an address: errors are logged.
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Final, Generic, TypeVar, cast
 
 from consent.base.canonical import GREATEST
-from consent.base.clock import parse_time, to_ms
+from consent.base.clock import parse_time, to_ms, whole_milliseconds
 from consent.base.errors import Invalid
 from consent.catalogue.model import AttributeType
+from consent.imports.columns import Column, Constant, Phrase, Source, Value
 from consent.imports.faults import Faults
-from consent.imports.mapping import Fact, Value
+from consent.imports.mapping import Fact
 from consent.imports.rows import Chunk
 
 LONGEST_NAME: Final = 254
 """Characters of what names a customer: the longest address that mail can be sent to (RFC 5321)."""
 
 _QUOTED: Final = 20
-_KEPT: Final = 50_000
+_KEPT: Final = 5_000
 _LISTED: Final = 12
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+")
+_PLAIN: Final = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?", re.ASCII)
+_GO: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,9}))? ([+-]\d{4}) (?:[A-Z]{1,5}|[+-]\d{2,4})", re.ASCII
+)
 _DIGITS_OF_GREATEST: Final = len(str(GREATEST))
 
 T = TypeVar("T")
@@ -48,19 +54,37 @@ Reader = Callable[[str], T | Wrong]
 
 
 class ColumnReader(Generic[T]):
-    """One column: its cells to values, chunk after chunk."""
+    """One source: its cells to values, chunk after chunk."""
 
-    def __init__(self, name: str, read: Reader[T], *, quiet: bool = False) -> None:
+    def __init__(self, source: Source, read: Reader[T], *, quiet: bool = False) -> None:
         """Keep the function that reads one cell that isn't empty. `quiet`: no error quotes a cell."""
-        self.name = name
+        self._source = source
+        self.name = ", ".join(source.columns)
         self._read = read
         self._quiet = quiet
         self._known: dict[str, T | Wrong | None] = {}
         self._any_wrong = False
 
+    def cells(self, chunk: Chunk) -> Sequence[str]:
+        """Return a cell a row; "" where nothing is known."""
+        source = self._source
+        match source:
+            case Column(others=()):
+                return chunk.columns[source.name]
+            case Column():
+                each = (chunk.columns[name] for name in source.columns)
+                return [
+                    next((cell for cell in row if cell and not cell.isspace()), "") for row in zip(*each, strict=True)
+                ]
+            case Constant():
+                return [source.cells[0]] * len(chunk.rows)
+            case Phrase():
+                each = (chunk.columns[name] for name in source.columns)
+                return [source.of(row) or "" for row in zip(*each, strict=True)]
+
     def values(self, chunk: Chunk, faults: Faults) -> list[T | None]:
         """Return a value a row, None where nothing is known or the cell is wrong (which is noted)."""
-        cells = chunk.columns[self.name]
+        cells = self.cells(chunk)
         known = self._known
         if len(known) > _KEPT:
             known.clear()
@@ -91,8 +115,10 @@ def shown(cell: str) -> str:
 def fact_reader(fact: Fact) -> ColumnReader[Value]:
     """Return the reader of an attribute's column."""
     table = fact.column.values
-    read = one_of(table) if table else _READERS[fact.attribute.type]
-    return ColumnReader(fact.column.name, read, quiet=fact.quiet)
+    if fact.attribute.type == "time":
+        return ColumnReader(fact.column, milliseconds(instant(fact.column)), quiet=fact.quiet)
+    read = one_of(cast("Mapping[str, Value]", table)) if table else _READERS[fact.attribute.type]
+    return ColumnReader(fact.column, read, quiet=fact.quiet)
 
 
 def one_of(table: Mapping[str, T]) -> Reader[T]:
@@ -121,6 +147,17 @@ def integer(cell: str) -> int | Wrong:
     return -int(size) if cell[0] == "-" else int(size)
 
 
+def whole(low: int, high: int) -> Reader[int]:
+    """Return a reader of whole numbers within bounds."""
+
+    def read(cell: str) -> int | Wrong:
+        number = integer(cell)
+        fits = not isinstance(number, Wrong) and low <= number <= high
+        return number if fits else Wrong(f"is not a whole number from {low} to {high:,}")
+
+    return read
+
+
 def number(cell: str) -> float | Wrong:
     """Read a number with a decimal point, finite.
 
@@ -140,16 +177,52 @@ def boolean(cell: str) -> bool | Wrong:
     return Wrong("is neither true nor false; give the mapping a table of values")
 
 
-def time(cell: str) -> int | Wrong:
-    """Read an RFC 3339 time as milliseconds since 1970.
+def instant(source: Source) -> Reader[datetime]:
+    """Return the reader of a column's times, in the form that it writes them.
 
-    >>> time("1970-01-01T01:00:01+01:00"), time("1970-01-01").why
-    (1000, 'is not a time like 2026-11-21T17:00:00Z')
+    >>> instant(Column(name="at"))("1970-01-01").why
+    'is not a time like 2026-11-21T17:00:00Z'
+    >>> instant(Column(name="at", form="go"))("2026-11-21 18:00:00.5 +0100 CET").isoformat()
+    '2026-11-21T17:00:00.500000+00:00'
     """
+    form = source.form if isinstance(source, Column) else "rfc3339"
+    zone = source.zone if isinstance(source, Column) else None
+    if form == "plain":
+        return lambda cell: _parsed(_PLAIN, cell, "2026-11-21 17:00:00", lambda found: found.replace(tzinfo=zone))
+    if form == "go":
+        return lambda cell: _parsed(_GO, cell, "2026-11-21 17:00:00 +0000 UTC", lambda found: found)
+    return _rfc3339
+
+
+def _rfc3339(cell: str) -> datetime | Wrong:
     try:
-        return to_ms(parse_time(cell))
+        return parse_time(cell)
     except Invalid:
         return Wrong("is not a time like 2026-11-21T17:00:00Z")
+
+
+def _parsed(form: re.Pattern[str], cell: str, like: str, placed: Callable[[datetime], datetime]) -> datetime | Wrong:
+    """Read a time by its pattern: the day, the time, perhaps decimals and an offset."""
+    found = form.fullmatch(cell.strip())
+    wrong = Wrong(f"is not a time like {like}")
+    if found is None:
+        return wrong
+    day, clock, decimals, *offset = found.groups("")
+    try:
+        read = datetime.fromisoformat(f"{day}T{clock}.{decimals:0<6.6}{''.join(offset)}")
+        return whole_milliseconds(placed(read))
+    except (ValueError, OverflowError):
+        return wrong
+
+
+def milliseconds(read: Reader[datetime]) -> Reader[Value]:
+    """Return a reader of times that gives them as milliseconds since 1970."""
+
+    def ms(cell: str) -> int | Wrong:
+        found = read(cell)
+        return found if isinstance(found, Wrong) else to_ms(found)
+
+    return ms
 
 
 def text(cell: str) -> str:
@@ -162,7 +235,6 @@ _READERS: Final[Mapping[AttributeType, Reader[Value]]] = {
     "integer": integer,
     "boolean": boolean,
     "text": text,
-    "time": time,
 }
 
 

@@ -6,14 +6,16 @@ from datetime import datetime
 from itertools import compress
 
 import numpy as np
+from numpy.typing import NDArray
 
 from consent import gate
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.catalogue.model import Catalogue
 from consent.imports.cells import fact_reader, names
-from consent.imports.faults import Faults
-from consent.imports.mapping import REFERENCE, Fact, FileMapping, Value
+from consent.imports.columns import Value
+from consent.imports.faults import Details, Faults
+from consent.imports.mapping import Fact
 from consent.imports.passes import Once
 from consent.imports.rows import Chunk
 from consent.permission.standing import EMPTY
@@ -45,9 +47,9 @@ class Told:
 class FactReader:
     """Reads the names and the facts of a chunk."""
 
-    def __init__(self, mapping: FileMapping, facts: Sequence[Fact], *, named: Mapping[str, str]) -> None:
-        """Take the facts to read, and what names the customer besides his reference: kind of identity → column."""
-        self._named = {REFERENCE: mapping.reference, **named}
+    def __init__(self, facts: Sequence[Fact], *, named: Mapping[str, str]) -> None:
+        """Take the facts to read, and what names the customer: kind of identity → column; the first is needed."""
+        self._named = named
         self._facts = {fact.attribute.name: fact_reader(fact) for fact in facts}
         self._once = {kind: Once(column) for kind, column in self._named.items()}
 
@@ -55,8 +57,8 @@ class FactReader:
         """Turn cells into values, noting those that are none."""
         return Told(
             names={
-                kind: names(chunk, column, faults, kind=kind, required=kind == REFERENCE)
-                for kind, column in self._named.items()
+                kind: names(chunk, column, faults, kind=kind, required=not spot)
+                for spot, (kind, column) in enumerate(self._named.items())
             },
             values={name: reader.values(chunk, faults) for name, reader in self._facts.items()},
         )
@@ -72,22 +74,42 @@ class FactReader:
             once.note(faults)
 
 
-def would_keep(
-    desk: Desk, work: Work, told: Told, customers: Sequence[CustomerId | None], *, at: datetime
-) -> gate.Kept:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """Which facts of a chunk would be kept, and which are known at all: by attribute, `(n_rows,)` each."""
+
+    known: Mapping[str, NDArray[np.bool_]]
+    kept: Mapping[str, NDArray[np.bool_]]
+
+    @property
+    def counts(self) -> gate.Kept:
+        """How many."""
+        stored = sum(int(each.sum()) for each in self.kept.values())
+        known = sum(int(each.sum()) for each in self.known.values())
+        return gate.Kept(stored=stored, refused=known - stored, customers=())
+
+    def tell(self, chunk: Chunk, customers: Sequence[CustomerId | None], details: Details) -> None:
+        """Tell what would become of each row."""
+        for spot, (line, customer) in enumerate(zip(chunk.lines, customers, strict=True)):
+            stored = [name for name, kept in self.kept.items() if kept[spot]]
+            refused = [name for name, known in self.known.items() if known[spot] and not self.kept[name][spot]]
+            details({"line": line, "customer": "known" if customer else "new", "stored": stored, "refused": refused})
+
+
+def would_keep(desk: Desk, work: Work, told: Told, customers: Sequence[CustomerId | None], *, at: datetime) -> Weighed:
     """Return what `gate.remember` would keep and refuse once those who aren't enrolled (None) are. Stores nothing."""
     catalogue = desk.catalogues.current(work)
     allowed = gate.rememberable(desk, work, [customer or CustomerId("") for customer in customers], at=at)
     new = np.fromiter((customer is None for customer in customers), dtype=np.bool_, count=len(customers))
     for category in _unasked(catalogue, at):
         allowed[category] |= new
-    stored = known = 0
+    known: dict[str, NDArray[np.bool_]] = {}
+    kept: dict[str, NDArray[np.bool_]] = {}
     for name, values in told.values.items():
         there = np.fromiter((value is not None for value in values), dtype=np.bool_, count=len(values))
-        known += int(there.sum())
-        if name in catalogue.attributes:
-            stored += int((there & allowed[catalogue.attributes[name].category]).sum())
-    return gate.Kept(stored=stored, refused=known - stored, customers=())
+        attribute = catalogue.attributes.get(name)
+        known[name], kept[name] = there, there & (allowed[attribute.category] if attribute else np.False_)
+    return Weighed(known=known, kept=kept)
 
 
 def _unasked(catalogue: Catalogue, at: datetime) -> set[str]:

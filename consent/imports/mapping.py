@@ -1,10 +1,10 @@
 """PURE: which column of a file is what: `mapping.toml`, read and held against a catalogue.
 
-    format = "csv"
+    format = "csv"                           # or listmonk, mailchimp, json, onetrust
     reference = "customer_id"                # the customer's name in the company's own system
     ignore = ["history_segment"]             # every other column must be mapped
     [identities]
-    email = "mail_address"                   # how else he is found
+    email = "mail_address"                   # how else he is found; one of these, where there is no reference
     [attributes]                             # what is known of him: attribute = column
     area = { column = "zip_code", values = { "Urban" = "town", "Rural" = "country" } }
     [outcomes]                               # what came of a treatment; `treatment` is remembered as `got`
@@ -12,61 +12,76 @@
     [statement]                              # what he said
     act = "act"
     scopes = { column = "scopes", separator = " " }
-    said_at = "said_at"                      # method, language, evidence, notice_version, until: if there are
+    said_at = "said_at"                      # method, language, evidence, notice_version, until, age: if there are
+
+Where a row says several things, or not all rows say the same, there are several `[[statement]]`, each with the rows
+that it is about (`when`), and `silent` names the rows that say nothing. `[signal]` names the columns of privacy
+signals, to which `[tcf]` and `[us]` give a meaning (`consent.signals.mapping`). `consent.imports.columns` shows what
+may stand in the place of a column.
 
 A table of values turns a file's words into ours; a cell that isn't in it is wrong.
 """
 
 import hashlib
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from consent.base.canonical import GREATEST
 from consent.base.errors import ImportInvalid, Place
 from consent.base.form import KEY, Form, read_table, read_text
-from consent.catalogue.model import Attribute, AttributeType, Catalogue
+from consent.catalogue.model import Attribute, Catalogue
+from consent.imports.columns import (
+    FACT_KINDS,
+    Column,
+    Condition,
+    Constant,
+    Reading,
+    Source,
+    Value,
+    read_column,
+    read_conditions,
+    read_source,
+)
+from consent.imports.formats import FORMATS, Format
 from consent.permission.statement import Act, Method
+from consent.signals.mapping import TABLES, SignalMapping, read_signals
 
-Value: TypeAlias = str | int | float | bool
+__all__ = ["Column", "FileMapping", "Value", "parse_mapping", "read_mapping", "wrong_header"]
 
 REFERENCE: Final = "reference"
 TREATMENT: Final = "treatment"
 GOT: Final = "got"
 """The attribute as which an outcome's treatment is remembered."""
 
-_WORDS: Final[Mapping[str, tuple[str, ...]]] = {"act": tuple(Act), "method": tuple(Method)}
+WORDS: Final[Mapping[str, tuple[str, ...]]] = {"act": tuple(Act), "method": tuple(Method)}
 """The parts of a statement whose cells are one of a few words."""
 
+_WORD: Final = Reading(kinds=(str,), fixed=True)
+_PARTS: Final[Mapping[str, Reading]] = {
+    "act": _WORD,
+    "scopes": Reading(kinds=(str, list), separated=True, fixed=True),
+    "said_at": Reading(timed=True),
+    "method": _WORD,
+    "language": Reading(fixed=True),
+    "evidence": Reading(phrased=True),
+    "notice_version": Reading(kinds=(int,), fixed=True),
+    "until": Reading(timed=True),
+    "age": Reading(),
+    "guardian": Reading(kinds=(bool,)),
+}
 _REQUIRED: Final = ("act", "scopes", "said_at")
-_OPTIONAL: Final = ("method", "language", "evidence", "notice_version", "until")
-_SEPARATORS: Final = (" ", ";", "|", ",")
-_PYTHON: Final[Mapping[AttributeType, tuple[type, ...]]] = {
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (bool,),
-    "text": (str,),
-    "time": (),
+_SIGNAL_PARTS: Final[Mapping[str, Reading]] = {
+    "tcf": Reading(),
+    "gpp": Reading(),
+    "usp": Reading(),
+    "gpc": Reading(),
+    "received_at": Reading(timed=True),
+    "evidence": Reading(phrased=True),
+    "notice_version": Reading(kinds=(int,), fixed=True),
 }
-"""What a table of values may give for an attribute of a type; a time is always read from its cell."""
-_NAMED: Final[Mapping[tuple[type, ...], str]] = {
-    (int, float): "a number",
-    (int,): "a whole number",
-    (bool,): "true or false",
-    (str,): "text",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """A column of the file and, where its words are not ours, a table from its cells to values."""
-
-    name: str
-    values: Mapping[str, Value] | None = None
-    separator: str = ""
+SIGNALS: Final = ("tcf", "gpp", "usp", "gpc")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +94,35 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """What some rows say: which rows, and where each part of the statement comes from."""
+
+    parts: Mapping[str, Source]
+    when: tuple[Condition, ...] = ()
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Every column that it reads."""
+        read = (column for source in self.parts.values() for column in source.columns)
+        return frozenset((*read, *(condition.column for condition in self.when)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileMapping:
     """What the columns of one kind of file are."""
 
+    format: Format
+    records: str
+    each: str
     reference: str
+    """The column of the customer's reference; "" where he is found by his identities alone."""
     identities: Mapping[str, str]
     attributes: tuple[Fact, ...]
     outcomes: tuple[Fact, ...]
-    statement: Mapping[str, Column]
+    statements: tuple[Template, ...]
+    silent: tuple[Condition, ...]
+    signal: Template | None
+    meaning: SignalMapping | None
     ignore: frozenset[str]
     digest: bytes
     """SHA-256 of the mapping file."""
@@ -94,47 +130,55 @@ class FileMapping:
     @property
     def columns(self) -> frozenset[str]:
         """Every column that the mapping reads."""
-        facts = (fact.column.name for fact in (*self.attributes, *self.outcomes))
-        said = (column.name for column in self.statement.values())
-        return frozenset((self.reference, *self.identities.values(), *facts, *said))
+        facts = (fact.column.columns for fact in (*self.attributes, *self.outcomes))
+        said = (template.columns for template in (*self.statements, *((self.signal,) if self.signal else ())))
+        read = (column for columns in (*facts, *said) for column in columns)
+        return frozenset((*self.naming, *read, *(condition.column for condition in self.silent)))
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Kind of identity → its column; the reference comes first, if there is one."""
+        return {**({REFERENCE: self.reference} if self.reference else {}), **self.identities}
 
     @property
     def naming(self) -> frozenset[str]:
         """The columns that name a customer: their cells are never quoted."""
-        return frozenset((self.reference, *self.identities.values()))
+        return frozenset(self.named.values())
 
 
-def read_mapping(path: Path, catalogue: Catalogue) -> FileMapping:
-    """Read a mapping file (TOML, or JSON by its ending).
+def read_mapping(path: Path, catalogue: Catalogue, *, written: str = "") -> FileMapping:
+    """Read a mapping file (TOML, or JSON by its ending) for a file of the format `written`; "" takes the mapping's.
 
     Raises:
         ImportInvalid: with every place that is wrong.
     """
     table, text = read_table(path, ImportInvalid)
-    return _mapping(table, text, path.name, catalogue)
+    return _mapping(table, text, path.name, catalogue, written)
 
 
-def parse_mapping(text: str, catalogue: Catalogue) -> FileMapping:
+def parse_mapping(text: str, catalogue: Catalogue, *, written: str = "") -> FileMapping:
     """Read a mapping from TOML text.
 
     Raises:
         ImportInvalid: with every place that is wrong.
     """
     table, _ = read_text(text.encode(), "the mapping", ImportInvalid)
-    return _mapping(table, text, "the mapping", catalogue)
+    return _mapping(table, text, "the mapping", catalogue, written)
 
 
 def wrong_header(mapping: FileMapping, header: Sequence[str]) -> list[Place]:
     """Return what is wrong with a file's header: columns missing, and columns neither mapped nor ignored.
 
-    Columns are named only where the one with the reference is there: else the first line may well be a customer.
+    Columns are named only where the one that names the customer is there: else the first line may well be a customer.
     """
     missing = sorted(mapping.columns - set(header))
-    surplus = [name for name in header if name not in mapping.columns and name not in mapping.ignore]
-    if mapping.reference not in header:
-        near = get_close_matches(mapping.reference, header, 1)
+    known = mapping.columns | mapping.ignore | mapping.format.columns
+    surplus = [name for name in header if name not in known]
+    first = next(iter(mapping.named.values()))
+    if first not in header:
+        near = get_close_matches(first, header, 1)
         why = f"is missing: it names the customer{_suggested(near)}. Is the first line a header?"
-        return [Place(f"column {mapping.reference}", why)]
+        return [Place(f"column {first}", why)]
     return [
         *(Place(f"column {name}", f"is missing{_suggested(get_close_matches(name, surplus, 1))}") for name in missing),
         *(Place(f"column {name[:80]}", "is neither mapped nor ignored") for name in surplus),
@@ -145,30 +189,42 @@ def _suggested(near: Sequence[str]) -> str:
     return f"; did you mean {near[0][:80]}?" if near else ""
 
 
-def _mapping(table: dict[str, Any], text: str, name: str, catalogue: Catalogue) -> FileMapping:
+def _mapping(table: dict[str, Any], text: str, name: str, catalogue: Catalogue, written: str) -> FileMapping:
     places: list[Place] = []
     top = Form(table, "", places)
-    top.choice("format", ("csv",))
-    reference = top.text("reference", longest=200)
-    ignore = frozenset(top.texts("ignore", ()))
+    kind = _format(top, written)
     identities = dict(_identities(top.table("identities"), places))
-    attributes = tuple(_facts(top.table("attributes"), "attributes", catalogue, places))
-    outcomes = tuple(_outcomes(top.table("outcomes"), catalogue, places))
-    statement = dict(_statement(top.table("statement"), places))
-    top.unknown()
+    signal = _signal(top) if "signal" in table else None
     read = FileMapping(
-        reference=reference,
+        format=kind,
+        records=kind.records or (top.text("records", "", longest=200) if kind.json else ""),
+        each=kind.each or (top.text("each", "", longest=200) if kind.json else ""),
+        reference=top.text("reference", *([""] if identities else []), longest=200),
         identities=identities,
-        attributes=attributes,
-        outcomes=outcomes,
-        statement=statement,
-        ignore=ignore,
+        attributes=tuple(_facts(top.table("attributes"), "attributes", catalogue, places)),
+        outcomes=tuple(_outcomes(top.table("outcomes"), catalogue, places)),
+        statements=tuple(_statements(top, table.get("statement"), catalogue)),
+        silent=read_conditions(top, "silent"),
+        signal=signal,
+        meaning=read_signals(table, catalogue, places) if signal else None,
+        ignore=frozenset(top.texts("ignore", ())),
         digest=hashlib.sha256(text.encode()).digest(),
     )
-    places.extend(Place("ignore", f"{column[:80]} is mapped as well") for column in sorted(ignore & read.columns))
+    for part in TABLES if signal else ():
+        top.table(part)
+    top.unknown()
+    both = sorted(read.ignore & read.columns)
+    places.extend(Place("ignore", f"{column[:80]} is mapped as well") for column in both)
     if places:
         raise ImportInvalid(f"{len(places)} places in {name}", places=places)
     return read
+
+
+def _format(top: Form, written: str) -> Format:
+    said = top.choice("format", tuple(FORMATS), *([""] if written else []))
+    if written and said and said != written:
+        top.wrong("format", f"is {said}, but the file is of the format {written}")
+    return FORMATS.get(written or said, FORMATS["csv"])
 
 
 def _identities(table: Mapping[str, Any], places: list[Place]) -> Iterator[tuple[str, str]]:
@@ -196,51 +252,66 @@ def _facts(table: Mapping[str, Any], where: str, catalogue: Catalogue, places: l
             near = get_close_matches(name, catalogue.attributes, 1)
             form.wrong(key[:80], f"{name[:80]} is not an attribute of the catalogue{_suggested(near)}")
             continue
-        column = _column(form, key, table[key], _PYTHON[attribute.type])
+        column = read_column(form, key, table[key], FACT_KINDS[attribute.type])
         yield Fact(attribute=attribute, column=column, quiet=catalogue.categories[attribute.category].special)
 
 
-def _statement(table: Mapping[str, Any], places: list[Place]) -> Iterator[tuple[str, Column]]:
-    form = Form(table, "statement", places)
-    for part in _REQUIRED if table else ():
+def _statements(top: Form, given: object, catalogue: Catalogue) -> Iterator[Template]:
+    """Read `[statement]`, or several `[[statement]]`."""
+    if not isinstance(given, list):
+        form = top.form("statement", required=False)
+        if given:
+            yield _template(form, given, catalogue)
+        return
+    for form, table in zip(top.forms("statement"), (each for each in given if isinstance(each, dict)), strict=True):
+        yield _template(form, table, catalogue, conditional=True)
+
+
+def _template(form: Form, given: object, catalogue: Catalogue, *, conditional: bool = False) -> Template:
+    table = given if isinstance(given, dict) else {}
+    for part in _REQUIRED:
         if part not in table:
             form.wrong(part, "is missing: name its column")
-    for part in (*_REQUIRED, *_OPTIONAL):
-        if part in table:
-            column = _column(form, part, table[part], (str,) if part in _WORDS else (), separated=part == "scopes")
-            for word in (column.values or {}).values():
-                if word not in _WORDS[part]:
-                    form.wrong(f"{part}.values", f"{str(word)[:40]!r} is none of {', '.join(_WORDS[part])}")
-            yield part, column
+    parts = {part: _part(form, part, table[part], catalogue) for part in _PARTS if part in table}
+    when = read_conditions(form, "when") if conditional else ()
     form.unknown()
+    return Template(parts=parts, when=when)
 
 
-def _column(form: Form, key: str, given: object, kinds: tuple[type, ...], *, separated: bool = False) -> Column:
-    """Read `"column"` or `{ column = "column", values = { "cell" = value } }`; `kinds` are the values' types."""
-    if not isinstance(given, dict):
-        return Column(name=form.text(key, longest=200))
-    inner = form.form(key)
-    name = inner.text("column", longest=200)
-    separator = inner.choice("separator", _SEPARATORS, "") if separated else ""
-    values = inner.table("values") if kinds else {}
-    for cell, value in values.items():
-        if not _is_one(value, kinds):
-            inner.wrong(f"values.{cell[:40]}", f"must be {_NAMED[kinds]}")
-    if "values" in given and kinds and not values:
-        inner.wrong("values", "is empty")
-    inner.unknown()
-    return Column(name=name, values=values or None, separator=separator)
+def _part(form: Form, part: str, given: object, catalogue: Catalogue) -> Source:
+    source = read_source(form, part, given, _PARTS[part])
+    allowed = catalogue.scopes if part == "scopes" else WORDS.get(part)
+    for where, words in _given_words(source) if allowed else ():
+        for word in words:
+            if word not in (allowed or ()):
+                form.wrong(f"{part}.{where}", _no_word(str(word), part, catalogue))
+    return source
 
 
-def _is_one(value: object, kinds: tuple[type, ...]) -> bool:
-    match value:
-        case bool():
-            return bool in kinds
-        case str():
-            return str in kinds and bool(value.strip()) and "\x00" not in value
-        case int():
-            return int in kinds and abs(value) <= GREATEST
-        case float():
-            return float in kinds and math.isfinite(value)
-        case _:
-            return False
+def _no_word(word: str, part: str, catalogue: Catalogue) -> str:
+    if part in WORDS:
+        return f"{word[:40]!r} is none of {', '.join(WORDS[part])}"
+    return f"{word[:80]} is not in the catalogue{_suggested(get_close_matches(word, catalogue.scopes, 1))}"
+
+
+def _given_words(source: Source) -> Iterator[tuple[str, Sequence[object]]]:
+    """Walk the words that the mapping itself gives: of a table of values, or the same for every row."""
+    if isinstance(source, Constant):
+        yield "value", [cell for cell in source.cells if cell]
+    elif isinstance(source, Column):
+        for value in (source.values or {}).values():
+            yield "values", value if isinstance(value, list) else [value]
+
+
+def _signal(top: Form) -> Template:
+    form = top.form("signal")
+    table = top.table("signal")
+    parts = {
+        part: read_source(form, part, table[part], reading) for part, reading in _SIGNAL_PARTS.items() if part in table
+    }
+    if "received_at" not in table:
+        form.wrong("received_at", "is missing: name its column")
+    if not set(SIGNALS) & table.keys():
+        form.wrong("tcf", f"is missing: name the column of at least one of {', '.join(SIGNALS)}")
+    form.unknown()
+    return Template(parts=parts)

@@ -22,6 +22,8 @@ _BOM: Final = b"\xef\xbb\xbf"
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _CELL: Final = re.compile(r'(?:"([^"]*+(?:""[^"]*+)*+)"|([^",\r]*+))(,|\Z)')
 
+_SPECIAL: Final = re.compile('[",\r\n]')
+
 Row: TypeAlias = Sequence[str]
 
 
@@ -89,6 +91,26 @@ def records(pieces: Iterator[tuple[int, str]], faults: Faults) -> Iterator[Batch
         faults.fatal(joiner.start, "a quote is opened and never closed")
 
 
+def raw_records(pieces: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Walk rows as they stand, uncut, with the line on which each begins; what is broken comes along."""
+    joiner = _Joiner(Faults(""))
+    for first, text in pieces:
+        for number, line in enumerate(text.removesuffix("\n").split("\n"), first):
+            record = joiner.record(number, line)
+            if record is not None:
+                yield joiner.start, record
+
+
+def quoted(row: Row) -> bytes:
+    r"""Return a row as a line of CSV.
+
+    >>> quoted(["a", 'b"c', "d,e"])
+    b'a,"b""c","d,e"\n'
+    """
+    cells = ('"' + cell.replace('"', '""') + '"' if _SPECIAL.search(cell) else cell for cell in row)
+    return (",".join(cells) + "\n").encode()
+
+
 def _quoted(lines: Sequence[str], first: int, joiner: "_Joiner", faults: Faults) -> Batch:
     numbers: list[int] = []
     rows: list[Row] = []
@@ -140,7 +162,7 @@ def _cut(record: str, line: int, faults: Faults) -> Row | None:
             stray = "a carriage return" if "\r" in record and '"' not in record else "a quote"
             faults.row(line, f"{stray} stands where none may, in cell {len(cells) + 1}")
             return None
-        quoted, plain, end = found.groups()
-        cells.append(plain if quoted is None else quoted.replace('""', '"'))
+        inner, plain, end = found.groups()
+        cells.append(plain if inner is None else inner.replace('""', '"'))
         spot, ended = found.end(), not end
     return cells

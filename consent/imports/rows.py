@@ -12,16 +12,17 @@ Source:
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BufferedReader
+from itertools import compress
 from pathlib import Path
 from typing import Final, Protocol
 
 from consent.base.errors import ImportInvalid
 from consent.imports.faults import Faults
-from consent.imports.records import Batch, Row, composed, line_by_line, pieces, records
+from consent.imports.records import Batch, Row, composed, line_by_line, pieces, quoted, raw_records, records
 
 CHUNK_ROWS: Final = 5_000
 LONGEST_CELL: Final = 10_000
@@ -41,7 +42,15 @@ class Chunk:
     @cached_property
     def columns(self) -> dict[str, Sequence[str]]:
         """The cells by column, each `(n_rows,)`."""
+        if not self.rows:
+            return dict.fromkeys(self.header, ())
         return dict(zip(self.header, zip(*self.rows, strict=True), strict=True))
+
+    def of(self, chosen: Sequence[bool]) -> "Chunk":
+        """Return the chosen rows alone."""
+        return Chunk(
+            lines=list(compress(self.lines, chosen)), header=self.header, rows=list(compress(self.rows, chosen))
+        )
 
 
 class Sheet(Protocol):
@@ -57,6 +66,9 @@ class Sheet(Protocol):
         Raises:
             ImportInvalid: it can't be read any further.
         """
+
+    def only(self, lines: Container[int]) -> Iterator[bytes]:
+        """Walk what stands on these lines, as a file that can be corrected and read as this one was."""
 
 
 def opened(source: Path | Iterable[Mapping[str, str]]) -> Sheet:
@@ -85,7 +97,7 @@ class CsvSheet:
             raise ImportInvalid(f"{path.name} is not a file that can be read twice")
         faults = Faults(self.name)
         with self._open() as file:
-            self._state = _state(file)
+            self._state = state_of(file)
             lines = line_by_line(pieces(file, faults))  # what is wrong further down is found with the rows
             first = next((batch.rows[0] for batch in records(lines, faults) if batch.rows), None)
         faults.check()
@@ -116,13 +128,26 @@ class CsvSheet:
         if rows:
             yield Chunk(lines=lines, header=self.header, rows=rows)
 
+    def only(self, lines: Container[int]) -> Iterator[bytes]:
+        """Walk the header and the rows that begin on these lines, as they stand.
+
+        Raises:
+            ImportInvalid: it can't be read any more.
+        """
+        header = True
+        with self._open() as file:
+            for line, record in raw_records(pieces(file, Faults(self.name))):
+                if header or line in lines:
+                    yield record.removesuffix("\r").encode() + b"\n"
+                header = False
+
     def _batches(self, faults: Faults) -> Iterator[Batch]:
         """Walk the rows that have the right number of cells."""
         any_row = False
         with self._open() as file:
             for batch in _without_first(records(pieces(file, faults), faults)):
                 any_row = any_row or bool(batch.lines)
-                if _state(file) != self._state:
+                if state_of(file) != self._state:
                     raise ImportInvalid(f"{self.name} was changed while it was read; run the import again")
                 yield _fitting(batch, self.header, faults)
         if not any_row and not (faults.found or faults.count):
@@ -162,6 +187,13 @@ class RowSheet:
                 batch = _fitting(Batch(lines, rows, longest=LONGEST_CELL + 1), self.header, faults)
                 yield Chunk(lines=lines, header=self.header, rows=batch.rows)
 
+    def only(self, lines: Container[int]) -> Iterator[bytes]:
+        """Walk these rows as CSV, the header first."""
+        yield quoted(self.header)
+        for number, row in enumerate(self._rows, 1):
+            if number in lines:
+                yield quoted([str(row.get(name, "")) for name in self.header])
+
     def _why_not(self, row: Mapping[str, str]) -> str:
         if row.keys() != set(self.header) or not all(isinstance(cell, str) for cell in row.values()):
             return "must have the columns of the first row, and text in each"
@@ -171,7 +203,8 @@ class RowSheet:
         return "has half a surrogate pair" if _SURROGATE.search(cells) else ""
 
 
-def _state(file: BufferedReader) -> tuple[int, int, int]:
+def state_of(file: BufferedReader) -> tuple[int, int, int]:
+    """Return what changes when a file is written."""
     found = os.fstat(file.fileno())
     return found.st_ino, found.st_size, found.st_mtime_ns
 

@@ -4,37 +4,33 @@ A row that gives more (a grant, a renewal, the end of a pause or restriction) co
 made up (`synthetic`); without, it is unknown: counted, and not recorded. A row that gives less needs none. What was
 said earlier never overrides what was said later, whichever comes in first.
 
-A chunk's rows and customers make its idempotency key: the same file brought in again by the same actor adds nothing.
+What stands in the ledger word for word is not recorded again: a file that was brought in before, or was cut off on its
+way in, or has grown since, is brought in again and adds what is new.
 """
 
-import hmac
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-import orjson
-
-from consent.base.canonical import b64u
+from consent import standings
 from consent.base.errors import ImportInvalid
 from consent.base.ids import CustomerId
-from consent.imports import rows
-from consent.imports.mapping import REFERENCE, FileMapping
-from consent.imports.passes import Deployed, Passes, Progress, Trail
+from consent.base.store import Work
+from consent.imports.faults import Faults
+from consent.imports.mapping import FileMapping
+from consent.imports.passes import Deployed, Options, Passes, Trail, opened, wrong_owners
 from consent.imports.rows import Chunk
-from consent.imports.said import Row, Said, StatementReader
-from consent.imports.weighing import Change, Weighing
-from consent.permission.statement import Act
-from consent.register import customers, recording
+from consent.imports.said import Said, StatementReader
+from consent.imports.weighing import Change, Weighing, Word, word, words
+from consent.permission.statement import Act, Statement
+from consent.register import customers, history, recording
 from consent.register.desk import Desk
-
-_KEY_DOMAIN: Final = b"byleave/import/v1\x00"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementsImported:
-    """What came in."""
+    """What came in. A row may say several things, or nothing."""
 
     rows: int
     customers: int
@@ -43,11 +39,15 @@ class StatementsImported:
     """How many of them were not enrolled before."""
     recorded: int
     repeated: int
-    """Rows that had come in before with the same file."""
+    """What had been recorded before, word for word."""
     unknown: int
-    """Rows that would give more, without evidence."""
+    """What would give more, without evidence."""
+    silent: int
+    """Rows that say nothing, as the mapping has it."""
+    left_out: int
+    """Rows that didn't come in, since something is wrong with them."""
     acts: Mapping[Act, int]
-    """Rows that count, by act."""
+    """What counts, by act."""
     changes: Mapping[Change, int]
     """Scopes of customers by what would change; counted in a dry run alone."""
     seconds: float
@@ -57,83 +57,110 @@ class StatementsImported:
 
 
 def bring_in_statements(
-    deployment: Deployed,
-    source: Path | Iterable[Mapping[str, str]],
-    mapping: FileMapping,
-    *,
-    actor: str,
-    dry_run: bool = False,
-    progress: Progress | None = None,
+    deployment: Deployed, source: Path | Iterable[Mapping[str, str]], mapping: FileMapping, how: Options
 ) -> StatementsImported:
     """Record the statements of a file (or of rows as `csv.DictReader` gives them), and enrol who is new.
 
     Raises:
         ImportInvalid: with the first hundred wrong places; then nothing was stored.
     """
-    if not mapping.statement:
+    if not mapping.statements and not mapping.signal:
         raise ImportInvalid("the mapping has no [statement]")
     began = deployment.clock()
+    desk = deployment.desk
     with deployment.store.read() as work:
-        catalogue = deployment.desk.catalogues.current(work)
+        catalogue = desk.catalogues.current(work)
     reader = StatementReader(mapping, catalogue, at=began)
-    passes = Passes(rows.opened(source), mapping, reader.read)
-    passes.check(reader.look, lambda _: None)
-    weighing = Weighing(deployment.desk, catalogue, at=began)
-    trail = Trail()
-    tally: Counter[str] = Counter(new=0, recorded=0, repeated=0, unknown=0)
-    for chunk, said in passes.again(progress):
-        done = _weighed(deployment, said, weighing) if dry_run else _recorded(deployment, chunk, said, actor=actor)
-        tally.update(done)
-        trail.add(chunk)
-    tally["new"] += weighing.new
+    passes = Passes(opened(source, mapping), mapping, reader.read, how)
+
+    def look(chunk: Chunk, said: Said, faults: Faults) -> None:
+        reader.look(chunk, said, faults)
+        if len(said.names) > 1:
+            with deployment.store.read() as work:
+                wrong_owners(desk, work, mapping, said.identities(), chunk=chunk, faults=faults)
+
+    passes.check(look, lambda _: None)
+    weighing = Weighing(desk, catalogue, at=began, details=passes.details)
+    tally, acts, trail = _stored(deployment, passes, weighing, how)
+    counts = {**tally, **passes.counted()}
+    seq = None if how.dry_run else trail.note(deployment, "statements", counts, mapping=mapping, actor=how.actor)
     return StatementsImported(
         rows=passes.rows,
         customers=reader.customers,
-        acts=dict(reader.acts),
+        acts=dict(acts),
         changes=dict(weighing.counts),
-        dry_run=dry_run,
-        seq=None if dry_run else trail.note(deployment, "statements", tally, mapping=mapping, actor=actor),
+        dry_run=how.dry_run,
+        seq=seq,
         seconds=(deployment.clock() - began).total_seconds(),
+        left_out=passes.left_out,
         **tally,
     )
 
 
-def _recorded(deployment: Deployed, chunk: Chunk, said: Said, *, actor: str) -> Mapping[str, int]:
+def _stored(
+    deployment: Deployed, passes: Passes[Said], weighing: Weighing, how: Options
+) -> tuple[Counter[str], Counter[Act], Trail]:
+    """Go over the file the second time: record what it says, or in a dry run weigh it."""
+    trail = Trail()
+    tally: Counter[str] = Counter(new=0, recorded=0, repeated=0, unknown=0, silent=0)
+    acts: Counter[Act] = Counter()
+    for chunk, said in passes.again():
+        acts.update(row.act for row in said.rows if row.act and row.counts)
+        tally.update(unknown=sum(not row.counts for row in said.rows), silent=said.silent)
+        if how.dry_run:
+            tally.update(_weighed(deployment, chunk, said, weighing))
+        else:
+            tally.update(_recorded(deployment, said, how.actor))
+        trail.add(chunk)
+    tally["new"] += weighing.new
+    return tally, acts, trail
+
+
+def _people(said: Said) -> tuple[list[dict[str, str]], list[int]]:
+    """Return who says something, each once, and which of them each statement is of."""
+    kinds = tuple(said.names)
+    named = list(zip(*said.names.values(), strict=True))
+    number: dict[tuple[str, ...], int] = {}
+    whose = [number.setdefault(named[spot], len(number)) for spot in said.spots]
+    return [dict(zip(kinds, names, strict=True)) for names in number], whose
+
+
+def _recorded(deployment: Deployed, said: Said, actor: str) -> Mapping[str, int]:
     desk = deployment.desk
-    references = list(dict.fromkeys(said.references))
+    people, whose = _people(said)
+    if not people:
+        return {}
     with deployment.store.write() as work:
         at = deployment.clock()  # only now: others may have written while this one waited for its turn
-        found = customers.enrol_counted(desk, work, [{REFERENCE: reference} for reference in references], at=at)
-        enrolled = dict(zip(references, found.customers, strict=True))
-        pairs = zip(said.references, said.rows, strict=True)
-        statements = [row.statement(enrolled[reference]) for reference, row in pairs if row.counts]
+        found = customers.enrol_counted(desk, work, people, at=at)
+        pairs = zip(whose, said.rows, strict=True)
+        statements = [row.statement(found.customers[one]) for one, row in pairs if row.counts]
+        fresh = _fresh(desk, work, statements, found)
         # Oldest first, so that few have to be folded anew; of one time, as they stand in the file.
-        statements.sort(key=lambda statement: statement.said_at)
-        key = _key(desk, chunk, found.customers)
-        recorded = recording.record(
-            desk, work, statements, actor=actor, at=at, idempotency_key=key, request=key.encode(), retold=True
-        )
-    repeated = sum(one.repeated for one in recorded)
-    return {
-        "new": found.new,
-        "recorded": len(recorded) - repeated,
-        "repeated": repeated,
-        "unknown": len(said.rows) - len(recorded),
-    }
+        fresh.sort(key=lambda statement: statement.said_at)
+        recording.record(desk, work, fresh, actor=actor, at=at, listed=True, retold=True)
+    return {"new": found.new, "recorded": len(fresh), "repeated": len(statements) - len(fresh)}
 
 
-def _weighed(deployment: Deployed, said: Said, weighing: Weighing) -> Mapping[str, int]:
-    by_reference: dict[str, list[Row]] = {reference: [] for reference in said.references}
-    for reference, row in zip(said.references, said.rows, strict=True):
-        if row.counts:
-            by_reference[reference].append(row)
+def _fresh(desk: Desk, work: Work, statements: Sequence[Statement], found: customers.Enrolled) -> list[Statement]:
+    """Return the statements that aren't in the ledger word for word; what stands twice in the file counts once."""
+    met: set[Word] = set()
+    if found.new < len(set(found.customers)):
+        whose = sorted({statement.customer for statement in statements})
+        customers.lock(work, whose)  # from here on nobody else adds to what they said
+        spoke = [each for each, stands in standings.read(work, whose).items() if stands.counter]
+        met.update(words(history.of_customers(desk, work, [CustomerId(each) for each in spoke])) if spoke else ())
+    fresh = []
+    for statement in statements:
+        one = word(statement)
+        if one not in met:
+            met.add(one)
+            fresh.append(statement)
+    return fresh
+
+
+def _weighed(deployment: Deployed, chunk: Chunk, said: Said, weighing: Weighing) -> Mapping[str, int]:
+    people, whose = _people(said)
+    lines = [chunk.lines[spot] for spot in said.spots]
     with deployment.store.read() as work:
-        weighing.weigh(work, by_reference)
-    counted = sum(map(len, by_reference.values()))
-    return {"recorded": counted, "unknown": len(said.rows) - counted}
-
-
-def _key(desk: Desk, chunk: Chunk, enrolled: list[CustomerId]) -> str:
-    """Return what is the same only for the same rows of the same customers; it tells nothing of either."""
-    body = orjson.dumps([chunk.header, enrolled, chunk.rows])
-    return b64u(hmac.digest(desk.keys.index_key, _KEY_DOMAIN + body, "sha256"))
+        return weighing.weigh(work, people, list(zip(lines, whose, said.rows, strict=True)))

@@ -1,23 +1,40 @@
 """What statements would change if they were recorded: for a dry run, and without a trace."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, TypeAlias
 
 from consent import catalogues
-from consent.base.clock import to_ms
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.catalogue.model import Catalogue
-from consent.imports.mapping import REFERENCE
-from consent.imports.passes import Once
+from consent.imports.faults import Details
+from consent.imports.passes import Distinct
 from consent.imports.said import Row
 from consent.permission.standing import Standing, fold
 from consent.permission.statement import Statement
-from consent.permission.verdict import Reason, scope_reason
+from consent.permission.verdict import Reason, judged
 from consent.register import customers, history, rules
 from consent.register.desk import Desk
+
+Word: TypeAlias = tuple[Any, ...]
+"""What a statement says, whoever brought it in and whatever the catalogue added: equal where it is the same word."""
+
+
+def word(statement: Statement) -> Word:
+    """Return what a statement says."""
+    return (
+        statement.customer, statement.act, frozenset(statement.scopes), statement.said_at, statement.method,
+        statement.language, statement.evidence, statement.notice_version, statement.until, statement.age,
+        statement.guardian,
+    )  # fmt: skip
+
+
+def words(said: Iterable[history.Said]) -> Iterator[Word]:
+    """Walk what recorded statements say."""
+    return (word(each.statement) for each in said)
 
 
 class Change(StrEnum):
@@ -31,51 +48,94 @@ class Change(StrEnum):
     STAYS_DENIED = "stays_denied"
 
 
+_CHANGES = {
+    (False, True): Change.PERMITS,
+    (True, False): Change.ENDS,
+    (True, True): Change.STAYS_PERMITTED,
+    (False, False): Change.STAYS_DENIED,
+}
+
+
 class Weighing:
-    """Counts what would change, chunk by chunk.
+    """Counts what would change, row by row, and tells it.
 
     Of what was weighed before, only the last chunk is remembered: rows of one customer should stand together.
     """
 
-    def __init__(self, desk: Desk, catalogue: Catalogue, *, at: datetime) -> None:
-        """Take the catalogue in force, and the time at which to judge."""
+    def __init__(self, desk: Desk, catalogue: Catalogue, *, at: datetime, details: Details | None) -> None:
+        """Take the catalogue in force, the time at which to judge, and who is told of each row."""
         self._desk = desk
         self._catalogue = catalogue
         self._at = at
-        self._before: dict[str, list[Statement]] = {}
-        self._strangers = Once(REFERENCE)
+        self._details = details
+        self._before: dict[tuple[str, ...], list[Statement]] = {}
+        self._strangers = Distinct()
         self.counts: Counter[Change] = Counter()
 
     @property
     def new(self) -> int:
         """How many customers would be enrolled."""
-        return self._strangers.distinct()
+        return self._strangers.count()
 
-    def weigh(self, work: Work, said: Mapping[str, Sequence[Row]]) -> None:
-        """Count what a chunk would change.
+    def weigh(
+        self, work: Work, people: Sequence[Mapping[str, str]], said: Sequence[tuple[int, int, Row]]
+    ) -> Mapping[str, int]:
+        """Count what a chunk would change, and what would be recorded.
 
         Args:
             work: only read from.
-            said: the rows that count by reference, in the order of the file.
+            people: who says something, each by his identities.
+            said: line, number in `people`, and what is said, in the order of the file.
         """
-        found = customers.known(self._desk, work, [{REFERENCE: reference} for reference in said])
-        known = dict(zip(said, found, strict=True))
-        new = [reference for reference, customer in known.items() if customer is None]
-        self._strangers.see(new, range(len(new)))
-        recorded = self._recorded([customer for customer in found if customer is not None], work)
+        found = customers.known(self._desk, work, people)
+        past = self._recorded([customer for customer in found if customer is not None], work)
         bits = catalogues.bits(work)
-        after: dict[str, list[Statement]] = {}
-        for reference, rows in said.items():
-            customer = known[reference]
-            past = recorded.get(customer, []) if customer else []
-            earlier = self._before.get(reference, [])
-            statements = (row.statement(customer or CustomerId("")) for row in rows)
-            fresh = [rules.completed(statement, self._catalogue, self._at) for statement in statements]
-            after[reference] = [*earlier, *fresh]
-            was, becomes = (fold(_in_order(past, each), bits) for each in (earlier, after[reference]))
-            touched = {scope for statement in fresh for scope in statement.scopes}
-            self.counts.update(self._change(was, becomes, scope) for scope in touched)
+        by_person: dict[int, list[tuple[int, Row]]] = {}
+        for line, one, row in said:
+            by_person.setdefault(one, []).append((line, row))
+        told: list[tuple[int, dict[str, Any]]] = []
+        after: dict[tuple[str, ...], list[Statement]] = {}
+        for one, rows in by_person.items():
+            name, customer = tuple(people[one].values()), found[one]
+            person = _Person(customer, past.get(customer, ()) if customer else (), self._before.get(name, []), bits)
+            told.extend(self._row(person, line, row) for line, row in rows)
+            after[name] = person.fresh
         self._before = after
+        return self._counted(people, found, sorted(told, key=lambda each: each[0]))
+
+    def _row(self, person: "_Person", line: int, row: Row) -> tuple[int, dict[str, Any]]:
+        """Weigh one row, and return what is told of it."""
+        what: dict[str, Any] = {"customer": "known" if person.customer else "new", "act": str(row.act)}
+        if not row.counts:
+            return line, {**what, "outcome": "unknown", "why": "gives more, without evidence"}
+        statement = rules.completed(
+            row.statement(person.customer or CustomerId("")),
+            self._catalogue,
+            self._at,
+            vouched=rules.RETOLD,
+            retold=True,
+        )
+        if word(statement) in person.met:
+            return line, {**what, "outcome": "repeated"}
+        was, becomes = person.takes(statement)
+        changes = {scope: self._change(was, becomes, scope) for scope in statement.scopes}
+        self.counts.update(changes.values())
+        return line, {**what, "outcome": "recorded", "scopes": changes}
+
+    def _counted(
+        self,
+        people: Sequence[Mapping[str, str]],
+        found: Sequence[CustomerId | None],
+        told: Sequence[tuple[int, dict[str, Any]]],
+    ) -> Mapping[str, int]:
+        """Tell what was found, row by row, and count it."""
+        pairs = zip(people, found, strict=True)
+        self._strangers.see(tuple(names.values()) for names, customer in pairs if customer is None)
+        tally = Counter(what["outcome"] for _, what in told)
+        for line, what in told if self._details else ():
+            if self._details:
+                self._details({"line": line, **what})
+        return {"recorded": tally["recorded"], "repeated": tally["repeated"]}
 
     def _recorded(self, enrolled: Sequence[CustomerId], work: Work) -> dict[CustomerId, list[tuple[int, Statement]]]:
         found: dict[CustomerId, list[tuple[int, Statement]]] = {}
@@ -84,22 +144,38 @@ class Weighing:
         return found
 
     def _change(self, was: Standing, becomes: Standing, scope: str) -> Change:
-        match self._permits(was, scope), self._permits(becomes, scope):
-            case False, True:
-                return Change.PERMITS
-            case True, False:
-                return Change.ENDS
-            case True, True:
-                return Change.STAYS_PERMITTED
-            case _:
-                return Change.STAYS_DENIED
+        return _CHANGES[self._permits(was, scope), self._permits(becomes, scope)]
 
     def _permits(self, standing: Standing, scope: str) -> bool:
-        rule = self._catalogue.scopes[scope]
-        return scope_reason(rule, standing.of(rule.bit), at_ms=to_ms(self._at)) is Reason.PERMIT
+        return judged(standing, self._catalogue.scopes[scope], None, self._at)[0] is Reason.PERMIT
 
 
-def _in_order(past: Sequence[tuple[int, Statement]], new: Sequence[Statement]) -> list[tuple[int, Statement]]:
-    """Number new statements after all positions there are: what comes in later wins a tie."""
-    first = max((seq for seq, _ in past), default=-1) + 1
-    return [*past, *enumerate(new, first)]
+class _Person:
+    """A customer while his rows are weighed: what he said before, and in the file so far."""
+
+    def __init__(
+        self,
+        customer: CustomerId | None,
+        past: Sequence[tuple[int, Statement]],
+        earlier: list[Statement],
+        bits: Mapping[str, int],
+    ) -> None:
+        self.customer = customer
+        self.fresh = list(earlier)
+        self.met = {word(statement) for _, statement in past} | {word(statement) for statement in earlier}
+        self._past = past
+        self._first = max((position for position, _ in past), default=-1) + 1
+        self._bits = bits
+        self._stands = self._fold()
+
+    def takes(self, statement: Statement) -> tuple[Standing, Standing]:
+        """Take one more statement; return what stood before it, and what stands then."""
+        was = self._stands
+        self.fresh.append(statement)
+        self.met.add(word(statement))
+        self._stands = self._fold()
+        return was, self._stands
+
+    def _fold(self) -> Standing:
+        # New statements come after all positions there are: what comes in later wins a tie.
+        return fold([*self._past, *enumerate(self.fresh, self._first)], self._bits)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from consent.base.canonical import NotCanonical, b64, b64_bytes
 from consent.ledger.merkle import EMPTY_ROOT, GREATEST_SIZE, HASH_BYTES
-from consent.ledger.note import NoteRefused, Signer, Verifier, open_note
+from consent.ledger.note import NoteRefused, Signer, Verifier, open_note, split
 from consent.ledger.note import sign as sign_note
 
 _SIZE = re.compile("0|[1-9][0-9]{0,18}")
@@ -72,24 +72,41 @@ def parse(lines: str) -> Checkpoint:
             raise NoteRefused("a checkpoint has three lines: origin, size and root")
 
 
-def sign(checkpoint: Checkpoint, signer: Signer) -> str:
+def sign(checkpoint: Checkpoint, *signers: Signer) -> str:
     """Return the checkpoint as a signed note.
 
+    Args:
+        checkpoint: what is signed.
+        signers: the log's key; two, where one takes over from the other.
+
     Raises:
-        NoteRefused: the signer's name isn't the origin.
+        NoteRefused: a signer's name isn't the origin.
     """
-    if signer.name != checkpoint.origin:
+    if any(signer.name != checkpoint.origin for signer in signers):
         raise NoteRefused("a checkpoint is signed under its origin's name")
-    return sign_note(text(checkpoint), [signer])
+    return sign_note(text(checkpoint), signers)
 
 
-def open_checkpoint(note_text: str, verifier: Verifier) -> Checkpoint:
+def open_checkpoint(note_text: str, *verifiers: Verifier) -> Checkpoint:
     """Read a signed checkpoint of the log whose key this is; lines by other keys, such as witnesses, are ignored.
+
+    Of several keys of one log one is enough; but a line of any of them has to hold.
 
     Raises:
         NoteRefused: not signed by that key, not three lines, or of another log.
     """
-    checkpoint = parse(open_note(note_text, [verifier]).text)
-    if checkpoint.origin != verifier.name:
+    checkpoint = parse(open_note(note_text, verifiers).text)
+    if any(checkpoint.origin != verifier.name for verifier in verifiers):
         raise NoteRefused("the checkpoint is of another log")
     return checkpoint
+
+
+def by_its_log(note_text: str) -> str:
+    """Return a signed checkpoint with the lines of its own log alone: what it was before anybody else cosigned it.
+
+    Raises:
+        NoteRefused: not a note.
+    """
+    body, lines = split(note_text)
+    own = body.partition("\n")[0]
+    return "".join([body, "\n", *(each.line for each in lines if each.name == own)])

@@ -29,6 +29,7 @@ _ANY_VERSION: Final = rb'"cv":(0|[1-9]\d{0,9})'
 _GROUP: Final = re.compile(rb"(?<!\\)\((?!\?)")
 _PUBLISHED: Final = Kind.CATALOGUE_PUBLISHED.encode()
 _ERASED: Final = Kind.CUSTOMER_ERASED.encode()
+_OF_ITSELF: Final = frozenset({Kind.LOG_SEALED.encode(), Kind.KEY_ROTATED.encode()})
 _ABSENT: Final = bytes(HASH_BYTES)
 """Stands in the tree for an entry that isn't there, so that the others keep their places."""
 
@@ -54,6 +55,8 @@ class Leaves(NamedTuple):
     published: Mapping[int, int]
     erased: int
     """The `seq` of the chunk's last erasure; −1 where it has none."""
+    of_itself: Mapping[int, bytes]
+    """The kind of each entry about the log itself, by `seq`: where it goes on, and which key signs it."""
 
 
 class Form:
@@ -116,14 +119,16 @@ def _as_columns(entries: Entries, first: int, last: int, form: Form, edge: Edge)
     hashes = [sha256(b"\x00" + body).digest() for body in bodies]
     if hashes != stored or ats != sorted(ats) or ats[0] < edge.at:
         return None
-    erased = -1
+    erased, of_itself = -1, {}
     for place, body in _unusual(bodies, seq, first):
         found = form.one(body)
         if found is None or int(found[_SEQ]) != place or found[_KIND] == _PUBLISHED:
             return None
         erased = place if found[_KIND] == _ERASED else erased
+        if found[_KIND] in _OF_ITSELF:
+            of_itself[place] = found[_KIND]
     digests = [body[digest:digest_end] for body in bodies]
-    return Leaves(hashes, digests, Edge(ats[-1], edge.version), {}, {}, erased)
+    return Leaves(hashes, digests, Edge(ats[-1], edge.version), {}, {}, erased, of_itself)
 
 
 def _unusual(bodies: Sequence[bytes], seq: int, first: int) -> list[tuple[int, bytes]]:
@@ -148,6 +153,7 @@ class _Walk:
         self._torn = False  # the entry before can't be read: it may have published a catalogue
         self._published: dict[int, int] = {}
         self._erased = -1
+        self._of_itself: dict[int, bytes] = {}
 
     def over(self, entries: Entries, first: int, last: int) -> Leaves:
         # SQLite's columns take values of any type: what is no bytes is no entry.
@@ -166,7 +172,7 @@ class _Walk:
             digests.append(digest)
         if len(there) < len(entries.seqs):
             wrong.setdefault(first, f"{len(entries.seqs) - len(there)} entries of this chunk stand twice")
-        return Leaves(hashes, digests, self._edge, wrong, self._published, self._erased)
+        return Leaves(hashes, digests, self._edge, wrong, self._published, self._erased, self._of_itself)
 
     def _judge(self, seq: int, body: bytes, leaf: bytes) -> tuple[str, bytes]:
         """Return why the entry is wrong ("" if it isn't), and its `h`."""
@@ -185,8 +191,14 @@ class _Walk:
         if not follows:
             return f"it names catalogue version {int(version)}, but version {edge.version} was in force", digest
         self._edge = Edge(at, int(version))
-        if kind == _PUBLISHED:
-            self._published[seq] = int(version)
-        if kind == _ERASED:
-            self._erased = seq
+        self._note(seq, kind, int(version))
         return "", digest
+
+    def _note(self, seq: int, kind: bytes, version: int) -> None:
+        """Note an entry of a kind that something else depends on."""
+        if kind == _PUBLISHED:
+            self._published[seq] = version
+        elif kind == _ERASED:
+            self._erased = seq
+        elif kind in _OF_ITSELF:
+            self._of_itself[seq] = kind

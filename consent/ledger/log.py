@@ -4,7 +4,6 @@ The head row is the lock. Whoever appends takes it first, numbers his entries fr
 same transaction; nothing is acknowledged before that transaction is committed, and nothing of it is left if it isn't.
 """
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -13,29 +12,55 @@ import sqlalchemy as sa
 
 from consent.base.clock import from_ms, rfc3339, to_ms
 from consent.base.database import Hot, table_of
-from consent.base.errors import ClockBehind, EntryUnknown, HeadMoved, LedgerBroken
+from consent.base.errors import (
+    ClockBehind,
+    EntryUnknown,
+    HeadMoved,
+    LedgerBroken,
+)
 from consent.base.store import Work
-from consent.ledger import entry, merkle
+from consent.ledger import entry, held, merkle, opening
 from consent.ledger.entry import Kind
-from consent.ledger.merkle import HASH_BYTES, Frontier, Position
-from consent.tables import LedgerEntryRow, LedgerHeadRow, LedgerLogRow, LedgerNodeRow, LedgerPayloadRow
+from consent.ledger.merkle import HASH_BYTES, Frontier
+from consent.ledger.nodes import nodes_at
+from consent.ledger.position import LOG_BITS, parts, position
+from consent.tables import (
+    LedgerEntryRow,
+    LedgerHeadRow,
+    LedgerLogRow,
+    LedgerNodeRow,
+    LedgerOpeningRow,
+    LedgerPayloadRow,
+)
 
 CLOCK_TOLERANCE_MS: Final = 5_000
 """How far the clock may lie behind the ledger's own time before appends are refused."""
 
+_log = table_of(LedgerLogRow)
 _head = table_of(LedgerHeadRow)
 _entry = table_of(LedgerEntryRow)
 _node = table_of(LedgerNodeRow)
+_opening = table_of(LedgerOpeningRow)
+
+
+def position_in(table: Any, column: str = "seq") -> sa.ColumnElement[int]:  # noqa: ANN401 -- a Core table
+    """Return the position that a table's row stands for, out of its `log` and one of its columns, computed in SQL."""
+    width = sa.literal_column(str(1 << LOG_BITS), sa.BigInteger())
+    found: sa.ColumnElement[int] = (table.c.log - sa.literal_column("1", sa.BigInteger())) * width + table.c[column]
+    return found
 
 
 def _newest_head(*, locked: bool) -> sa.Select[tuple[object, ...]]:
-    columns = (_head.c.log, _head.c.size, _head.c.frontier, _head.c.last_at, _head.c.catalogue_version)
-    query = sa.select(*columns, LedgerLogRow.origin).join(LedgerLogRow, LedgerLogRow.id == _head.c.log)
+    # Subqueries, not joined: whoever waited for the row while another log was opened would find no log to join it to.
+    origin = sa.select(_log.c.origin).where(_log.c.id == _head.c.log).scalar_subquery()
+    columns = (_head.c.log, _head.c.size, _head.c.frontier, _head.c.last_at, _head.c.catalogue_version, origin)
+    query = sa.select(*columns, held.WHY.scalar_subquery()) if locked else sa.select(*columns)
     # Written out: PostgreSQL plans a statement whose limit is a parameter anew each time, for longer than it runs.
     query = query.order_by(_head.c.log.desc()).limit(sa.literal_column("1"))
     return query.with_for_update(of=_head) if locked else query
 
 
+_ORIGIN: Final = Hot(sa.select(_log.c.origin).where(_log.c.id == sa.bindparam("log")), "log")
 _HEAD: Final = Hot(_newest_head(locked=False))
 _LOCK: Final = Hot(_newest_head(locked=True))
 _MOVE: Final = Hot(
@@ -54,30 +79,10 @@ _BODY: Final = Hot(
 )  # fmt: skip
 
 
-def _at_positions(dialect: str) -> sa.Select[tuple[int, int, bytes]]:
-    """Select nodes and leaves by a JSON list of `[level, index]`: one parameter, and one way to each by its key.
-
-    The hashes are subqueries, not joined: then no planner comes to walk the whole tree past a short list.
-    """
-    positions = sa.bindparam("positions", type_=sa.Text())
-    level: sa.ColumnElement[Any]
-    idx: sa.ColumnElement[Any]
-    if dialect == "postgresql":
-        wanted = sa.func.json_array_elements(sa.cast(positions, sa.JSON)).table_valued("value")
-        level, idx = (sa.cast(wanted.c.value.op("->>")(sa.literal_column(part)), sa.BigInteger) for part in "01")
-    else:
-        wanted = sa.func.json_each(positions).table_valued("value")
-        level, idx = (sa.func.json_extract(wanted.c.value, sa.literal_column(f"'$[{part}]'")) for part in "01")
-    of_log = sa.bindparam("log", type_=sa.BigInteger())
-    node = sa.select(_node.c.hash).where(_node.c.log == of_log, _node.c.level == level, _node.c.idx == idx)
-    leaf = sa.select(_entry.c.leaf).where(_entry.c.log == of_log, _entry.c.seq == idx)
-    hashed = sa.case(
-        (level > 0, node.correlate(wanted).scalar_subquery()), else_=leaf.correlate(wanted).scalar_subquery()
-    )
-    return sa.select(level, idx, hashed).select_from(wanted)
-
-
-_NODES: Final = Hot(_at_positions, "log", "positions")
+_OPENING: Final = Hot(
+    sa.select(_opening.c.plain).where(_opening.c.log == sa.bindparam("log"), _opening.c.seq == sa.bindparam("seq")),
+    "log", "seq",
+)  # fmt: skip
 
 
 class Head(NamedTuple):
@@ -95,21 +100,48 @@ class Head(NamedTuple):
         """The Merkle root over all entries."""
         return merkle.root_of(self.frontier)
 
+    @property
+    def position(self) -> int:
+        """Where the next entry comes to stand."""
+        return position(self.log, self.size)
+
 
 class Appended(NamedTuple):
     """Where an entry came to stand, and its leaf hash."""
 
+    log: int
     seq: int
     leaf: bytes
 
+    @property
+    def position(self) -> int:
+        """Where it stands, in one number."""
+        return position(self.log, self.seq)
+
 
 def open_log(work: Work, origin: str, at: datetime) -> None:
-    """Create the first (or next) log of the deployment, empty."""
-    number = (work.connection.execute(sa.select(sa.func.max(LedgerLogRow.id))).scalar() or 0) + 1
-    work.connection.execute(sa.insert(LedgerLogRow).values(id=number, origin=origin, opened_at=at))
+    """Create the first log of the deployment, empty."""
+    work.connection.execute(sa.insert(LedgerLogRow).values(id=1, origin=origin, opened_at=at))
     work.connection.execute(
-        sa.insert(LedgerHeadRow).values(log=number, size=0, frontier=b"", last_at=to_ms(at), catalogue_version=0)
+        sa.insert(LedgerHeadRow).values(log=1, size=0, frontier=b"", last_at=to_ms(at), catalogue_version=0)
     )
+
+
+def move_on(work: Work, ended: "Head", origin: str, at: datetime) -> None:
+    """Open the next log, empty, and move the one head there is on to it: time and catalogue go on.
+
+    Raises:
+        HeadMoved: the log has not ended where it was thought to; nothing is kept.
+    """
+    work.connection.execute(sa.insert(LedgerLogRow).values(id=ended.log + 1, origin=origin, opened_at=at))
+    moved = (
+        sa.update(_head)
+        .where(_head.c.log == ended.log, _head.c.size == ended.size)
+        .values(log=ended.log + 1, size=0, frontier=b"")
+    )
+    if work.connection.execute(moved).rowcount != 1:
+        msg = f"the head is no longer at {ended.size}"
+        raise HeadMoved(msg)
 
 
 def is_open(work: Work) -> bool:
@@ -126,11 +158,31 @@ def head(work: Work) -> Head:
     return _read_head(work.run(_HEAD).fetchone())
 
 
-def _read_head(row: tuple[int, int, bytes, int, int, str] | None) -> Head:
+def locked_head(work: Work, *, settling: bool = False) -> Head:
+    """Lock the head until the transaction ends, and return it as it is now.
+
+    Args:
+        work: a transaction that writes.
+        settling: this is what settles the alarm that stops everybody else.
+
+    Raises:
+        LedgerBroken: there is no log, or its head contradicts itself.
+        RolledBack: the log lost entries that its witness knows; nothing goes on before that is settled.
+        LedgerForked: its witness knows it with other entries; the same.
+    """
+    row = work.run(_LOCK).fetchone()
+    if row is not None and row[6] is not None and not settling:
+        raise held.refusal(row[6])
+    if row is not None and row[5] is None:  # while we waited for the lock, the log was sealed and the next opened
+        row = (*row[:5], work.run(_ORIGIN, row[0]).fetchone()[0])
+    return _read_head(row)
+
+
+def _read_head(row: Sequence[Any] | None) -> Head:
     if row is None:
         msg = "there is no log: run `byleave init`"
         raise LedgerBroken(msg)
-    log, size, edge, last_at, version, origin = row
+    log, size, edge, last_at, version, origin = row[:6]
     edge = bytes(edge)
     hashes = tuple(edge[spot : spot + HASH_BYTES] for spot in range(0, len(edge), HASH_BYTES))
     return Head(log, size, Frontier(size=size, hashes=hashes), last_at, version, origin)
@@ -155,14 +207,21 @@ def _require_kept(work: Work, newest: Head) -> None:
 class Appender:
     """The open end of the log within one transaction: entries are numbered as they are added, written at `flush`."""
 
-    def __init__(self, work: Work, at: datetime) -> None:
+    def __init__(self, work: Work, at: datetime, *, settling: bool = False) -> None:
         """Lock the head.
+
+        Args:
+            work: a transaction that writes.
+            at: now.
+            settling: this is what settles the alarm that stops everybody else.
 
         Raises:
             ClockBehind: `at` is more than five seconds before the newest entry.
+            RolledBack: the log lost entries that its witness knows; nothing is appended before that is settled.
+            LedgerForked: its witness knows it with other entries; the same.
         """
         self._work = work
-        self._head = _read_head(work.run(_LOCK).fetchone())
+        self._head = locked_head(work, settling=settling)
         if work.doubtful:
             _require_kept(work, self._head)
             work.doubtful = False
@@ -182,9 +241,19 @@ class Appender:
         return self._head.log
 
     @property
+    def origin(self) -> str:
+        """The name of the log appended to."""
+        return self._head.origin
+
+    @property
     def size(self) -> int:
         """The size of the log with what was added so far: the sequence number of the next entry."""
         return self._head.size + len(self._entries)
+
+    @property
+    def position(self) -> int:
+        """Where the next entry comes to stand."""
+        return position(self._head.log, self.size)
 
     def add(self, kind: Kind, owner: str, *, sealed: bytes, commitment: bytes) -> Appended:
         """Add one entry over a sealed payload."""
@@ -201,12 +270,13 @@ class Appender:
         leaf = merkle.leaf_hash(body)
         self._entries.append((self._head.log, seq, body, leaf))
         self._payloads.append((self._head.log, seq, owner, sealed))
-        return Appended(seq, leaf)
+        return Appended(self._head.log, seq, leaf)
 
-    def take_back(self, seq: int) -> None:
-        """Forget the entries added from `seq` on: nothing of them is written yet."""
-        del self._entries[seq - self._head.size :]
-        del self._payloads[seq - self._head.size :]
+    def take_back(self, position: int) -> None:
+        """Forget the entries added from `position` on: nothing of them is written yet."""
+        first = parts(position).seq - self._head.size
+        del self._entries[first:]
+        del self._payloads[first:]
 
     def flush(self, *besides: tuple[Hot, Sequence[tuple[Any, ...]]]) -> Head:
         """Write entries, nodes, payloads, what belongs to them in other tables, and the head: in one round trip.
@@ -235,6 +305,47 @@ class Appender:
         return self._head
 
 
+def sealed_size(work: Work, log: int) -> int:
+    """Return how many entries a log has that another goes on from: the first entry of that one says so.
+
+    Raises:
+        LedgerBroken: it doesn't.
+    """
+    row = work.run(_OPENING, log + 1, 0).fetchone()
+    ended = opening.ended(bytes(row[0])) if row else None
+    if ended is None:
+        msg = f"log {log + 1} doesn't say how log {log} ended"
+        raise LedgerBroken(msg)
+    return ended.size
+
+
+def size_of(work: Work, log: int) -> int:
+    """Return how many entries a log has, the newest or another.
+
+    Raises:
+        EntryUnknown: there is no such log.
+        LedgerBroken: it is not told how long it is.
+    """
+    newest = head(work)
+    if not 0 < log <= newest.log:
+        msg = f"there is no log {log}"
+        raise EntryUnknown(msg)
+    return newest.size if log == newest.log else sealed_size(work, log)
+
+
+def origin_of(work: Work, log: int) -> str:
+    """Return the name of a log.
+
+    Raises:
+        EntryUnknown: there is no such log.
+    """
+    row = work.run(_ORIGIN, log).fetchone()
+    if row is None:
+        msg = f"there is no log {log}"
+        raise EntryUnknown(msg)
+    return str(row[0])
+
+
 def body_of(work: Work, log: int, seq: int) -> bytes:
     """Return the exact bytes of an entry.
 
@@ -243,17 +354,20 @@ def body_of(work: Work, log: int, seq: int) -> bytes:
     """
     row = work.run(_BODY, log, seq).fetchone()
     if row is None:
-        msg = f"the ledger has no entry {seq}"
+        msg = f"the ledger has no entry {position(log, seq)}"
         raise EntryUnknown(msg)
     return bytes(row[0])
+
+
+def body_at(work: Work, position: int) -> bytes:
+    """Return the exact bytes of the entry at a position.
+
+    Raises:
+        EntryUnknown: there is none.
+    """
+    return body_of(work, *parts(position))
 
 
 def leaf_at(work: Work, log: int, seq: int) -> bytes | None:
     """Return the stored leaf hash of an entry, None where there is none."""
     return nodes_at(work, log, [(0, seq)]).get((0, seq))
-
-
-def nodes_at(work: Work, log: int, positions: Sequence[Position]) -> dict[Position, bytes]:
-    """Return the hashes of perfect subtrees, with one query; level 0 are the leaves."""
-    rows = work.run(_NODES, log, json.dumps(positions)).fetchall()
-    return {(level, idx): bytes(hashed) for level, idx, hashed in rows if hashed is not None}

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -34,6 +34,21 @@ class NoteRefused(Invalid):
 
     code = "note_refused"
     title = "The signed note does not hold"
+
+
+class Known(Protocol):
+    """A public key that is trusted under a name, of whatever kind of signature."""
+
+    @property
+    def name(self) -> str:
+        """The name that it signs under."""
+
+    @property
+    def key_id(self) -> bytes:
+        """The 4 bytes by which signature lines name it."""
+
+    def holds(self, signature: bytes, text: str) -> bool:
+        """Say whether this key made that signature over that text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +114,17 @@ class Note:
     unverified: int
 
 
-class _Signature(NamedTuple):
+class Signature(NamedTuple):
+    """A signature line, read; it need not hold."""
+
     name: str
     key_id: bytes
     signature: bytes
+
+    @property
+    def line(self) -> str:
+        """The line, with its end."""
+        return f"{_DASH}{self.name} {b64(self.key_id + self.signature)}\n"
 
 
 def vkey(name: str, public_key: bytes) -> str:
@@ -154,10 +176,7 @@ def sign(text: str, signers: Iterable[Signer]) -> str:
     """
     if not text.endswith("\n"):
         raise NoteRefused("the text of a note ends with a newline")
-    lines = []
-    for signer in signers:
-        signature = signer.verifier.key_id + signer.key.sign(_utf8(text))
-        lines.append(f"{_DASH}{signer.name} {b64(signature)}\n")
+    lines = [Signature(each.name, each.verifier.key_id, each.key.sign(_utf8(text))).line for each in signers]
     if not 1 <= len(lines) <= MOST_SIGNATURES:
         raise NoteRefused(f"a note has 1 to {MOST_SIGNATURES} signatures")
     note_text = f"{text}\n{''.join(lines)}"
@@ -165,7 +184,7 @@ def sign(text: str, signers: Iterable[Signer]) -> str:
     return note_text
 
 
-def open_note(note_text: str, verifiers: Iterable[Verifier]) -> Note:
+def open_note(note_text: str, verifiers: Iterable[Known]) -> Note:
     r"""Read a note and check every signature by a known key.
 
     Args:
@@ -180,11 +199,11 @@ def open_note(note_text: str, verifiers: Iterable[Verifier]) -> Note:
     >>> open_note(sign("hello\n", [signer]), [signer.verifier])
     Note(text='hello\n', signed_by=('example.com/log',), unverified=0)
     """
-    known: dict[tuple[str, bytes], Verifier] = {}
+    known: dict[tuple[str, bytes], Known] = {}
     for verifier in verifiers:
         if known.setdefault((verifier.name, verifier.key_id), verifier) != verifier:
             raise NoteRefused("two of the known keys have one name and id")
-    text, signatures = _split(note_text)
+    text, signatures = split(note_text)
     signed_by: dict[tuple[str, bytes], str] = {}
     unverified = 0
     for each in signatures:
@@ -200,8 +219,16 @@ def open_note(note_text: str, verifiers: Iterable[Verifier]) -> Note:
     return Note(text=text, signed_by=tuple(signed_by.values()), unverified=unverified)
 
 
-def _split(note_text: str) -> tuple[str, list[_Signature]]:
-    """Return the text, with its last newline, and the signature lines after the last empty line."""
+def split(note_text: str) -> tuple[str, list[Signature]]:
+    r"""Return the text, with its last newline, and the signature lines after the last empty line; nothing is verified.
+
+    Raises:
+        NoteRefused: not a note.
+
+    >>> key = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    >>> [line.name for line in split(sign("hello\n", [Signer(name="example.com/log", key=key)]))[1]]
+    ['example.com/log']
+    """
     _require_length(note_text)
     _utf8(note_text)
     body, separator, tail = note_text.rpartition("\n\n")
@@ -213,7 +240,23 @@ def _split(note_text: str) -> tuple[str, list[_Signature]]:
     return body + "\n", [_signature(line) for line in lines]
 
 
-def _signature(line: str) -> _Signature:
+def signatures(lines: str) -> list[Signature]:
+    """Read signature lines that come without their note, as a witness answers them.
+
+    Raises:
+        NoteRefused: there are none, or one isn't of the form.
+    """
+    _require_length(lines)
+    _utf8(lines)
+    if not lines.endswith("\n"):
+        raise NoteRefused("a signature line ends with a newline")
+    found = lines[:-1].split("\n")
+    if len(found) > MOST_SIGNATURES:
+        raise NoteRefused(f"a note has 1 to {MOST_SIGNATURES} signatures")
+    return [_signature(line) for line in found]
+
+
+def _signature(line: str) -> Signature:
     if not line.startswith(_DASH):
         raise NoteRefused("a signature line begins with a dash and a space")
     name, _, encoded = line.removeprefix(_DASH).partition(" ")
@@ -221,7 +264,7 @@ def _signature(line: str) -> _Signature:
     signature = _base64(encoded)
     if len(signature) <= _ID_BYTES:
         raise NoteRefused("a signature line without a signature")
-    return _Signature(name, signature[:_ID_BYTES], signature[_ID_BYTES:])
+    return Signature(name, signature[:_ID_BYTES], signature[_ID_BYTES:])
 
 
 def _require_name(name: str) -> None:

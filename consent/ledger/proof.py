@@ -1,7 +1,7 @@
 """A proof that leaves the house: the way from an entry to a signed checkpoint, as one text.
 
-Whoever has the text, the entry and the log's verifier key needs nothing else. To believe it: open the checkpoint
-(`consent.ledger.checkpoint`), then verify the path to its root (`consent.ledger.merkle`).
+Whoever has the text, the entry and the log's verifier key needs nothing else: `verify` opens the checkpoint with that
+key, and follows the path to its root.
 
 Source:
     c2sp.org/tlog-proof.
@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from consent.base.canonical import NotCanonical, b64, b64_bytes
-from consent.ledger.merkle import GREATEST_SIZE, HASH_BYTES, ProofRefused
+from consent.ledger.checkpoint import Checkpoint, open_checkpoint
+from consent.ledger.cosignature import CosignerKey, cosigned_at
+from consent.ledger.merkle import GREATEST_SIZE, HASH_BYTES, ProofRefused, verify_inclusion
+from consent.ledger.note import NoteRefused, Verifier
 
 FIRST_LINE: Final = "c2sp.org/tlog-proof@v1"
 LONGEST: Final = 1 << 20
@@ -96,6 +99,30 @@ def read(text: str) -> TlogProof:
         raise ProofRefused(f"a proof begins with {FIRST_LINE} and an index")
     path = tuple(_base64(line) for line in lines)
     return TlogProof(index=int(index), path=path, checkpoint_note=checkpoint_note, extra=extra)
+
+
+def verify(
+    text: str, *, leaf: bytes, verifiers: Sequence[Verifier], witnesses: Sequence[CosignerKey] = ()
+) -> Checkpoint:
+    """Accept only a proof that an entry with this leaf hash is in the log whose key this is; return the checkpoint.
+
+    Args:
+        text: the proof.
+        leaf: the hash of the entry's bytes, 32 bytes.
+        verifiers: the log's key; several, where it was rotated.
+        witnesses: each of these must have cosigned the checkpoint.
+
+    Raises:
+        ProofRefused: it isn't a proof, or not of that.
+        NoteRefused: its checkpoint isn't signed by the log, or not cosigned by a witness.
+    """
+    read_proof = read(text)
+    known = open_checkpoint(read_proof.checkpoint_note, *verifiers)
+    for witness in witnesses:
+        if cosigned_at(read_proof.checkpoint_note, witness) is None:
+            raise NoteRefused(f"{witness.name} has not cosigned it")
+    verify_inclusion(leaf, index=read_proof.index, size=known.size, proof=list(read_proof.path), root=known.root)
+    return known
 
 
 def _base64(text: str) -> bytes:

@@ -8,14 +8,19 @@ import sqlalchemy as sa
 from consent.base.database import Hot, arranged, table_of
 from consent.base.errors import LedgerBroken
 from consent.base.store import Work
+from consent.ledger import entry, opening
 from consent.ledger.leaves import Entries
+from consent.ledger.opening import Ended
+from consent.ledger.position import position
 from consent.tables import (
     CatalogueVersionRow,
+    CosignatureRow,
     LedgerCheckpointRow,
     LedgerEntryRow,
     LedgerHeadRow,
     LedgerLogRow,
     LedgerNodeRow,
+    LedgerOpeningRow,
     LedgerPayloadRow,
 )
 
@@ -38,8 +43,10 @@ class Keyed(NamedTuple):
 _entry: Final = table_of(LedgerEntryRow)
 _node: Final = table_of(LedgerNodeRow)
 _signed: Final = table_of(LedgerCheckpointRow)
+_cosigned: Final = table_of(CosignatureRow)
 _payload: Final = table_of(LedgerPayloadRow)
 _catalogue: Final = table_of(CatalogueVersionRow)
+_opening: Final = table_of(LedgerOpeningRow)
 
 
 def _between(column: Any) -> sa.ColumnElement[bool]:  # noqa: ANN401 -- a column of a Core table
@@ -65,19 +72,34 @@ _NODES: Final = Hot(
     _of_log(_node, "idx", "hash").where(_node.c.level == sa.bindparam("level"), _between(_node.c.idx)),
     "log", "level", "first", "last",
 )  # fmt: skip
-_CHECKPOINTS: Final = Hot(
-    lambda dialect: (
-        _of_log(_signed, "size").add_columns(_bytes(_signed.c.note, dialect)).where(_between(_signed.c.size))
-    ),
-    "log", "first", "last",
+_CHECKPOINTS, _COSIGNED = (
+    Hot(
+        lambda dialect, table=table: (  # type: ignore[misc]  # a lambda with a default takes one argument all the same
+            _of_log(table, "size").add_columns(_bytes(table.c.note, dialect)).where(_between(table.c.size))
+        ),
+        "log", "first", "last",
+    )
+    for table in (_signed, _cosigned)
 )  # fmt: skip
 _PAYLOADS: Final = Hot(_of_log(_payload, "seq", "sealed").where(_between(_payload.c.seq)), "log", "first", "last")
 _STRAY_ROWS: Final = {
     name: Hot(_of_log(table, "seq").where(_outside(table.c.seq)).limit(_MOST_STRAYS), "log", "size")
-    for name, table in (("ledger_entry", _entry), ("ledger_payload", _payload), ("catalogue_version", _catalogue))
+    for name, table in (
+        ("ledger_entry", _entry),
+        ("ledger_payload", _payload),
+        ("catalogue_version", _catalogue),
+        ("ledger_opening", _opening),
+    )
 }
-_no_size: Final = sa.or_(_signed.c.size < 0, _signed.c.size > sa.bindparam("size"))
-_STRAY_CHECKPOINTS: Final = Hot(_of_log(_signed, "size").where(_no_size).limit(_MOST_STRAYS), "log", "size")
+_STRAY_SIZES: Final = {
+    name: Hot(
+        _of_log(table, "size")
+        .where(sa.or_(table.c.size < 0, table.c.size > sa.bindparam("size")))
+        .limit(_MOST_STRAYS),
+        "log", "size",
+    )
+    for name, table in (("ledger_checkpoint", _signed), ("cosignature", _cosigned))
+}  # fmt: skip
 _STRAY_NODES: Final = Hot(
     _of_log(_node, "idx").where(_node.c.level == sa.bindparam("level"), _outside(_node.c.idx)).limit(_MOST_STRAYS),
     "log", "level", "size",
@@ -97,16 +119,31 @@ class StoredHead(NamedTuple):
 
 
 class StoredLog(NamedTuple):
-    """The newest log, and its head row if there is one."""
+    """A log: the newest one, with its head row if there is one; or one that ended, with what its successor says of it.
+
+    Nothing of it need be true.
+    """
 
     log: int
     origin: str
     head: StoredHead | None
+    ended: Ended | None = None
+    """How it ended; None for the newest log, and for one whose successor doesn't say."""
+    found: int = 0
+    """How many entries an older log seems to have, where its successor doesn't say."""
+    is_newest: bool = True
 
     @property
     def size(self) -> int:
-        """How many entries the head claims; 0 without a head."""
-        return max(self.head.size, 0) if self.head else 0
+        """How many entries it is said to have; of an older log of which nothing is said, how many it seems to have."""
+        if self.ended:
+            return self.ended.size
+        return max(self.head.size, 0) if self.head else self.found
+
+    @property
+    def position(self) -> int:
+        """Where the next entry comes to stand, as the head claims it."""
+        return position(self.log, self.size)
 
 
 class StoredChunk(NamedTuple):
@@ -115,6 +152,7 @@ class StoredChunk(NamedTuple):
     entries: Entries
     nodes: Mapping[int, Keyed]
     checkpoints: list[tuple[int, bytes]]
+    cosigned: list[tuple[int, bytes]]
     payloads: Keyed
 
 
@@ -141,12 +179,48 @@ def newest(work: Work) -> StoredLog:
     Raises:
         LedgerBroken: there is none.
     """
-    query = sa.select(LedgerLogRow.id, LedgerLogRow.origin).order_by(LedgerLogRow.id.desc()).limit(1)
-    log = work.connection.execute(query).first()
-    if log is None:
+    return logs(work)[-1]
+
+
+def logs(work: Work) -> list[StoredLog]:
+    """Return all logs, the oldest first.
+
+    Raises:
+        LedgerBroken: there is none.
+    """
+    query = sa.select(LedgerLogRow.id, LedgerLogRow.origin).order_by(LedgerLogRow.id)
+    rows = work.connection.execute(query).all()
+    if not rows:
         msg = "there is no log: run `byleave init`"
         raise LedgerBroken(msg)
-    return StoredLog(log.id, log.origin, head_of(work, log.id))
+    said = {log: plain for log, seq, plain in openings(work) if seq == 0 and opens(work, log, 0, plain)}
+    older = [_older(work, row.id, row.origin, opening.ended(said.get(row.id + 1, b""))) for row in rows[:-1]]
+    return [*older, StoredLog(rows[-1].id, rows[-1].origin, head_of(work, rows[-1].id))]
+
+
+def _older(work: Work, log: int, origin: str, ended: Ended | None) -> StoredLog:
+    if ended:
+        return StoredLog(log, origin, None, ended, is_newest=False)
+    last = work.connection.execute(sa.select(sa.func.max(_entry.c.seq)).where(_entry.c.log == log)).scalar()
+    return StoredLog(log, origin, None, None, last + 1 if isinstance(last, int) else 0, is_newest=False)
+
+
+def opens(work: Work, log: int, seq: int, plain: bytes) -> bool:
+    """Say whether salt and payload in clear are what an entry commits to."""
+    for body in entries(work, log, seq, seq + 1).bodies:
+        read = entry.read(body) if isinstance(body, bytes) else None
+        if read and entry.opens(plain, read.commitment):
+            return True
+    return False
+
+
+def openings(work: Work) -> list[tuple[int, int, bytes]]:
+    """Return what entries about the logs themselves say, in clear: log, `seq`, and salt with payload."""
+    row = LedgerOpeningRow
+    query = sa.select(row.log, row.seq, row.plain).order_by(row.log, row.seq)
+    rows: list[Any] = list(work.connection.execute(query))
+    # SQLite's columns take values of any type: what is no bytes says nothing.
+    return [(log, seq, plain if isinstance(plain, bytes) else b"") for log, seq, plain in rows]
 
 
 def origin_of(work: Work, log: int) -> str:
@@ -194,6 +268,7 @@ def chunk(work: Work, log: int, first: int, last: int) -> StoredChunk:
         entries=entries(work, log, first, last),
         nodes={level: nodes(work, log, level, first >> level, last >> level) for level in levels},
         checkpoints=_rows(work, _CHECKPOINTS, log, first + 1 if first else 0, last + 1),
+        cosigned=_rows(work, _COSIGNED, log, first + 1 if first else 0, last + 1),
         payloads=Keyed(*_columns(work, _PAYLOADS, 2, (log, first, last))),
     )
 
@@ -208,18 +283,18 @@ def catalogues(work: Work, log: int) -> list[StoredCatalogue]:
 def strays(work: Work, log: int) -> list[Stray]:
     """Return rows that no log of the present size has, the first ten of each kind.
 
-    `work` is one transaction: what is beyond the end is judged by the head of that very moment.
+    `work` is one transaction: what is beyond the end is judged by the end of that very moment.
     """
-    head = head_of(work, log)
-    size = max(head.size, 0) if head else 0
+    size = next((each.size for each in logs(work) if each.log == log), 0)
     found = [
         Stray(seq, table, f"the log has no place {seq}: it ends at {size}")
         for table, hot in _STRAY_ROWS.items()
         for (seq,) in _rows(work, hot, log, size)
     ]
     found += [
-        Stray(signed, "ledger_checkpoint", f"a checkpoint at size {signed} is stored, and the log ends at {size}")
-        for (signed,) in _rows(work, _STRAY_CHECKPOINTS, log, size)
+        Stray(signed, table, f"a checkpoint at size {signed} is stored, and the log ends at {size}")
+        for table, hot in _STRAY_SIZES.items()
+        for (signed,) in _rows(work, hot, log, size)
     ]
     odd = [(level, idx) for level, idx in _rows(work, _STRAY_LEVELS, log)]
     for level in range(1, HIGHEST + 1):

@@ -7,15 +7,17 @@ Per scope the statements are folded by the time said, ties by ledger position. T
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from consent.base.clock import to_ms
+from consent.base.clock import from_ms, to_ms
 from consent.base.ids import Scope
-from consent.permission.statement import Act, Statement
+from consent.catalogue.duration import Duration
+from consent.permission.statement import OWN_WORD, Act, Statement
 
 FOREVER: Final = 2**63 - 1
-"""An expiry in milliseconds that never comes."""
+"""An expiry in milliseconds that never comes; a birth of which nothing is known."""
 
 _RECORD: Final = struct.Struct("<BBHIQ")
 RECORD_BYTES: Final = _RECORD.size
@@ -24,6 +26,12 @@ RECORD_BYTES: Final = _RECORD.size
 _NEVER_S: Final = 2**32 - 1
 PENDING: Final = 1
 """Flag of a record: given, but not yet confirmed (double opt-in)."""
+
+GUARDIAN: Final = 2
+"""Flag of a record: a parent or guardian stands behind it."""
+
+OVER_GPC: Final = 4
+"""Flag of a record: the customer himself gave it knowing that his browser opts out (Sec-GPC), and after it did."""
 
 ERASED: Final = 1
 SUPPRESSED: Final = 2
@@ -63,13 +71,19 @@ NOTHING: Final = ScopeStanding(Status.UNKNOWN, 0, 0, _NEVER_S, 0)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands for one customer: by scope bit, and for the customer as a whole."""
+    """What stands for one customer: by scope bit, and for the customer as a whole.
+
+    `born_by` is the latest instant (ms) at which he can have been born, by what he attested of his age; `FOREVER` where
+    he attested nothing. `gpc` is the ledger position of the newest signal by which his browser opted out, 0 for none.
+    """
 
     scopes: Mapping[int, ScopeStanding] = field(default_factory=dict)
     states: int = 0
     paused_until: int = 0
     last_said: int = 0
     counter: int = 0
+    born_by: int = FOREVER
+    gpc: int = 0
 
     def of(self, bit: int) -> ScopeStanding:
         """Return what stands for one scope's bit."""
@@ -111,16 +125,42 @@ def fold(history: Iterable[tuple[int, Statement]], bits: Mapping[str, int]) -> S
 def _folded(standing: Standing, history: Sequence[tuple[int, Statement]], bits: Mapping[str, int]) -> Standing:
     scopes = dict(standing.scopes)
     states, paused_until, last_said = standing.states, standing.paused_until, standing.last_said
+    born_by, gpc = standing.born_by, standing.gpc
     for position, statement in history:
         for scope in statement.scopes:
             bit = bits[scope]
-            moved = _moved(scopes.get(bit, NOTHING), statement, scope, position)
+            moved = _moved(scopes.get(bit, NOTHING), statement, scope, position, opted_out=bool(gpc))
             if moved is not NOTHING:  # a row is compared byte by byte: what was never answered leaves no trace in it
                 scopes[bit] = moved
+        if statement.opts_out:
+            gpc = position
+            scopes = {bit: was._replace(flags=was.flags & ~OVER_GPC) for bit, was in scopes.items()}
+        if statement.age:
+            born_by = _born_by(born_by, statement)
         states = _states(states, statement.act)
         paused_until = _pause(paused_until, statement)
         last_said = max(last_said, to_ms(statement.said_at))
-    return Standing(scopes, states, paused_until, last_said, standing.counter + len(history))
+    return Standing(scopes, states, paused_until, last_said, standing.counter + len(history), born_by, gpc)
+
+
+def birth_limit(at: datetime, age: int) -> int:
+    """Return the latest instant (ms) at which somebody can have been born who is `age` years old at `at`.
+
+    >>> from consent.base.clock import from_ms, parse_time
+    >>> from_ms(birth_limit(parse_time("2024-02-29T10:00:00Z"), 17)).isoformat()
+    '2007-02-28T10:00:00+00:00'
+    """
+    return to_ms(Duration(months=-12 * age, days=0).after(at))
+
+
+def _born_by(born_by: int, statement: Statement) -> int:
+    attested = birth_limit(statement.said_at, statement.age)
+    if statement.act is Act.INVALIDATE or born_by == FOREVER:
+        return attested
+    earlier, later = sorted((born_by, attested))
+    # Each attestation is a bound, and the tightest holds. Two that can't both be true, for they lie a year apart: then
+    # he is the younger, until an invalidation sets it right.
+    return later if birth_limit(from_ms(later), 1) >= earlier else earlier
 
 
 def _expiry(statement: Statement, scope: Scope) -> int:
@@ -137,14 +177,19 @@ _ENDS: Final = {
 }
 
 
-def _moved(was: ScopeStanding, statement: Statement, scope: Scope, position: int) -> ScopeStanding:
+def _moved(was: ScopeStanding, statement: Statement, scope: Scope, position: int, *, opted_out: bool) -> ScopeStanding:
     notice = (statement.notices or {}).get(scope, 0)
     match statement.act:
         case Act.GRANT:
-            flags = PENDING if scope in statement.awaiting else 0
+            flags = _flags(was, statement, opted_out=opted_out)
+            if scope in statement.awaiting:
+                if _confirmed(was, statement, scope) and not flags & ~was.flags:
+                    return was
+                flags |= PENDING
             return ScopeStanding(Status.GIVEN, flags, notice, _expiry(statement, scope), position)
         case Act.RENEW if was.status in VALID:
-            return ScopeStanding(Status.RENEWED, was.flags, notice or was.notice, _expiry(statement, scope), position)
+            flags = was.flags | _flags(was, statement, opted_out=opted_out)
+            return ScopeStanding(Status.RENEWED, flags, notice or was.notice, _expiry(statement, scope), position)
         case Act.INVALIDATE if was.status in VALID:
             return ScopeStanding(Status.INVALIDATED, 0, was.notice, _NEVER_S, position)
     # An objection outlives a refusal or withdrawal; a request never undoes an answer.
@@ -152,6 +197,20 @@ def _moved(was: ScopeStanding, statement: Statement, scope: Scope, position: int
     if statement.act not in _ENDS or (keeps and statement.act is not Act.OBJECT):
         return was
     return ScopeStanding(_ENDS[statement.act], 0, notice, _NEVER_S, position)
+
+
+def _flags(was: ScopeStanding, statement: Statement, *, opted_out: bool) -> int:
+    """Return what is to be known of a yes, beside whether it awaits its confirmation."""
+    knowingly = opted_out and (
+        statement.method in OWN_WORD or (was.status in VALID and was.flags & OVER_GPC == OVER_GPC)
+    )
+    return (GUARDIAN if statement.guardian else 0) | (OVER_GPC if knowingly else 0)
+
+
+def _confirmed(was: ScopeStanding, statement: Statement, scope: Scope) -> bool:
+    """Say whether a yes was confirmed and still counts: then whoever hands the address in again changes nothing."""
+    current = was.notice >= (statement.material or {}).get(scope, 0)
+    return was.status in VALID and not was.flags & PENDING and current and to_ms(statement.said_at) < was.expires * 1000
 
 
 def _states(states: int, act: Act) -> int:
@@ -180,6 +239,8 @@ class StoredStanding(NamedTuple):
     last_said: int
     counter: int
     scopes: bytes
+    born_by: int
+    gpc: int
 
 
 def stored(standing: Standing) -> StoredStanding:
@@ -195,7 +256,7 @@ def stored(standing: Standing) -> StoredStanding:
     scopes = bytearray(_RECORD.pack(*NOTHING) * top)
     for bit, stands in standing.scopes.items():
         _RECORD.pack_into(scopes, bit * RECORD_BYTES, *stands)
-        if stands.status in VALID and not stands.flags:
+        if stands.status in VALID and not stands.flags & PENDING:
             mask |= 1 << bit
             if stands.expires != _NEVER_S:
                 ends = min(ends, stands.expires * 1000)
@@ -207,6 +268,8 @@ def stored(standing: Standing) -> StoredStanding:
         standing.last_said,
         standing.counter,
         bytes(scopes),
+        standing.born_by,
+        standing.gpc,
     )
 
 
@@ -217,7 +280,7 @@ def from_stored(row: StoredStanding) -> Standing:
         for bit, record in enumerate(_RECORD.iter_unpack(row.scopes))
         if record[0]
     }
-    return Standing(scopes, row.states, row.paused_until, row.last_said, row.counter)
+    return Standing(scopes, row.states, row.paused_until, row.last_said, row.counter, row.born_by, row.gpc)
 
 
 def scope_at(scopes: bytes, bit: int) -> ScopeStanding:

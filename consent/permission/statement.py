@@ -39,6 +39,9 @@ class Method(StrEnum):
     SYNTHETIC = "synthetic"
     """Made up by a seeded rule, for data that came without permissions. Never a customer's own word."""
 
+    MERGED = "merged"
+    """Follows from joining two records of the same customer. Never a customer's own word."""
+
 
 WHOLE_CUSTOMER: Final = frozenset({Act.PAUSE, Act.RESUME, Act.RESTRICT, Act.LIFT})
 """Acts that concern everything a customer allowed, and so name no scope."""
@@ -46,14 +49,32 @@ WHOLE_CUSTOMER: Final = frozenset({Act.PAUSE, Act.RESUME, Act.RESTRICT, Act.LIFT
 GIVING: Final = frozenset({Act.GRANT, Act.RENEW})
 """Acts that permit more; every other act permits less, or nothing new."""
 
+ENDING: Final = frozenset({Act.WITHDRAW, Act.REFUSE, Act.OBJECT, Act.INVALIDATE})
+"""Acts after which nothing of their scopes is permitted."""
+
+OWN_WORD: Final = frozenset({Method.WEB_FORM, Method.PHONE, Method.PAPER, Method.CONFIRMATION})
+"""Methods by which a customer speaks for himself, knowing what he is asked."""
+
+OLDEST: Final = 150
+"""Years; nobody attests more."""
+
+
+_PLAIN: Final = ("notice_version", "language", "evidence", "age", "guardian")
+"""Parts of a statement that are recorded as they are."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """One act of one customer.
 
-    `notices` (the notice version shown for each scope), `valid_until` (when each granted scope ends) and `awaiting`
-    (the scopes that still await a confirmation) follow from the catalogue in force and are fixed when the statement
-    is recorded, so that folding it needs no catalogue.
+    `notices` (the notice version shown for each scope), `valid_until` (when each granted scope ends), `awaiting` (the
+    scopes that still await a confirmation) and `material` (the lowest notice version of each of those whose consents
+    still count) follow from the catalogue in force and are fixed when the statement is recorded, so that folding it
+    needs no catalogue.
+
+    `age` is what the customer attests to be at `said_at`, in whole years, 0 where he doesn't say. It comes with
+    whatever else he says. On an invalidation it sets right an age that was wrong. `guardian` says that a parent or
+    guardian stands behind a grant.
     """
 
     customer: CustomerId
@@ -67,25 +88,40 @@ class Statement:
     notices: Mapping[Scope, int] | None = None
     valid_until: Mapping[Scope, datetime] | None = None
     awaiting: frozenset[Scope] = frozenset()
+    material: Mapping[Scope, int] | None = None
     until: datetime | None = None
+    age: int = 0
+    guardian: bool = False
+
+    @property
+    def opts_out(self) -> bool:
+        """Whether this is a browser's general wish not to be sold or shared (Sec-GPC): a refusal of no one scope."""
+        return self.act is Act.REFUSE and not self.scopes
 
     def record(self) -> dict[str, Any]:
         """Return the statement as it goes into the sealed payload; what is empty is left out."""
-        ends = self.valid_until or {}
         said: dict[str, Any] = {
             "act": str(self.act),
             "method": str(self.method),
             "said_at": rfc3339(self.said_at),
             "scopes": list(self.scopes),
-            "notice_version": self.notice_version,
-            "language": self.language,
-            "evidence": self.evidence,
-            "notices": [self.notices.get(scope, 0) for scope in self.scopes] if self.notices else [],
-            "valid_until": [rfc3339(ends[scope]) if scope in ends else "" for scope in self.scopes] if ends else [],
-            "awaiting": sorted(self.awaiting),
-            "until": rfc3339(self.until) if self.until else "",
+            "notices": [self.notices.get(scope, 0) for scope in self.scopes] if self.notices else None,
+            "valid_until": self._ends() if self.valid_until else None,
+            "until": rfc3339(self.until) if self.until else None,
         }
+        if self.awaiting:
+            said["awaiting"] = sorted(self.awaiting)
+        if self.material:
+            said["material"] = [self.material.get(scope, 0) for scope in sorted(self.awaiting)]
+        for name in _PLAIN:
+            said[name] = getattr(self, name)
         return {name: value for name, value in said.items() if value}
+
+    def _ends(self) -> list[str]:
+        """Return when each scope ends, "" where it doesn't; mostly it is one time for all of them."""
+        ends = self.valid_until or {}
+        written = {end: rfc3339(end) for end in set(ends.values())}
+        return [written[ends[scope]] if scope in ends else "" for scope in self.scopes]
 
 
 def _instant(text: str) -> datetime:
@@ -97,6 +133,7 @@ def from_record(customer: CustomerId, said: Mapping[str, Any]) -> Statement:
     """Return the statement that `Statement.record` wrote."""
     scopes = tuple(Scope(scope) for scope in said.get("scopes", ()))
     ends = said.get("valid_until")
+    awaiting = [Scope(scope) for scope in said.get("awaiting", ())]
     return Statement(
         customer=customer,
         act=Act(said["act"]),
@@ -108,6 +145,9 @@ def from_record(customer: CustomerId, said: Mapping[str, Any]) -> Statement:
         evidence=said.get("evidence", ""),
         notices=dict(zip(scopes, said["notices"], strict=True)) if "notices" in said else None,
         valid_until={s: _instant(end) for s, end in zip(scopes, ends, strict=True) if end} if ends else None,
-        awaiting=frozenset(Scope(scope) for scope in said.get("awaiting", ())),
+        awaiting=frozenset(awaiting),
+        material=dict(zip(awaiting, said["material"], strict=True)) if "material" in said else None,
         until=_instant(said["until"]) if "until" in said else None,
+        age=said.get("age", 0),
+        guardian=said.get("guardian", False),
     )

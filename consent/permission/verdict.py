@@ -5,17 +5,21 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from consent.base.clock import to_ms
+from consent.base.clock import from_ms, to_ms
 from consent.base.ids import CustomerId, Scope
-from consent.catalogue.model import ASKED, LegalBasis, ScopeRule
+from consent.catalogue.model import ASKED, SERVICE, LegalBasis, ScopeRule
 from consent.permission.standing import (
     ERASED,
+    FOREVER,
+    GUARDIAN,
+    OVER_GPC,
     PENDING,
     RESTRICTED,
     SUPPRESSED,
     ScopeStanding,
     Standing,
     Status,
+    birth_limit,
     scope_at,
 )
 
@@ -100,13 +104,15 @@ _BY_STATUS: Final[Mapping[Status, Reason]] = {
     Status.OBJECTED: Reason.OBJECTED,
     Status.INVALIDATED: Reason.NO_RECORD,
 }
-_NO: Final = frozenset({Status.OBJECTED, Status.WITHDRAWN, Status.REFUSED})
+_NO: Final = frozenset({Status.OBJECTED, Status.WITHDRAWN, Status.REFUSED, Status.INVALIDATED})
+_SAID_NO: Final = frozenset({Reason.OBJECTED, Reason.WITHDRAWN, Reason.REFUSED})
 
 
 def status_reason(basis: LegalBasis, status: Status) -> Reason:
     """Return the reason that a status alone gives on a legal basis.
 
-    A service basis isn't the customer's to withdraw; a legitimate interest ends with any "no".
+    A service basis isn't the customer's to withdraw; a legitimate interest ends with any "no", and with a yes that was
+    found not to be valid: it may have been what lifted an objection.
 
     >>> status_reason(LegalBasis.LEGITIMATE_INTEREST, Status.UNKNOWN).name
     'PERMIT'
@@ -116,6 +122,12 @@ def status_reason(basis: LegalBasis, status: Status) -> Reason:
     if basis in ASKED or (basis is LegalBasis.LEGITIMATE_INTEREST and status in _NO):
         return _BY_STATUS[status]
     return PERMIT
+
+
+_BY_BASIS: Final[Mapping[LegalBasis, tuple[Reason, ...]]] = {
+    basis: tuple(status_reason(basis, status) for status in Status) for basis in LegalBasis
+}
+"""The same, worked out: each check looks twice."""
 
 
 def customer_reason(rule: ScopeRule | None, states: int, paused_until: int, *, at_ms: int) -> Reason:
@@ -132,14 +144,24 @@ def customer_reason(rule: ScopeRule | None, states: int, paused_until: int, *, a
     return PERMIT
 
 
-def scope_reason(rule: ScopeRule, stands: ScopeStanding, *, at_ms: int) -> Reason:
+def scope_reason(
+    rule: ScopeRule, stands: ScopeStanding, *, at_ms: int, born_by: int = FOREVER, opted_out: bool = False
+) -> Reason:
     """Return the reason of one scope: what was said, whether the wording still holds, whether time has run out.
 
-    Nobody's age is known yet, and an unknown age denies what is for adults only.
+    Args:
+        rule: of the scope.
+        stands: the newest answer.
+        at_ms: the instant, in milliseconds.
+        born_by: the latest instant at which the customer can have been born; an unknown age denies what has a minimum
+            age, whoever stands behind it.
+        opted_out: his browser asks, or asked, not to have his data sold or shared.
     """
-    if rule.minimum_age:
+    if rule.minimum_age and _too_young(rule.minimum_age, stands, at_ms=at_ms, born_by=born_by):
         return Reason.MINOR
-    reason = status_reason(rule.legal_basis, stands.status)
+    reason = _BY_BASIS[rule.legal_basis][stands.status]
+    if opted_out and rule.gpc and _opted_out(rule, stands, reason):
+        return Reason.GPC
     if reason is not PERMIT or rule.legal_basis not in ASKED:
         return reason
     if stands.notice < rule.material_since:
@@ -149,16 +171,38 @@ def scope_reason(rule: ScopeRule, stands: ScopeStanding, *, at_ms: int) -> Reaso
     return Reason.PENDING_CONFIRMATION if stands.flags & PENDING else PERMIT
 
 
+def _opted_out(rule: ScopeRule, stands: ScopeStanding, reason: Reason) -> bool:
+    return rule.legal_basis not in SERVICE and reason not in _SAID_NO and not stands.flags & OVER_GPC
+
+
+def _too_young(minimum: int, stands: ScopeStanding, *, at_ms: int, born_by: int) -> bool:
+    if born_by == FOREVER:
+        return True
+    return born_by > birth_limit(from_ms(at_ms), minimum) and not stands.flags & GUARDIAN
+
+
 def stored_reason(
-    scopes: bytes, rule: ScopeRule, remember: ScopeRule | None, *, at_ms: int
+    scopes: bytes,
+    rule: ScopeRule,
+    remember: ScopeRule | None,
+    *,
+    at_ms: int,
+    born_by: int = FOREVER,
+    gpc: int = 0,
+    signal: bool = False,
 ) -> tuple[Reason, tuple[int, ...]]:
     """Judge one scope from a row's bytes: what `judged` says of a customer in no state of his own, without the fold."""
-    kept = scope_at(scopes, remember.bit) if remember else None
-    return _with_memory(rule, scope_at(scopes, rule.bit), remember, kept, at_ms=at_ms)
+    stands, opted_out = scope_at(scopes, rule.bit), signal or gpc > 0
+    reason = scope_reason(rule, stands, at_ms=at_ms, born_by=born_by, opted_out=opted_out)
+    if remember is None or reason is not PERMIT:
+        return reason, _cited(reason, stands, gpc)
+    kept = scope_at(scopes, remember.bit)
+    stays = scope_reason(remember, kept, at_ms=at_ms, born_by=born_by, opted_out=opted_out) is PERMIT
+    return (reason if stays else Reason.REMEMBER_MISSING), _both(stands, kept)
 
 
 def judged(
-    standing: Standing, rule: ScopeRule | None, remember: ScopeRule | None, at: datetime
+    standing: Standing, rule: ScopeRule | None, remember: ScopeRule | None, at: datetime, *, signal: bool = False
 ) -> tuple[Reason, tuple[int, ...]]:
     """Judge one scope: the first reason that holds, and the ledger positions behind it.
 
@@ -168,6 +212,7 @@ def judged(
         remember: the rule of `remember:<category>` where remembered data are to be used; None for the data of the
             moment, which need no memory.
         at: the instant to judge at.
+        signal: the browser of this moment opts out (Sec-GPC).
     """
     at_ms = to_ms(at)
     reason = customer_reason(rule, standing.states, standing.paused_until, at_ms=at_ms)
@@ -175,18 +220,22 @@ def judged(
         return reason, ()
     if rule is None:
         return Reason.UNKNOWN_SCOPE, ()
-    stands = standing.of(rule.bit)
-    return _with_memory(rule, stands, remember, standing.of(remember.bit) if remember else None, at_ms=at_ms)
+    stands, opted_out = standing.of(rule.bit), signal or standing.gpc > 0
+    reason = scope_reason(rule, stands, at_ms=at_ms, born_by=standing.born_by, opted_out=opted_out)
+    if remember is None or reason is not PERMIT:
+        return reason, _cited(reason, stands, standing.gpc)
+    kept = standing.of(remember.bit)
+    stays = scope_reason(remember, kept, at_ms=at_ms, born_by=standing.born_by, opted_out=opted_out) is PERMIT
+    return (reason if stays else Reason.REMEMBER_MISSING), _both(stands, kept)
 
 
-def _with_memory(
-    rule: ScopeRule, stands: ScopeStanding, remember: ScopeRule | None, kept: ScopeStanding | None, *, at_ms: int
-) -> tuple[Reason, tuple[int, ...]]:
-    reason = scope_reason(rule, stands, at_ms=at_ms)
-    positions: tuple[int, ...] = (stands.position,) if stands.status else ()
-    if remember is None or kept is None or reason is not PERMIT:
-        return reason, positions
-    if kept.status:
-        positions += (kept.position,)
-    stays = scope_reason(remember, kept, at_ms=at_ms) is PERMIT
-    return (reason if stays else Reason.REMEMBER_MISSING), positions
+def _cited(reason: Reason, stands: ScopeStanding, gpc: int) -> tuple[int, ...]:
+    """Return the ledger position behind a reason: of the answer, or of the browser's wish."""
+    if reason is Reason.GPC:
+        return (gpc,) if gpc else ()
+    return (stands.position,) if stands.status else ()
+
+
+def _both(stands: ScopeStanding, kept: ScopeStanding) -> tuple[int, ...]:
+    positions = (stands.position,) if stands.status else ()
+    return (*positions, kept.position) if kept.status else positions

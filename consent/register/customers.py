@@ -13,6 +13,7 @@ from consent.base.database import Hot, among, table_of
 from consent.base.errors import CustomerUnknown
 from consent.base.ids import CustomerId, is_id, new_id
 from consent.base.store import Work
+from consent.register import mergers, suppressing
 from consent.register.desk import Desk
 from consent.tables import CustomerRow, DataKeyRow, IdentityRow
 from consent.vault import seal
@@ -79,6 +80,8 @@ class Enrolled(NamedTuple):
 def enrol(desk: Desk, work: Work, identities: Sequence[Mapping[str, str]], *, at: datetime) -> list[CustomerId]:
     """Enrol customers, each by one or more identities (kind → value); who is known already keeps his id.
 
+    Who has an address that is suppressed stands as suppressed from the beginning.
+
     Returns:
         One id for each item, in order.
     """
@@ -86,29 +89,43 @@ def enrol(desk: Desk, work: Work, identities: Sequence[Mapping[str, str]], *, at
 
 
 def enrol_counted(desk: Desk, work: Work, identities: Sequence[Mapping[str, str]], *, at: datetime) -> Enrolled:
-    """Enrol customers as `enrol` does, and say how many are new."""
+    """Enrol customers as `enrol` does, and say how many are new.
+
+    Whoever enrols one of them at the same moment has the same customer in the end.
+    """
     wanted = _blinds(desk, identities)
+    suppressing.beside_enrolling(work)
+    return work.again_where_taken(lambda: _enrolled(desk, work, wanted, at=at))
+
+
+def _enrolled(desk: Desk, work: Work, wanted: Sequence[Sequence[_Blind]], *, at: datetime) -> Enrolled:
     known = _owners(work, wanted)
     found: list[CustomerId] = []
     customers: list[tuple[Any, ...]] = []
-    keys: list[tuple[Any, ...]] = []
     names: list[tuple[Any, ...]] = []
     for blinds in wanted:
         customer = next((known[blind] for blind in blinds if blind in known), None)
         if customer is None:
             customer = CustomerId(new_id("cus", at))
             customers.append((customer, to_ms(at)))
-            keys.append((customer, *desk.keys.wrap(customer, os.urandom(seal.DATA_KEY_BYTES))))
         for blind in blinds:
             if blind not in known:
                 known[blind] = customer
                 names.append((*blind, customer))
         found.append(customer)
     work.run_many(_CUSTOMER, customers)
-    work.run_many(_DATA_KEY, keys)
-    work.run_many(_IDENTITY, names)
+    work.run_many(_DATA_KEY, _new_keys(desk, [row[0] for row in customers]))
+    work.run_many(_IDENTITY, sorted(names))  # in one order, so that two who enrol the same never wait in a ring
     standings.save_empty(work, (row[0] for row in customers))
+    on_the_list = suppressing.suppressed(work, (name[:2] for name in names))
+    suppressing.mark(work, sorted({name[2] for name in names if name[:2] in on_the_list}))
     return Enrolled(found, len(customers))
+
+
+def _new_keys(desk: Desk, customers: Sequence[CustomerId]) -> list[tuple[str, int, bytes]]:
+    """Return the rows of new customers' data keys, wrapped all at once."""
+    keys = [(customer, os.urandom(seal.DATA_KEY_BYTES)) for customer in customers]
+    return [(customer, *wrapped) for customer, wrapped in zip(customers, desk.keys.wrap_all(keys), strict=True)]
 
 
 def known(desk: Desk, work: Work, identities: Sequence[Mapping[str, str]]) -> list[CustomerId | None]:
@@ -172,7 +189,7 @@ def _owners_of(work: Work, kind: str, blinds: list[bytes]) -> Iterable[tuple[byt
 
 
 def find(desk: Desk, work: Work, value: str, *, kind: str = REFERENCE) -> CustomerId:
-    """Return the customer of a reference or an address; his own id is found too.
+    """Return the customer of a reference or an address; his own id is found too, also one that he gave up.
 
     Raises:
         CustomerUnknown: nobody enrolled is called that. The message doesn't repeat the value.
@@ -180,6 +197,7 @@ def find(desk: Desk, work: Work, value: str, *, kind: str = REFERENCE) -> Custom
     row = work.run(_FIND, kind, seal.blind(desk.keys.index_key, kind, value)).fetchone()
     if row is None and is_id(value, "cus"):
         row = work.connection.execute(sa.select(CustomerRow.id).where(CustomerRow.id == value)).first()
+        row = row and (mergers.surviving(work, CustomerId(row[0])),)
     if row is None:
         msg = f"nobody enrolled has this {kind}"
         raise CustomerUnknown(msg)
@@ -189,6 +207,12 @@ def find(desk: Desk, work: Work, value: str, *, kind: str = REFERENCE) -> Custom
 def after(work: Work, customer: str, most: int) -> list[CustomerId]:
     """Return up to `most` customers whose ids come after `customer` ("" for the first), in order."""
     return [CustomerId(row[0]) for row in work.run(_AFTER, customer, most).fetchall()]
+
+
+def nth(work: Work, number: int) -> CustomerId:
+    """Return the customer before whom so many others stand in the order of ids; "" where there is none."""
+    query = sa.select(CustomerRow.id).order_by(CustomerRow.id).offset(number).limit(1)
+    return CustomerId(work.connection.execute(query).scalar() or "")
 
 
 def count(work: Work) -> int:

@@ -8,7 +8,7 @@ answered before what he said is durable, and a refusal is its caller's alone.
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -54,7 +54,7 @@ class Gathering:
         Raises:
             Exception: whatever `recording.record` and `Store.write` raise of this request.
         """
-        mine = _Waiting(request, at)
+        mine = _Waiting(replace(request, now=at), at)
         with self._door:
             self._waiting.append(mine)
             alone, self._writing = not self._writing, True

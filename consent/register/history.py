@@ -1,7 +1,7 @@
 """Read the ledger's payloads back: a customer's statements, and what stood at a time."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,8 +15,11 @@ from consent.base.errors import CustomerUnknown, EntryUnknown, KeyLost, LedgerBr
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.ledger import entry, log
-from consent.permission.standing import Standing, fold
+from consent.ledger.log import position_in
+from consent.ledger.position import parts, position
+from consent.permission.standing import ERASED, SUPPRESSED, Standing, fold
 from consent.permission.statement import Statement, from_record
+from consent.register import mergers, suppressing, tombstones
 from consent.register.desk import Desk
 from consent.register.payloads import opened_payload
 from consent.tables import CustomerRow, DataKeyRow, LedgerEntryRow, LedgerPayloadRow
@@ -25,7 +28,7 @@ from consent.vault.keyring import Wrapped
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """One statement of a customer's history, as its payload holds it."""
+    """One statement of a customer's history, as its payload holds it; `seq` is the position of its entry."""
 
     seq: int
     at: datetime
@@ -34,6 +37,7 @@ class Said:
     counter: int
     previous: bytes
     leaf: bytes
+    catalogue_version: int
 
 
 _payload = table_of(LedgerPayloadRow)
@@ -43,7 +47,7 @@ _entry = table_of(LedgerEntryRow)
 def _query(where: Any) -> sa.Select[Any]:  # noqa: ANN401 -- a Core condition
     return (
         sa.select(
-            _payload.c.owner, _payload.c.seq, _payload.c.sealed, _entry.c.body, _entry.c.leaf,
+            _payload.c.owner, position_in(_payload), _payload.c.sealed, _entry.c.body, _entry.c.leaf,
             DataKeyRow.kek, DataKeyRow.wrapped,
         )
         .join(_entry, sa.and_(_entry.c.log == _payload.c.log, _entry.c.seq == _payload.c.seq))
@@ -68,6 +72,19 @@ _OF_RANGE: Final = Hot(
     "last",
 )
 
+_OF_ONE_AFTER: Final = Hot(
+    _query(
+        sa.and_(
+            _payload.c.owner == sa.bindparam("customer"),
+            sa.tuple_(_payload.c.log, _payload.c.seq) > sa.tuple_(sa.bindparam("log"), sa.bindparam("seq")),
+        )
+    ).limit(sa.bindparam("most")),
+    "customer",
+    "log",
+    "seq",
+    "most",
+)
+
 
 def of_customer(desk: Desk, work: Work, customer: CustomerId, *, as_of: datetime | None = None) -> list[Said]:
     """Return what a customer said, in the order of the ledger; with `as_of`, what was recorded by then.
@@ -77,6 +94,16 @@ def of_customer(desk: Desk, work: Work, customer: CustomerId, *, as_of: datetime
     """
     found = [_said(desk, row) for row in work.run(_OF_ONE, customer).fetchall()]
     return [said for said in found if as_of is None or said.at <= as_of]
+
+
+def after(desk: Desk, work: Work, customer: CustomerId, position: int | None, most: int) -> list[Said]:
+    """Return up to `most` of a customer's statements behind a ledger position (None for the first), in order.
+
+    Raises:
+        LedgerBroken: a payload doesn't open, or is not the one its entry commits to.
+    """
+    log_number, seq = (0, -1) if position is None else parts(position)
+    return [_said(desk, row) for row in work.run(_OF_ONE_AFTER, customer, log_number, seq, most).fetchall()]
 
 
 def of_customers(desk: Desk, work: Work, customers: Sequence[CustomerId]) -> Iterator[Said]:
@@ -89,57 +116,73 @@ def of_customers(desk: Desk, work: Work, customers: Sequence[CustomerId]) -> Ite
         yield _said(desk, row)
 
 
-def one(desk: Desk, work: Work, log_number: int, seq: int) -> Said:
-    """Return the statement of one entry.
+def one(desk: Desk, work: Work, position: int) -> Said:
+    """Return the statement of the entry at a ledger position.
 
     Raises:
         EntryUnknown: there is no such entry, or its payload was erased.
     """
-    row = work.connection.execute(_query(sa.and_(_payload.c.log == log_number, _payload.c.seq == seq))).first()
-    if row is None:
-        msg = f"entry {seq} has no payload (any more)"
-        raise EntryUnknown(msg)
-    return _said(desk, row)
+    [said] = several(desk, work, [position])
+    return said
 
 
-def several(desk: Desk, work: Work, log_number: int, seqs: Sequence[int]) -> list[Said]:
+def several(desk: Desk, work: Work, positions: Sequence[int]) -> list[Said]:
     """Return the statements of entries that one transaction wrote, so that they lie together; in the order asked.
 
     Raises:
-        EntryUnknown: one of them has no payload any more.
+        EntryUnknown: there is no such entry, or one of them has no payload any more.
     """
-    found = {row[1]: row for row in work.run(_OF_RANGE, log_number, min(seqs), max(seqs)).fetchall()}
-    gone = [seq for seq in seqs if seq not in found]
+    number, first = parts(min(positions))
+    found = {row[1]: row for row in work.run(_OF_RANGE, number, first, parts(max(positions)).seq).fetchall()}
+    gone = [position for position in positions if position not in found]
     if gone:
         msg = f"entry {gone[0]} has no payload (any more)"
         raise EntryUnknown(msg)
-    return [_said(desk, found[seq]) for seq in seqs]
+    return [_said(desk, found[position]) for position in positions]
 
 
 def standing_at(desk: Desk, work: Work, customer: CustomerId, as_of: datetime) -> Standing:
     """Return what stood at a time: the fold of the entries recorded by then, and of nothing that came later.
+
+    Beside it stands what no statement of his says: that an address of his was suppressed by then. Whoever is erased
+    counts as erased at any time, for what he had said before is gone.
 
     Raises:
         CustomerUnknown: nobody of that id is enrolled.
     """
     if work.connection.execute(sa.select(CustomerRow.id).where(CustomerRow.id == customer)).first() is None:
         raise CustomerUnknown
+    if tombstones.of(work, [customer]):
+        return Standing(states=ERASED)
     said = of_customer(desk, work, customer, as_of=as_of)
-    return fold(((one.seq, one.statement) for one in said), catalogues.bits(work))
+    stood = fold(((one.seq, one.statement) for one in said), catalogues.bits(work))
+    alone = suppressing.of_customer(work, mergers.surviving(work, customer), by=as_of)
+    return replace(stood, states=stood.states | SUPPRESSED) if alone else stood
 
 
 def ledger_at(work: Work, as_of: datetime) -> tuple[int, int]:
-    """Return how long the newest log was at a time, and which catalogue version was in force.
+    """Return the position that the next entry would have had at a time, and which catalogue version was in force.
 
-    Entry times never go back, so the place is found by halving.
+    Entry times never go back, from log to log neither, so the place is found by halving.
     """
     newest = log.head(work)
-    low, high, version = 0, newest.size, 0
+    number, high = newest.log, newest.size
+    while True:
+        size, version = _log_at(work, number, high, as_of)
+        if size or number == 1:
+            return position(number, size), version
+        number -= 1  # its log had not begun yet
+        high = log.sealed_size(work, number)
+
+
+def _log_at(work: Work, number: int, size: int, as_of: datetime) -> tuple[int, int]:
+    """Return how long a log was at a time, and the catalogue version of its last entry then; 0 if it was empty."""
+    low, high, version = 0, size, 0
     while low < high:
         middle = (low + high) // 2
-        read = entry.read(log.body_of(work, newest.log, middle))
+        read = entry.read(log.body_of(work, number, middle))
         if read is None:
-            msg = f"entry {middle} is not of the form"
+            msg = f"entry {position(number, middle)} is not of the form"
             raise LedgerBroken(msg)
         if parse_time(read.at) <= as_of:
             low, version = middle + 1, read.catalogue_version
@@ -171,4 +214,5 @@ def _said(desk: Desk, row: Any) -> Said:  # noqa: ANN401 -- a driver's or Core's
         counter=payload["n"],
         previous=b64u_bytes(payload["prev"]) if payload["prev"] else b"",
         leaf=bytes(leaf),
+        catalogue_version=read.catalogue_version,
     )

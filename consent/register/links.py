@@ -3,6 +3,9 @@
 A link names its customer and what to withdraw, and is signed with the keyring's link key. It can make a permission
 smaller and nothing else: `withdraw` is the only thing in the house that takes one. It never ends, for a wish to be
 left alone doesn't either; who is erased has nothing left to withdraw.
+
+Source:
+    RFC 8058 (one-click unsubscribe), RFC 2369 section 3.2 (List-Unsubscribe).
 """
 
 import hmac
@@ -17,9 +20,9 @@ from consent.base.clock import from_ms, to_ms
 from consent.base.errors import CustomerUnknown, NotFound
 from consent.base.ids import CustomerId, Scope, is_id
 from consent.base.store import Work
-from consent.permission.standing import Status, from_stored
+from consent.permission.standing import ERASED, VALID, Status
 from consent.permission.statement import Act, Method, Statement
-from consent.register import recording
+from consent.register import mergers, recording
 from consent.register.desk import Desk
 from consent.register.recording import Recorded
 
@@ -83,8 +86,11 @@ def read(desk: Desk, token: str) -> WithdrawLink:
 def withdraw(desk: Desk, work: Work, token: str, *, at: datetime) -> list[Recorded]:
     """Withdraw what the link names, as the customer's own word.
 
-    Passed over are scopes that he has said no to already, so that pressing twice says it once, and scopes that have
-    left the catalogue: they permit nothing any more.
+    Passed over are scopes that he has said no to already, so that pressing twice says it once. One that has left the
+    catalogue permits nothing, but may come back: a yes to it is taken back too.
+
+    It is the word of whoever goes on under the link's id, said at the ledger's own time: nothing that is recorded was
+    said later.
 
     Returns:
         What was recorded: one statement, or none.
@@ -94,16 +100,38 @@ def withdraw(desk: Desk, work: Work, token: str, *, at: datetime) -> list[Record
         CustomerUnknown: the customer is not enrolled (any more).
     """
     link = read(desk, token)
-    row = standings.read(work, [link.customer]).get(link.customer)
-    if row is None:
-        raise CustomerUnknown
-    stands = from_stored(row)
-    rules = [rule for scope in link.scopes if (rule := desk.catalogues.current(work).scopes.get(scope))]
-    scopes = tuple(rule.scope for rule in rules if stands.of(rule.bit).status not in _NO)
+    customer = mergers.surviving(work, link.customer)
+    held = standings.locked(work, [customer]).get(customer)
+    if held is None:
+        row = standings.read(work, [customer]).get(customer)
+        if row is None or not row.states & ERASED:
+            raise CustomerUnknown
+        return []
+    said_at = recording.ledger_time(work, at)
+    catalogue = desk.catalogues.current(work)
+    bits = desk.catalogues.bits(work, catalogue.version)
+    stands = {scope: held.standing.of(bits[scope]).status for scope in link.scopes if scope in bits}
+    scopes = tuple(
+        scope
+        for scope, status in stands.items()
+        if (status not in _NO if scope in catalogue.scopes else status in VALID)
+    )
     if not scopes:
         return []
-    said = Statement(customer=link.customer, act=Act.WITHDRAW, scopes=scopes, said_at=at, method=Method.ONE_CLICK)
-    return recording.record(desk, work, [said], actor="link", at=at)
+    said = Statement(customer=customer, act=Act.WITHDRAW, scopes=scopes, said_at=said_at, method=Method.ONE_CLICK)
+    return recording.record(desk, work, [said], actor="link", at=said_at)
+
+
+def headers(address: str) -> dict[str, str]:
+    """Return the headers by which a mail program offers to unsubscribe, in one press and without a browser.
+
+    Args:
+        address: of the page that takes the link; https, for a mail program takes no other.
+
+    >>> headers("https://shop.example/w/token")["List-Unsubscribe"]
+    '<https://shop.example/w/token>'
+    """
+    return {"List-Unsubscribe": f"<{address}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
 
 def _mac(desk: Desk, said: bytes) -> bytes:

@@ -16,8 +16,14 @@ LOG_OWNER: Final = "log"
 
 def sealed_payload(data_key: bytes, owner: str, payload: Mapping[str, Any]) -> tuple[bytes, bytes]:
     """Seal a payload: the stored bytes, and the commitment that goes into the entry."""
+    sealed, commitment, _ = opening_payload(data_key, owner, payload)
+    return sealed, commitment
+
+
+def opening_payload(data_key: bytes, owner: str, payload: Mapping[str, Any]) -> tuple[bytes, bytes, bytes]:
+    """Seal a payload that everybody may read: the stored bytes, the commitment, and what opens it, in clear."""
     plain, commitment = entry.committed(dict(payload), os.urandom(seal.DATA_KEY_BYTES))
-    return seal.seal(data_key, USE, plain, bound=_bound(owner)), commitment
+    return seal.seal(data_key, USE, plain, bound=_bound(owner)), commitment, plain
 
 
 def opened_payload(data_key: bytes, owner: str, sealed: bytes) -> tuple[dict[str, Any], bytes]:
@@ -41,7 +47,12 @@ def unsealed(data_key: bytes, owner: str, sealed: bytes) -> bytes:
     Raises:
         KeyLost: it does not open for this owner.
     """
-    return seal.unseal(data_key, USE, sealed, bound=_bound(owner))
+    return opener(data_key, owner)(sealed)
+
+
+def opener(data_key: bytes, owner: str) -> seal.Opener:
+    """Return what opens one owner's payloads, as `unsealed` does, however many they are."""
+    return seal.Opener(data_key, USE, bound=_bound(owner))
 
 
 def _bound(owner: str) -> str:

@@ -1,20 +1,38 @@
 """PURE: whether a statement can be recorded under a catalogue, and what the catalogue adds to it."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from consent.base.clock import EPOCH, rfc3339
 from consent.base.errors import Place, StatementInvalid
 from consent.base.ids import Scope
-from consent.catalogue.model import ASKED, Catalogue, ScopeRule
-from consent.permission.statement import GIVING, WHOLE_CUSTOMER, Act, Method, Statement
+from consent.catalogue.duration import Duration
+from consent.catalogue.model import ASKED, SERVICE, Catalogue, ScopeRule
+from consent.permission.statement import ENDING, GIVING, OLDEST, WHOLE_CUSTOMER, Act, Method, Statement
 
 _LONGEST_EVIDENCE: Final = 2_000
+_OF_OUR_MAKING: Final = {
+    Method.CONFIRMATION: "only the link in the customer's own mail confirms",
+    Method.MERGED: "only joining two records of a customer says so",
+}
+"""Methods that nobody who hands a statement in can claim: they say what we ourselves did."""
+
+RETOLD: Final = frozenset({Method.CONFIRMATION})
+"""Of these, what may be told of the past, with its evidence: another system had it confirmed."""
 
 
-def completed(statement: Statement, catalogue: Catalogue, at: datetime, *, where: str = "") -> Statement:
+def completed(
+    statement: Statement,
+    catalogue: Catalogue,
+    at: datetime,
+    *,
+    where: str = "",
+    retired: Container[str] = (),
+    vouched: Container[Method] = (),
+    retold: bool = False,
+) -> Statement:
     """Return the statement with what the catalogue fixes: notice version, ends of validity, what awaits confirmation.
 
     Args:
@@ -22,42 +40,115 @@ def completed(statement: Statement, catalogue: Catalogue, at: datetime, *, where
         catalogue: in force.
         at: the ledger's own time; nothing can have been said later.
         where: prefix of the places of errors, such as `/statements/3`.
+        retired: scopes of earlier catalogues: a no to one of them is still taken, for it may come back.
+        vouched: methods of our own making that the caller vouches for.
+        retold: it tells of the past, which shows no wording: where it doesn't say which was shown, none was.
 
     Raises:
         StatementInvalid: with every place that is wrong.
     """
-    places = list(_wrong(statement, catalogue, at))
+    places = [*_wrong(statement, at, vouched), *_wrong_scopes(statement, catalogue, retired)]
     if places:
         raise StatementInvalid(places=[Place(f"{where}/{spot}", why) for spot, why in places])
-    rules = [catalogue.scopes[scope] for scope in statement.scopes]
-    shown = {rule.scope: statement.notice_version or _newest_notice(rule, catalogue) for rule in rules if rule.notice}
+    rules = [catalogue.scopes[scope] for scope in statement.scopes if scope in catalogue.scopes]
+    if statement.method is Method.MERGED:
+        return statement  # which wordings and ends stand on is known to whoever joined the two
+    shown = _shown(statement, rules, catalogue, retold=retold)
     if statement.act not in GIVING:
         return replace(statement, notices=shown or None)
-    said_at = statement.said_at
-    return replace(
-        statement,
-        notices=shown or None,
-        valid_until={rule.scope: rule.validity.after(said_at) for rule in rules if rule.validity} or None,
-        awaiting=frozenset(
-            rule.scope for rule in rules if rule.double_opt_in and statement.method is not Method.CONFIRMATION
-        ),
-    )
+    asked = [rule for rule in rules if rule.legal_basis in ASKED]
+    ends = {rule.scope: rule.validity.after(statement.said_at) for rule in asked if rule.validity}
+    if statement.act is Act.RENEW or statement.method is Method.CONFIRMATION:
+        return replace(statement, notices=shown or None, valid_until=ends or None)
+    wait = {rule.scope: rule.material_since for rule in asked if rule.double_opt_in}
+    said = replace(statement, notices=shown or None, valid_until=ends or None)
+    return replace(said, awaiting=frozenset(wait), material=wait or None)
 
 
-def _wrong(statement: Statement, catalogue: Catalogue, at: datetime) -> Iterator[Place]:
+class Completing:
+    """Completes many statements as `completed` does: what follows from a statement's form is worked out once a form."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        at: datetime,
+        *,
+        retired: Container[str] = (),
+        vouched: Container[Method] = (),
+        retold: bool = False,
+    ) -> None:
+        """Take what `completed` takes, but for the statement."""
+        self._catalogue = catalogue
+        self._at = at
+        self._retired = retired
+        self._vouched = vouched
+        self._retold = retold
+        self._fixed: dict[Any, tuple[Statement, list[tuple[Scope, Duration]]]] = {}
+
+    def __call__(self, statement: Statement, *, where: str = "") -> Statement:
+        """Return the statement with what the catalogue fixes.
+
+        Raises:
+            StatementInvalid: with every place that is wrong.
+        """
+        form = (statement.act, statement.scopes, statement.method, statement.notice_version, statement.guardian)
+        like, validities = self._fixed.get(form, (None, []))
+        usual = EPOCH <= statement.said_at <= self._at and len(statement.evidence) <= _LONGEST_EVIDENCE
+        if like is None or not usual or statement.until or statement.age:
+            done = completed(
+                statement,
+                self._catalogue,
+                self._at,
+                where=where,
+                retired=self._retired,
+                vouched=self._vouched,
+                retold=self._retold,
+            )
+            rules = self._catalogue.scopes
+            validity = {scope: rules[scope].validity for scope in done.valid_until or ()}
+            self._fixed[form] = done, [(scope, each) for scope, each in validity.items() if each]
+            return done
+        ends = {each: each.after(statement.said_at) for each in {each for _, each in validities}}
+        return replace(
+            statement,
+            notices=like.notices,
+            valid_until={scope: ends[each] for scope, each in validities} or None,
+            awaiting=like.awaiting,
+            material=like.material,
+        )
+
+
+def _wrong(statement: Statement, at: datetime, vouched: Container[Method]) -> Iterator[Place]:
     yield from _wrong_time(statement, at)
-    if statement.act in WHOLE_CUSTOMER and statement.scopes:
-        yield Place("scopes", f"{statement.act} concerns the whole customer: leave the scopes out")
-    if statement.act not in WHOLE_CUSTOMER and not statement.scopes:
-        yield Place("scopes", "name at least one scope")
-    if len(set(statement.scopes)) != len(statement.scopes):
-        yield Place("scopes", "a scope stands twice")
     if len(statement.evidence) > _LONGEST_EVIDENCE:
         yield Place("evidence", f"has more than {_LONGEST_EVIDENCE:,} characters")
     if statement.until and statement.act is not Act.PAUSE:
         yield Place("until", "belongs to a pause only")
-    for spot, scope in enumerate(statement.scopes):
-        yield from _wrong_scope(statement, scope, spot, catalogue)
+    if statement.method in _OF_OUR_MAKING and statement.method not in vouched:
+        yield Place("method", _OF_OUR_MAKING[statement.method])
+    if not 0 <= statement.age <= OLDEST:
+        yield Place("age", f"must be from 1 to {OLDEST} years")
+    if statement.guardian and statement.act not in GIVING:
+        yield Place("guardian", "belongs to a grant or a renewal only")
+
+
+def _wrong_scopes(statement: Statement, catalogue: Catalogue, retired: Container[str]) -> Iterator[Place]:
+    act, scopes = statement.act, statement.scopes
+    if act in WHOLE_CUSTOMER and scopes:
+        yield Place("scopes", f"{act} concerns the whole customer: leave the scopes out")
+    if act not in WHOLE_CUSTOMER and not scopes and not _of_no_scope(statement):
+        yield Place("scopes", "name at least one scope")
+    if len(set(scopes)) != len(scopes):
+        yield Place("scopes", "a scope stands twice")
+    for spot, scope in enumerate(scopes):
+        if act not in ENDING or scope in catalogue.scopes or scope not in retired:
+            yield from _wrong_scope(statement, scope, spot, catalogue)
+
+
+def _of_no_scope(statement: Statement) -> bool:
+    """Say whether it may go without a scope: a browser's general opt-out, or an age that is set right."""
+    corrects = statement.act is Act.INVALIDATE and statement.age > 0
+    return corrects or (statement.opts_out and statement.method is Method.SIGNAL)
 
 
 def _wrong_time(statement: Statement, at: datetime) -> Iterator[Place]:
@@ -72,13 +163,25 @@ def _wrong_scope(statement: Statement, scope: Scope, spot: int, catalogue: Catal
     if rule is None:
         yield Place(f"scopes/{spot}", f"{scope[:120]!r} is not in the catalogue (version {catalogue.version})")
         return
-    if statement.act in GIVING and rule.legal_basis not in ASKED:
-        why = f"{scope} stands on {rule.legal_basis}: it isn't granted, it can only be objected to"
-        yield Place(f"scopes/{spot}", why)
+    if statement.act is Act.GRANT and rule.legal_basis in SERVICE:
+        yield Place(f"scopes/{spot}", f"{scope} stands on {rule.legal_basis}: it isn't granted")
+    if statement.act is Act.RENEW and rule.legal_basis not in ASKED:
+        yield Place(f"scopes/{spot}", f"{scope} stands on {rule.legal_basis}: it doesn't end, so it isn't renewed")
     if statement.notice_version and (rule.notice, statement.notice_version) not in catalogue.notices:
         yield Place(
             "notice_version", f"notice {rule.notice or '(none)'} of {scope} has no version {statement.notice_version}"
         )
+
+
+def _shown(statement: Statement, rules: Iterable[ScopeRule], catalogue: Catalogue, *, retold: bool) -> dict[Scope, int]:
+    """Return which wording was shown for each scope: the one that is named; else the newest, if it is said now."""
+    now = statement.method not in _OF_OUR_MAKING and (not retold or statement.method is Method.SYNTHETIC)
+    shown = {
+        rule.scope: statement.notice_version or (_newest_notice(rule, catalogue) if now else 0)
+        for rule in rules
+        if rule.notice
+    }
+    return {scope: version for scope, version in shown.items() if version}
 
 
 def _newest_notice(rule: ScopeRule, catalogue: Catalogue) -> int:

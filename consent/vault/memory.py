@@ -64,18 +64,30 @@ def data_keys(keys: Keys, work: Work, customers: Sequence[CustomerId]) -> dict[s
         KeyLost: one doesn't unwrap for its owner.
     """
     rows = work.run(_DATA_KEYS, work.listed(customers)).fetchall()
-    return {owner: keys.unwrap(owner, Wrapped(kek, bytes(wrapped))) for owner, kek, wrapped in rows}
+    found = keys.unwrap_all([(owner, Wrapped(kek, bytes(wrapped))) for owner, kek, wrapped in rows])
+    opened: dict[str, bytes] = {}
+    for (owner, _, _), key in zip(rows, found, strict=True):
+        if isinstance(key, KeyLost):
+            raise key
+        opened[owner] = key
+    return opened
 
 
 def put(
     work: Work, data_keys: Mapping[str, bytes], rows: Iterable[tuple[CustomerId, str, Mapping[str, Value]]], at_ms: int
 ) -> int:
-    """Seal and store categories of customers over what was there; return how many."""
+    """Seal and store categories of customers over what was there; return how many.
+
+    Raises:
+        KeyLost: one of them has no data key (any more).
+    """
     sealed = [
         (
             customer,
             category,
-            seal.seal(data_keys[customer], _use(category), orjson.dumps(attributes), bound=_bound(customer, category)),
+            seal.seal(
+                _key_of(data_keys, customer), _use(category), orjson.dumps(attributes), bound=_bound(customer, category)
+            ),
             at_ms,
         )
         for customer, category, attributes in rows
@@ -113,6 +125,14 @@ def kept(work: Work, category: str, customers: Sequence[CustomerId]) -> list[Cus
     )
     asked = set(customers)
     return [CustomerId(row[0]) for row in work.connection.execute(query) if row[0] in asked]
+
+
+def _key_of(data_keys: Mapping[str, bytes], customer: CustomerId) -> bytes:
+    key = data_keys.get(customer)
+    if key is None:
+        msg = "there is no data key of a customer who was to be remembered"
+        raise KeyLost(msg)
+    return key
 
 
 def _use(category: str) -> str:

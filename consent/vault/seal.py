@@ -13,6 +13,7 @@ from consent.base.errors import KeyLost
 NONCE_BYTES: Final = 12
 DATA_KEY_BYTES: Final = 32
 
+_READABLE: Final = str.maketrans("", "", " -./()\u00a0\u2007\u2010\u2011\u202f")
 _BLOCK_BYTES: Final = 64
 _INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
@@ -47,22 +48,44 @@ def unseal(data_key: bytes, use: str, sealed: bytes, *, bound: str) -> bytes:
     Raises:
         KeyLost: another key, another place, or changed bytes. The message holds nothing of them.
     """
-    try:
-        opener = AESGCM(use_key(data_key, use))
-        return opener.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound.encode())
-    except (InvalidTag, ValueError) as wrong:
-        msg = f"a record sealed for {use} does not open"
-        raise KeyLost(msg) from wrong
+    return Opener(data_key, use, bound=bound)(sealed)
+
+
+class Opener:
+    """Opens what was sealed in one place for one use of one owner, many times over: its key is made once."""
+
+    __slots__ = ("_bound", "_decrypt", "_use")
+
+    def __init__(self, data_key: bytes, use: str, *, bound: str) -> None:
+        """Take what `unseal` takes, but for the record."""
+        self._decrypt = AESGCM(use_key(data_key, use)).decrypt
+        self._use = use
+        self._bound = bound.encode()
+
+    def __call__(self, sealed: bytes) -> bytes:
+        """Return the plaintext of one record.
+
+        Raises:
+            KeyLost: as `unseal`.
+        """
+        try:
+            return self._decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], self._bound)
+        except (InvalidTag, ValueError) as wrong:
+            msg = f"a record sealed for {self._use} does not open"
+            raise KeyLost(msg) from wrong
 
 
 def blind(index_key: bytes, kind: str, value: str) -> bytes:
     """Return the blind index of an address or a reference: a keyed hash (HMAC-SHA256) of its normalised form.
 
-    E-mail addresses are compared without case; everything else as it is, but for white space around it.
+    E-mail addresses are compared without case, telephone numbers without what only makes them readable; everything else
+    as it is, but for white space around it.
     """
     normal = value.strip()
     if kind == "email":
         normal = normal.casefold()
+    elif kind == "phone":
+        normal = normal.translate(_READABLE)
     begun, end = (each.copy() for each in _begun(index_key, kind))
     begun.update(normal.encode())
     end.update(begun.digest())

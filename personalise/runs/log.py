@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +24,7 @@ from consent.base.errors import DecisionUnknown, LedgerBroken
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.gate import Permits
-from consent.ledger import log, merkle
+from consent.ledger import merkle
 from consent.ledger.entry import Kind
 from consent.register import publishing
 from consent.register.desk import Desk
@@ -58,6 +58,14 @@ class Chunk:
         return [CustomerId(customer) for customer in self.table["customer"].to_pylist()]
 
 
+class Span(NamedTuple):
+    """A chunk's id, and the first and last of its customers, as its row says."""
+
+    first: str
+    id: str
+    last: str
+
+
 def write(  # noqa: PLR0913 -- a decision is recorded with all that it follows from
     desk: Desk, work: Work, decided: pa.Table, policy: Policy, permitted: Permits,
     *, chunk_id: str, run: str, number: int, salt: bytes,
@@ -78,16 +86,15 @@ def write(  # noqa: PLR0913 -- a decision is recorded with all that it follows f
     table = decided.append_column("mask", pa.array(permitted.masks, type=pa.binary()))
     table = table.replace_schema_metadata({_ABOUT: json.dumps(_about(policy, permitted, salt)).encode()})
     root = root_of(table, salt)
-    head = log.head(work).log
     made = Chunk(
         id=chunk_id, run=run, number=number, campaign=policy.campaign.key, at=permitted.at,
-        position=permitted.position, root=root, log=head, seq=-1, table=table, about=_read_about(table),
+        position=permitted.position, root=root, log=0, seq=-1, table=table, about=_read_about(table),
     )  # fmt: skip
     entry = publishing.note(desk, work, Kind.DECISIONS_COMMITTED, commitment(made, root), at=permitted.at)
     row = {
         "id": chunk_id, "run": run, "chunk": number, "campaign": made.campaign, "at": made.at,
         "first": permitted.customers[0], "last": permitted.customers[-1], "customers": decided.num_rows,
-        "position": made.position, "root": root, "log": head, "seq": entry.seq, "columns": _packed(table),
+        "position": made.position, "root": root, "log": entry.log, "seq": entry.seq, "columns": _packed(table),
     }  # fmt: skip
     work.connection.execute(sa.insert(DecisionChunkRow).values(**row))
     return root
@@ -233,3 +240,19 @@ def chunk_ids(work: Work, run: str | None = None) -> list[str]:
     if run is not None:
         query = query.where(DecisionChunkRow.run == run)
     return [row[0] for row in work.connection.execute(query)]
+
+
+def spans(work: Work, beyond: str, after: Span | None, most: int) -> list[Span]:
+    """Return chunks by their first customers, the last of them first: so that they can be taken off the end.
+
+    Args:
+        work: a transaction.
+        beyond: only those with a customer whose id comes after this one; "" for all.
+        after: the chunk behind which to go on; None to begin.
+        most: how many.
+    """
+    row = DecisionChunkRow
+    query = sa.select(row.first, row.id, row.last).where(row.last > beyond).order_by(row.first, row.id).limit(most)
+    if after is not None:
+        query = query.where(sa.tuple_(row.first, row.id) > sa.tuple_(after.first, after.id))
+    return [Span(*each) for each in work.connection.execute(query)][::-1]

@@ -6,8 +6,8 @@ from api.cli.frame import Command
 from api.cli.tree import COMMANDS, byleave
 from api.roles import ACTIONS, action_of, undeclared
 
-PLAIN = {"serve", "worker", "openapi"}
-"""What prints no data of ours: two that run until stopped, and one whose output is JSON anyway."""
+PLAIN = {"serve", "worker", "openapi", "witness serve"}
+"""What prints no data of ours: three that run until stopped, and one whose output is JSON anyway."""
 
 
 def commands(group: click.Group, path: str = "") -> dict[str, click.Command]:

@@ -42,6 +42,12 @@ def forge(attacker, customer, **columns):
         attacker.do(f"UPDATE standing SET {column} = :value WHERE customer = :who", value=value, who=customer)  # noqa: S608 -- as above
 
 
+def spoken(world, customer):
+    """Return the positions of what a customer said."""
+    rows = world.rows("SELECT seq FROM ledger_payload WHERE owner = :who ORDER BY seq", who=customer)
+    return [seq for (seq,) in rows]
+
+
 def bit_of(world, scope):
     [(bit,)] = world.rows("SELECT bit FROM scope_bit WHERE scope = :scope", scope=scope)
     return bit
@@ -56,7 +62,8 @@ def test_a_permission_that_nobody_gave_is_named_with_its_scope(world, attacker):
     forge(attacker, world.bo, scopes=bytes(scopes), mask=mask.to_bytes(8, "little"))
 
     assert (world.reason(world.bo, USE), status) == ("PERMIT", WITHDRAWN)  # so much would it have been worth
-    rest = f"(flags {flags}, notice {notice}, until {expires}, by entry {position})"
+    assert (flags, expires) == (0, 2**32 - 1)
+    rest = f"(notice {notice}, for ever, by entry {position})"
     why = f"the row is not what was said: {USE} given {rest}, said withdrawn {rest}; the mask is wrong in {USE}"
     assert named(world) == [(world.bo, why)]
 
@@ -76,6 +83,8 @@ def test_a_bit_of_the_mask_alone_is_named(world, attacker):
         ("paused_until", 77, "paused until is 77, should be {was}"),
         ("last_said", 77, "last said is 77, should be {was}"),
         ("counter", 3, "counter is 3, should be {was}"),
+        ("born_by", 77, "born by is 77, should be never"),
+        ("gpc", 5, "gpc is 5, should be {was}"),
         ("last_leaf", bytes(32), "last leaf is not that of his last statement"),
     ],
 )
@@ -143,9 +152,10 @@ def test_payloads_exchanged_between_customers_do_not_open(world, attacker):
 
 
 def test_a_payload_given_to_another_customer_does_not_open(world, attacker):
+    [first] = spoken(world, world.ann)
     attacker.do("UPDATE ledger_payload SET owner = :bo WHERE owner = :ann", bo=world.bo, ann=world.ann)
 
-    assert (world.bo, "the payload of entry 1 does not open under its owner's key") in named(world)
+    assert (world.bo, f"the payload of entry {first} does not open under its owner's key") in named(world)
     assert world.ann in {who for who, _ in named(world)}
 
 
@@ -159,15 +169,18 @@ def test_a_payload_moved_to_another_entry_is_not_the_one_that_was_committed_to(w
 
 
 def test_a_payload_whose_entry_is_gone_is_named(world, attacker):
-    attacker.do("DELETE FROM ledger_entry WHERE seq = 1")
+    [first] = spoken(world, world.ann)
+    attacker.do("DELETE FROM ledger_entry WHERE seq = :seq", seq=first)
 
-    assert named(world) == [(world.ann, "the payload of entry 1 stands without an entry that could name it")]
+    assert named(world) == [(world.ann, f"the payload of entry {first} stands without an entry that could name it")]
 
 
 def test_a_customer_whose_key_is_gone_is_named(world, attacker):
+    [first] = spoken(world, world.ann)
     attacker.do("DELETE FROM data_key WHERE owner = :ann", ann=world.ann)
 
-    assert named(world) == [(world.ann, "the payload of entry 1 can't be opened: there is no data key of its owner")]
+    why = f"the payload of entry {first} can't be opened: there is no data key of its owner"
+    assert named(world) == [(world.ann, why)]
 
 
 def test_data_keys_exchanged_between_customers_open_nothing(world, attacker):

@@ -3,6 +3,8 @@
 Each test first shows that the untouched log is verified, so that what is found is what was done to it.
 """
 
+from dataclasses import replace
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -13,10 +15,39 @@ from consent.ledger.entry import Kind
 from consent.ledger.verify import CHUNK, MOST_NAMED, verify
 from consent.register import proving, publishing
 from tests.attacker import Attacker, other_commitment
+from tests.builders import CATALOGUE, catalogue
+from tests.world import MIA, NAME
 
-NEWS = "contact:email:newsletter"
+NEWS = "contact:post:offers"
 SIZE, FIRST, LAST = 22, 11, 22
 """Entries, and the sizes at which a checkpoint was signed."""
+
+
+@pytest.fixture
+def world(blank):
+    """Return a world whose ledger begins with two entries, a small catalogue and the one notice that it has."""
+    return small(blank)
+
+
+@pytest.fixture
+def sqlite_world(_open):
+    """Return such a world on SQLite only."""
+    return small(_open("sqlite", False))  # noqa: FBT003 -- one that nobody founded
+
+
+def one_notice():
+    """Return the small catalogue with one notice for all that it asks."""
+    scopes = [{**scope, "notice": "words"} for scope in CATALOGUE["scope"]]
+    return catalogue(notice=CATALOGUE["notice"][:1], scope=scopes)
+
+
+def small(blank):
+    desk = blank.deployment.desk
+    with blank.store.write() as work:
+        publishing.found(desk, work, NAME, at=blank.clock())
+        publishing.publish(desk, work, one_notice(), actor=MIA, at=blank.clock())
+    ann, bo = blank.enrol("ANN", "BO")
+    return replace(blank, ann=ann, bo=bo)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from consent import standings
-from consent.audit.findings import Evidence, Finding, Gap, Judged
+from consent.audit.findings import Evidence
+from consent.audit.judging import judged
 from consent.base.ids import Scope
 from consent.permission.standing import applied, from_stored
 from personalise import audit_checks, engine
@@ -27,6 +28,7 @@ from tests.campaigns import (
     willing,
 )
 
+TWO = [check for check in audit_checks.CHECKS if check.key in {"decision_log", "decisions"}]
 EVERYBODY = {"holdout": {"share": 0, "salt": "s"}}
 on_sqlite = pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 
@@ -34,10 +36,10 @@ on_sqlite = pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 def audited(world):
     """Return what the two checks came upon: findings by check, gaps, and how many decisions were judged."""
     evidence = Evidence(store=world.store, desk=world.deployment.desk, at=world.clock())
-    found = [each for check in audit_checks.CHECKS for each in check.function(evidence)]
-    findings = [(each.check, each.subject, each.why) for each in found if isinstance(each, Finding)]
-    gaps = [each.why for each in found if isinstance(each, Gap)]
-    return findings, gaps, sum(each.count for each in found if isinstance(each, Judged))
+    went = judged(TWO, evidence, world.clock)
+    findings = [(one.check, one.subject, one.why) for each in went for one in each.findings]
+    gaps = [one.why for each in went for one in each.gaps]
+    return findings, gaps, sum(each.checked for each in went)
 
 
 def ran(world, most=20):
@@ -152,8 +154,8 @@ def test_a_statement_that_cannot_be_read_is_a_gap_and_no_finding(world, done):
     attacker.do("UPDATE ledger_payload SET sealed = :junk WHERE owner = :who", junk=b"x" * 80, who=victim)
     first = chunks(world, done.id)[0]
 
-    findings, gaps, judged = audited(world)
-    assert (findings, gaps, judged) == (
+    findings, gaps, count = audited(world)
+    assert (findings, gaps, count) == (
         [], [f"1 customers of chunk {first.id} said what can't be read any more"], 2 * 52 - 1,
     )  # fmt: skip
 
@@ -266,10 +268,10 @@ def test_a_chunk_that_was_destroyed_is_found_and_the_others_are_still_judged(wor
     chunk = chunks(world, done.id)[0]
     Attacker(world).do("UPDATE decision_chunk SET columns = :junk WHERE id = :id", junk=b"junk", id=chunk.id)
 
-    findings, gaps, judged = audited(world)
+    findings, gaps, count = audited(world)
     assert findings == [("decision_log", chunk.id, f"the decisions of chunk {chunk.id} can't be read")]
     assert [chunk.id in gap for gap in gaps] == [True]
-    assert judged == 2 * 32
+    assert count == 2 * 32
 
 
 @on_sqlite

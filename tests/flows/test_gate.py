@@ -17,6 +17,7 @@ from consent.permission.verdict import Denial, Permit, Reason
 from consent.register import recording
 from consent.uses import Use
 from tests.builders import CATALOGUE, FOUNDED, toml
+from tests.erasing import erase, suppress
 from tests.world import asked_scopes
 
 RECOMMEND, REMEMBER, EMAIL = "use:purchases:recommendations", "remember:purchases", "contact:email:recommendations"
@@ -361,6 +362,42 @@ def test_a_withdrawal_elsewhere_is_seen_by_a_reader_that_is_open(world):
 
 
 # --------------------------------------------------------------------------------------------------------- as of a time
+
+
+@pytest.mark.parametrize("act", ["restrict", "pause"])
+def test_a_check_cites_what_restricted_or_paused_the_customer(world, act):
+    """Rule 16: and so does one that is asked for a past time, and one of all scopes."""
+    first = world.say(world.statement(world.ann, act))[0]
+    world.clock.advance(days=1)
+    then = world.clock()
+    newest = world.say(world.statement(world.ann, act))[0]
+    with world.store.read() as work:
+        verdicts = gate.check_all(world.deployment.desk, work, world.ann, at=world.clock())
+
+    name = "RESTRICTED" if act == "restrict" else "PAUSED"
+    assert (world.reason(world.ann, RECOMMEND), world.check(world.ann, RECOMMEND).positions) == (name, (newest.seq,))
+    assert as_of(world, world.ann, RECOMMEND, then - timedelta(seconds=1))[:2] == (name, (first.seq,))
+    assert {each.positions for each in verdicts if each.reason is Reason[name]} == {(newest.seq,)}
+
+
+def test_a_suppression_and_an_erasure_are_cited_and_hold_for_a_past_time(world):
+    """Rule 16: that a customer was suppressed stands in no statement of his, and counts as of then all the same."""
+    before = world.clock()
+    world.clock.advance(days=1)
+    suppressed = suppress(world, "ann@shop.example")
+    world.clock.advance(days=1)
+    alone = (Reason.SUPPRESSED, (suppressed.position,))
+    assert world.check(world.ann, EMAIL)[-2:][::-1] == alone
+    assert [as_of(world, world.ann, EMAIL, at)[:2] for at in (before, world.clock())] == [
+        ("PERMIT", world.check(world.ann, RECOMMEND).positions),
+        ("SUPPRESSED", alone[1]),
+    ]
+    erased = erase(world, world.ann)
+    gone = ("CUSTOMER_ERASED", (erased.position,))
+    scopes = (EMAIL, RECOMMEND, "contact:email:service", "use:responses:measurement")
+    assert {as_of(world, world.ann, scope, at)[:2] for scope in scopes for at in (before, world.clock())} == {gone}
+    assert world.check(world.ann, EMAIL).positions == gone[1]
+    world.check_ledger()
 
 
 def as_of(world, customer, scope, at):

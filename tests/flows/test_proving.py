@@ -8,6 +8,7 @@ from consent.ledger.checkpoint import open_checkpoint
 from consent.ledger.merkle import ProofRefused, leaf_hash, verify_consistency, verify_inclusion
 from consent.ledger.note import NoteRefused
 from consent.register import proving
+from tests.world import FOUNDING
 
 SCOPE = "use:purchases:recommendations"
 GROWTH = (1, 1, 2, 3, 1, 8, 5)
@@ -117,7 +118,7 @@ def test_an_entry_that_is_not_there_is_not_proven(world, seq):
 
 @pytest.mark.parametrize(("old", "new"), [(0, 1), (2, 1), (1, 100), (-1, 1), (100, 100)])
 def test_what_is_longer_than_the_log_or_empty_is_not_proven_consistent(world, old, new):
-    with world.store.read() as work, pytest.raises(EntryUnknown, match=r"give 0 < old <= new <= 2"):
+    with world.store.read() as work, pytest.raises(EntryUnknown, match=f"give 0 < old <= new <= {FOUNDING}"):
         proving.consistency(work, old, new)
 
 

@@ -18,7 +18,7 @@ def with_scopes(*tables):
     return catalogue(scope=list(tables))
 
 
-FIRST = scope_table("remember:purchases"), scope_table("use:purchases:offers")
+FIRST = scope_table("remember:purchases", notice="remember-purchases"), scope_table("use:purchases:offers")
 ADDED = scope_table("contact:post:offers", order=1)
 
 
@@ -75,8 +75,9 @@ def test_the_first_catalogue_is_number_one_and_carried_by_its_own_entry(blank):
         publishing.found(desk, work, "shop.example", at=blank.clock())
     number = blank.publish(with_scopes(*FIRST))
 
-    [(body,)] = blank.rows("SELECT body FROM ledger_entry")
+    [(body,), *told] = blank.rows("SELECT body FROM ledger_entry ORDER BY seq")
     assert (number, b'"cv":1' in body, b'"t":"catalogue.published"' in body) == (1, True, True)
+    assert [b'"cv":1' in words and b'"t":"notice.published"' in words for (words,) in told] == [True, True]
     assert blank.rows("SELECT version, seq, body FROM catalogue_version") == [(1, 0, with_scopes(*FIRST).body)]
     assert bits(blank) == {"remember:purchases": 0, "use:purchases:offers": 1}
     blank.check_ledger()
@@ -88,7 +89,7 @@ def test_each_version_gets_an_entry_and_is_in_force_from_the_next_on(world):
     after = world.grant(world.bo, "use:purchases:offers")
 
     said = dict(world.rows("SELECT seq, body FROM ledger_entry"))
-    assert (number, after.seq - before.seq) == (2, 2)
+    assert (number, after.seq - before.seq) == (2, 3)  # the catalogue, its one new notice, the grant
     assert [
         f'"cv":{version}' in said[seq].decode()
         for seq, version in ((before.seq, 1), (before.seq + 1, 2), (after.seq, 2))
@@ -149,7 +150,8 @@ def test_a_material_notice_asks_again_and_a_minor_one_does_not(world):
     body = DEFAULT.read_text(encoding="utf-8")
 
     def newer(*, material):
-        head = f'key = "use-purchases-recommendations"\nversion = 2\nmaterial = {str(material).lower()}'
+        version = 3 if material else 2
+        head = f'key = "use-purchases-recommendations"\nversion = {version}\nmaterial = {str(material).lower()}'
         return f'{body}\n[[notice]]\n{head}\n[notice.wording]\nen = "May we, again?"\nde = "Dürfen wir, noch einmal?"\n'
 
     scope = "use:purchases:recommendations"

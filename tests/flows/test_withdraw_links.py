@@ -4,8 +4,11 @@ import pytest
 
 from consent.base.errors import CustomerUnknown
 from consent.base.ids import CustomerId, Scope
-from consent.register import history, links
+from consent.catalogue.reading import DEFAULT
+from consent.register import history, links, merging
 from consent.register.links import LinkUnknown
+from tests.builders import CATALOGUE, toml
+from tests.world import FOUNDING
 
 NEWSLETTER = Scope("contact:email:newsletter")
 PURCHASES = Scope("remember:purchases")
@@ -29,7 +32,7 @@ def test_a_link_withdraws_what_it_names_and_nothing_else(world):
     assert (before, world.reason(world.ann, NEWSLETTER)) == ("PERMIT", "WITHDRAWN")
     assert world.reason(world.ann, PURCHASES) == "PERMIT"
     with world.store.read() as work:
-        said = history.one(world.deployment.desk, work, 1, recorded.seq)
+        said = history.one(world.deployment.desk, work, recorded.seq)
     assert (said.actor, said.statement.act, said.statement.method) == ("link", "withdraw", "one_click")
     world.check_ledger()
 
@@ -37,10 +40,11 @@ def test_a_link_withdraws_what_it_names_and_nothing_else(world):
 def test_pressing_twice_says_it_once(world):
     token = signed(world, world.ann, NEWSLETTER, PURCHASES)
     assert [len(pressed(world, token)) for _ in range(3)] == [1, 0, 0]
-    assert world.size() == 3
+    assert world.size() == FOUNDING + 1
 
 
 def test_a_link_of_two_years_ago_still_withdraws(world):
+    """Rule 6: a link of 24 months ago can still withdraw."""
     token = signed(world, world.ann, NEWSLETTER)
     world.clock.advance(days=730)
     world.grant(world.ann, NEWSLETTER)
@@ -85,6 +89,18 @@ def test_a_scope_that_left_the_catalogue_is_passed_over(sqlite_world):
     assert recorded.statement.scopes == (NEWSLETTER,)
 
 
+def test_a_scope_that_left_the_catalogue_is_withdrawn_and_does_not_come_back_as_given(world):
+    """Rule 6: whoever presses while a scope is away has withdrawn it when it is there again; twice says it once."""
+    token = signed(world, world.ann, NEWSLETTER)
+    shipped = DEFAULT.read_text(encoding="utf-8")
+    world.publish(toml(CATALOGUE))
+    [recorded] = pressed(world, token)
+    again = pressed(world, token)
+    world.publish(shipped + "\n# back again\n")
+    assert (recorded.statement.scopes, again, world.reason(world.ann, NEWSLETTER)) == ((NEWSLETTER,), [], "WITHDRAWN")
+    world.check_ledger()
+
+
 def test_who_is_not_enrolled_has_nothing_to_withdraw(sqlite_world):
     with pytest.raises(CustomerUnknown):
         pressed(sqlite_world, signed(sqlite_world, CustomerId("cus_" + "0" * 32), NEWSLETTER))
@@ -95,3 +111,36 @@ def test_keys_for_different_uses_differ(sqlite_world):
     keys = {use: links.derived_key(desk, use) for use in ("link/v1", "csrf/v1")}
     assert [len(key) for key in keys.values()] == [32, 32]
     assert len({*keys.values(), desk.keys.link_key}) == 3
+
+
+def test_a_link_speaks_for_who_goes_on_under_its_id(world):
+    """Rule 6: a link in an old mail withdraws also where its customer was joined with another record of his."""
+    world.grant(world.bo, NEWSLETTER, PURCHASES)
+    token = signed(world, world.bo, NEWSLETTER)
+    with world.store.write() as work:
+        merging.merge(world.deployment.desk, work, world.bo, world.ann, actor=world.cy, at=world.clock())
+    before = world.reason(world.ann, NEWSLETTER)
+    [recorded] = pressed(world, token)
+
+    assert (before, recorded.customer, world.reason(world.ann, NEWSLETTER)) == ("PERMIT", world.ann, "WITHDRAWN")
+    assert world.reason(world.ann, PURCHASES) == "PERMIT"
+    world.check_ledger()
+
+
+def test_a_mail_program_is_told_where_to_unsubscribe_in_one_press(sqlite_world):
+    """Rule 6: the two headers of RFC 8058, as they have to stand in a mail."""
+    address = "https://shop.example/w/" + signed(sqlite_world, sqlite_world.ann, NEWSLETTER)
+    assert links.headers(address) == {
+        "List-Unsubscribe": f"<{address}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+
+
+def test_a_press_is_said_at_the_ledgers_own_time(world):
+    pressed_at = world.clock()
+    world.clock.advance(seconds=3)
+    world.grant(world.bo, NEWSLETTER)
+    with world.store.write() as work:
+        token = links.sign(world.deployment.desk, world.bo, [NEWSLETTER], at=pressed_at)
+        links.withdraw(world.deployment.desk, work, token, at=pressed_at)
+    assert world.reason(world.bo, NEWSLETTER) == "WITHDRAWN"

@@ -4,6 +4,8 @@ from tests.faces.cli.conftest import Shell
 
 KEYS = ["name", "version", "sha256", "purposes", "categories", "channels", "recipients", "notices", "scopes"]
 
+PUBLISHED = ["version", "name", "sha256", "at", "customers", "asked_again", "lost", "by_scope"]
+
 
 def other(shell: Shell) -> str:
     """Write a catalogue in which one benefit is told differently."""
@@ -30,15 +32,36 @@ def test_a_version_that_was_never_published_is_unknown(shell: Shell):
 
 def test_diff_names_what_changes(shell: Shell):
     same = shell("catalogue", "diff", "catalogue.toml", "--json")
-    assert same.json == {"version": 1, "same": True, "added": [], "removed": [], "changed": [], "asks_again": []}
+    assert same.json == {
+        "version": 1, "same": True, "added": [], "removed": [], "changed": [], "asks_again": [],
+        "customers": 300, "asked_again": 0, "lost": 0, "by_scope": {},
+    }  # fmt: skip
     changed = shell("catalogue", "diff", other(shell), "--json")
     assert (changed.code, changed.json["same"], len(changed.json["changed"])) == (0, False, 1)
+
+
+def test_diff_and_publish_say_how_many_have_to_be_asked_again(shell: Shell):
+    """Rule 4: this change asks so many customers again."""
+    scope, key = "remember:purchases", "remember-purchases"
+    permitted = sum(shell("permission", "check", f"S{number:06}", scope).code == 0 for number in range(1, 31))
+    newer = f'\n[[notice]]\nkey = "{key}"\nversion = 2\nmaterial = true\n[notice.wording]\nen = "May we, again?"\n'
+    (shell.folder / "newer.toml").write_text((shell.folder / "catalogue.toml").read_text() + newer)
+    told = shell("catalogue", "diff", "newer.toml", "--json").json
+    plain = shell("catalogue", "diff", "newer.toml").out
+    done = shell("catalogue", "publish", "newer.toml", "--json").json
+
+    assert told["asks_again"] == [scope]
+    assert (told["asked_again"], told["by_scope"]) == (done["asked_again"], {scope: done["asked_again"]})
+    assert 300 > told["asked_again"] >= permitted > 0
+    assert f"This change would ask {told['asked_again']:,} of 300 customers again." in plain
+    assert shell("catalogue", "diff", "catalogue.toml", "--json").json["asked_again"] == 0
+    shell.check_ledger()
 
 
 def test_publish_puts_a_catalogue_in_force_once(shell: Shell):
     size = shell.size()
     ran = shell("catalogue", "publish", other(shell), "--json")
-    assert (ran.code, list(ran.json), ran.json["version"]) == (0, ["version", "name", "sha256", "at"], 2)
+    assert (ran.code, list(ran.json), ran.json["version"]) == (0, PUBLISHED, 2)
     assert shell("catalogue", "show", "--json").json["sha256"] == ran.json["sha256"]
     again = shell("catalogue", "publish", "other.toml")
     assert (again.code, again.out, shell.size()) == (1, "", size + 1)

@@ -46,7 +46,7 @@ def test_a_link_signs_its_customer_in_once(shell: Shell):
 def test_a_withdraw_link_withdraws_its_scopes(shell: Shell):
     shell("permission", "record", SOMEBODY, "grant", SCOPE)
     ran = shell("customer", "withdraw-link", SOMEBODY, SCOPE, "--json")
-    assert (ran.code, list(ran.json), ran.json["scopes"]) == (0, ["customer", "scopes", "link"], [SCOPE])
+    assert (ran.code, list(ran.json), ran.json["scopes"]) == (0, ["customer", "scopes", "link", "headers"], [SCOPE])
     token = ran.json["link"].rpartition("/")[2]
     with shell.house() as house, house.deployment.store.write() as work:
         links.withdraw(house.deployment.desk, work, token, at=system_clock())
@@ -73,7 +73,7 @@ def test_links_lead_to_pages_that_exist(shell: Shell):
     with shell.house() as house:
         pages = create_app(house).url_map.bind("127.0.0.1")
         found = [pages.match(urlsplit(link.strip()).path, "GET")[0] for link in made]
-    assert found == ["signin.show_customer", "customer.ask_to_stop", "signin.show_staff"]
+    assert found == ["signin.show_customer", "mailed.ask_to_stop", "signin.show_staff"]
 
 
 def test_links_are_built_from_the_base_url(shell: Shell, monkeypatch):

@@ -7,7 +7,10 @@ from consent import jobs
 from consent.base.clock import system_clock, to_ms
 from tests.faces.cli.conftest import HOME, Ran, Shell
 
-CHECKS = ["settings", "home", "keyring", "database", "storage", "triggers", "clock", "ledger", "worker"]
+CHECKS = [
+    "settings", "home", "keyring", "database", "storage", "triggers", "clock", "ledger", "witness", "worker", "audits",
+    "keys", "erasures", "horizon", "rights",
+]  # fmt: skip
 
 
 def states(ran: Ran) -> dict[str, str]:
@@ -68,9 +71,8 @@ def test_a_clock_behind_the_ledger_needs_attention(shell: Shell):
 def test_what_could_not_be_looked_at_never_looks_well(shell: Shell):
     shell.database.write_bytes(b"this is no database at all" * 100)
     ran = shell("doctor", "--json")
-    assert (ran.code, states(ran)) == (
-        3, dict.fromkeys(["database", "triggers", "clock", "ledger", "worker"], "unknown"),
-    )  # fmt: skip
+    unknown = ["database", "triggers", "clock", "ledger", "witness", "worker", "audits", "keys", "erasures"]
+    assert (ran.code, states(ran)) == (3, dict.fromkeys(unknown, "unknown"))
 
 
 def test_without_a_deployment_nothing_could_be_looked_at(nowhere: Shell):

@@ -1,6 +1,6 @@
-"""Every command describes itself, its example works, and the docs say what it says."""
+"""Every command describes itself, and the docs say what it says."""
 
-import shlex
+import re
 from pathlib import Path
 
 import click
@@ -8,13 +8,10 @@ import pytest
 
 from api.cli import main
 from api.cli.docs import written
-from api.cli.frame import Command, caller
+from api.cli.frame import Command
 from api.cli.tree import byleave
-from personalise.runs import run as runs
-from tests.faces.cli.conftest import Shell
 
 ROOT = Path(__file__).resolve().parents[3]
-RUN_UNTIL_STOPPED = {"serve", "worker"}
 
 
 def commands(group: click.Group, path: str = "") -> dict[str, Command]:
@@ -47,34 +44,24 @@ def test_the_page_of_commands_is_current():
     assert [path for path in COMMANDS if f"## byleave {path}\n" not in page] == []
 
 
-def ready(shell: Shell, path: str) -> None:
-    """Bring about what an example is about."""
-    if path in ("campaign pause", "campaign stop"):
-        with shell.house() as house:
-            runs.start(house.deployment, "spring", actor=caller().name)
-    if path == "campaign resume":
-        ready(shell, "campaign pause")
-        shell("campaign", "pause", "spring")
-    if path == "campaign publish":
-        with (shell.folder / "campaign.toml").open("a") as file:
-            file.write("# another version\n")
-    if path == "catalogue publish":
-        with (shell.folder / "catalogue.toml").open("a") as file:
-            file.write("# another version\n")
-    if path == "key revoke":
-        shell("key", "create", "webshop", "--scope", "ledger:read")
-    if path == "audit show":
-        shell("audit", "run")
+MENTIONED = re.compile(r"(?:^ *|`|bin/|  )byleave((?: +-*[a-z][a-z-]*)+)", re.MULTILINE)
+PAGES = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.md")]
 
 
-@pytest.mark.parametrize("path", [path for path in COMMANDS if path not in {"init", *RUN_UNTIL_STOPPED}])
-def test_an_example_works(path, shell: Shell):
-    ready(shell, path)
-    ran = shell(*shlex.split(COMMANDS[path].example)[1:])
-    # 1 is an answer as well: a denial, too few to learn from, a worker that isn't there.
-    refusing = {"permission check", "campaign learn", "doctor"}
-    assert (ran.code in ({0, 1} if path in refusing else {0}), bool(ran.out)) == (True, True), ran.err
+def unknown(mention: str) -> str:
+    """Return what of a mention no command knows: a command, or an option of it."""
+    here: click.Command = byleave
+    words = mention.split()
+    while words and isinstance(here, click.Group) and not words[0].startswith("-"):
+        name = words.pop(0)
+        if name not in here.commands:
+            return f"byleave {mention.strip()}: {name}"
+        here = here.commands[name]
+    known = {"--help", *(each for param in here.params for each in param.opts)}
+    return next((each for each in words if each.startswith("--") and each not in known), "")
 
 
-def test_the_example_of_init_works(nowhere: Shell):
-    assert nowhere(*shlex.split(COMMANDS["init"].example)[1:]).code == 0
+def test_documents_name_commands_and_options_that_there_are():
+    mentions = [found for page in PAGES for found in MENTIONED.findall(page.read_text(encoding="utf-8"))]
+    assert len(mentions) > len(COMMANDS)
+    assert [wrong for wrong in map(unknown, mentions) if wrong] == []

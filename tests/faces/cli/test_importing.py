@@ -1,5 +1,9 @@
 """`import`: a dry run stores nothing, a wrong row neither, and what comes in is counted."""
 
+import json
+import stat
+from pathlib import Path
+
 import pytest
 
 from tests.faces.cli.conftest import CUSTOMERS, Shell
@@ -12,14 +16,16 @@ KEYS = {
         "recorded",
         "repeated",
         "unknown",
+        "silent",
+        "left_out",
         "acts",
         "changes",
         "seconds",
         "dry_run",
         "seq",
     },
-    "customers": {"customers", "rows", "new", "stored", "refused", "seconds", "dry_run", "seq"},
-    "outcomes": {"customers", "rows", "unknown", "stored", "refused", "seconds", "dry_run", "seq"},
+    "customers": {"customers", "rows", "new", "stored", "refused", "left_out", "seconds", "dry_run", "seq"},
+    "outcomes": {"customers", "rows", "unknown", "stored", "refused", "left_out", "seconds", "dry_run", "seq"},
 }
 MAPPINGS = {"statements": "statements_mapping.toml", "customers": "mapping.toml", "outcomes": "outcomes_mapping.toml"}
 
@@ -47,7 +53,12 @@ def test_the_same_statements_come_in_once(shell: Shell):
 
 def test_an_import_for_people_is_a_line_a_count(shell: Shell):
     ran = shell("import", "customers", "customers.csv", "--mapping", "mapping.toml")
-    assert (ran.code, ran.out.splitlines()[:2]) == (0, ["customers.csv: it is in.", f"customers  {CUSTOMERS}"])
+    first, *counts = ran.out.splitlines()
+    assert (ran.code, first, counts[0].split()) == (0, "customers.csv: it is in.", ["customers", str(CUSTOMERS)])
+    assert [line.split("  ")[0] for line in counts] == [
+        "customers", "rows", "new customers", "facts kept", "facts that may not be kept", "rows left out", "seconds",
+        "ledger entry",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -99,3 +110,53 @@ def test_an_import_without_its_files_is_refused(shell: Shell, typed):
     size = shell.size()
     ran = shell("import", *typed)
     assert (ran.code, ran.out, ran.err.count("\n"), shell.size()) == (2, "", 1, size)
+
+
+EXAMPLES = Path(__file__).parents[3] / "examples" / "imports"
+
+
+def test_a_dry_run_prints_the_first_rows_and_writes_all_of_them(shell: Shell):
+    size = shell.size()
+    mapping = EXAMPLES / "mailchimp_subscribed.toml"
+    ran = shell(
+        "import", "statements", EXAMPLES / "mailchimp_subscribed.csv", "--mapping", mapping, "--dry-run", "--rows",
+        "rows.jsonl",
+    )  # fmt: skip
+    assert (ran.code, ran.err) == (0, "")
+    table = [line.split() for line in ran.out.splitlines()[-4:]]
+    assert table[0] == ["row", "customer", "what", "outcome"]
+    assert [line[:3] for line in table[1:]] == [["2", "new", "grant"], ["3", "new", "grant"], ["4", "new", "grant"]]
+    lines = [json.loads(line) for line in (shell.folder / "rows.jsonl").read_text().splitlines()]
+    assert [line["outcome"] for line in lines] == ["recorded", "recorded", "unknown"]
+    assert (shell.size(), stat.S_IMODE((shell.folder / "rows.jsonl").stat().st_mode)) == (size, 0o600)
+    again = shell(
+        "import", "statements", EXAMPLES / "mailchimp_subscribed.csv", "--mapping", mapping, "--rows", "rows.jsonl"
+    )
+    assert (again.code, again.err.count("\n"), shell.size()) == (2, 1, size)
+
+
+def test_good_rows_come_in_when_asked_and_the_others_are_kept_apart(shell: Shell):
+    file = shell.folder / "customers.csv"
+    file.write_text(file.read_text() + "S999999\n")
+    typed = ["import", "customers", "customers.csv", "--mapping", "mapping.toml"]
+    assert shell(*typed).code == 2
+    assert shell(*typed, "--refused", "refused.csv").code == 2
+    ran = shell(*typed, "--partly", "--refused", "refused.csv", "--json")
+    assert (ran.code, ran.json["left_out"], ran.json["rows"]) == (0, 1, CUSTOMERS)
+    header, *rest = (shell.folder / "refused.csv").read_text().splitlines()
+    assert (header, rest) == (file.read_text().splitlines()[0], ["S999999"])
+    shell.check_ledger()
+
+
+def test_a_format_is_looked_for_only_when_asked(shell: Shell):
+    typed = ["import", "statements", EXAMPLES / "onetrust.json", "--mapping", EXAMPLES / "onetrust.toml", "--dry-run"]
+    assert [shell(*typed, *more).code for more in ([], ["--format", "auto"], ["--format", "onetrust"])] == [0, 0, 0]
+    ran = shell(*typed, "--format", "listmonk")
+    assert (ran.code, "is onetrust, but the file is of the format listmonk" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["listmonk", "mailchimp_subscribed", "mailchimp_unsubscribed", "signals"])
+def test_the_examples_of_the_guide_come_in(shell: Shell, name):
+    ran = shell("import", "statements", EXAMPLES / f"{name}.csv", "--mapping", EXAMPLES / f"{name}.toml", "--json")
+    assert (ran.code, ran.json["left_out"]) == (0, 0)
+    shell.check_ledger()

@@ -36,8 +36,9 @@ def test_init_refuses_to_run_twice(shell: Shell):
 
 def test_init_that_was_cut_off_can_be_run_again(nowhere: Shell):
     assert nowhere("init").code == 0
+    size = nowhere.size()
     nowhere.database.unlink()
-    assert (nowhere("init").code, nowhere.size()) == (0, 1)
+    assert (nowhere("init").code, nowhere.size()) == (0, size)
     nowhere.check_ledger()
 
 
@@ -63,7 +64,7 @@ def test_init_with_a_wrong_catalogue_makes_nothing(nowhere: Shell):
 
 def test_db_check_and_upgrade_agree_on_a_new_deployment(shell: Shell):
     ran = shell("db", "check", "--json")
-    assert (ran.code, list(ran.json), ran.json["ok"]) == (0, ["ok", "current", "newest"], True)
+    assert (ran.code, ran.json["ok"], ran.json["current"] == ran.json["newest"]) == (0, True, True)
     again = shell("db", "upgrade", "--json")
     assert (again.code, again.json) == (0, {"before": ran.json["newest"], "after": ran.json["newest"]})
 

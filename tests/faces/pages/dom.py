@@ -59,6 +59,12 @@ class Node:
             kind = one.attrs.get("type", "text")
             if kind not in ("radio", "checkbox") or "checked" in one.attrs:
                 sent[one.attrs["name"]] = one.attrs.get("value", "on" if kind == "checkbox" else "")
+        for one in self.all("textarea"):
+            sent[one.attrs["name"]] = "".join(one._texts())
+        for one in self.all("select"):
+            options = one.all("option")
+            chosen = next((each for each in options if "selected" in each.attrs), options[0])
+            sent[one.attrs["name"]] = chosen.attrs["value"]
         return sent
 
 

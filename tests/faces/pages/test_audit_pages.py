@@ -5,12 +5,16 @@ from datetime import timedelta
 import pytest
 
 from api.checks import CHECKS
-from api.jobs.worker import _asked_audits
+from api.jobs import audits as worker_audits
 from api.pages import audit as pages
 from api.roles import Role
+from api.wiring import HEARTBEAT
+from consent import jobs
 from consent.audit import run as audits
 from consent.audit.findings import Check, Finding, Gap, Judged, Severity
+from consent.register import alarms as ledger_alarms
 from consent.register import proving
+from consent.register.alarms import AlarmKind
 from tests.faces.pages.conftest import house_of
 
 
@@ -61,12 +65,16 @@ def test_an_audit_is_run_and_its_report_shown(world, officer):
     assert (page.heading, page.main.one("p", class_="lead").text) == (
         "Audit of 21 November 2026, 10:00 UTC", f"All {len(CHECKS)} checks passed.",
     )  # fmt: skip
-    assert marks(page) == [("Passed", "state-passed")] * (1 + len(CHECKS))
+    assert marks(page)[0] == ("Passed", "state-passed")
+    assert set(marks(page)) == {("Passed", "state-passed"), ("Nothing to judge", "state-never")}
+    assert len(marks(page)) == 1 + len(CHECKS)
     [(asked_by,)] = world.rows("SELECT asked_by FROM audit_run")
     assert asked_by == "staff:pat"
     overview = officer.open("/audit")
-    assert marks(overview) == [("Passed", "state-passed")] * (2 + len(CHECKS))
-    assert "The ledger was verified up to entry 1, byte by byte, on 21 November 2026, 10:00 UTC." in overview.main.text
+    assert set(marks(overview)) == set(marks(page))
+    last = world.rows("SELECT max(seq) - 1 FROM ledger_entry")[0][0]
+    said = f"The ledger was verified up to entry {last}, byte by byte, on 21 November 2026, 10:00 UTC."
+    assert said in overview.main.text
     world.check_ledger()
 
 
@@ -96,10 +104,12 @@ def test_findings_and_gaps_have_their_own_places_and_shapes(world, officer):
         "1 finding: what is named below is not as it has to be. 1 thing could not be checked."
     )
     assert marks(page) == [
-        ("Findings", "state-findings"), ("High", "state-findings"), ("Could not check", "state-gap"),
+        ("Findings", "state-findings"), ("Could not check", "state-gap"), ("High", "state-findings"),
         ("Findings", "state-findings"),
     ]  # fmt: skip
-    assert page.main.one("section", aria_labelledby="findings").one("li").text == "it is wrong High made-up on cus_x"
+    assert page.main.one("section", aria_labelledby="findings").one("li").text == (
+        "it is wrong High made-up on cus_x. Now: Open"
+    )
 
 
 def test_what_could_not_be_checked_has_not_passed(world, officer):
@@ -134,27 +144,62 @@ def test_an_audit_that_broke_off_is_no_result(world, officer, staff):
     assert page.buttons() == ["Run an audit of 2 customers now"]
 
 
-def test_an_audit_that_is_overdue_is_said(world, staff):
+def test_what_did_not_happen_in_its_time_is_said_on_top(world, staff):
+    with world.store.write() as work:
+        jobs.beat(work, HEARTBEAT, "a worker", at=world.clock())
     audit(world, judged())
-    world.clock.advance(hours=49)
+    world.clock.advance(hours=2)
     page = staff(Role.OFFICER).open("/audit")
-    assert page.main.one("div", class_="note-warn").text == (
-        "The last audit that ended began 2 days ago, and one is due every 1 day: what happened since is not known."
+    assert [note.one("h2").text for note in page.main.all("div", role="alert")] == [
+        "The worker is silent", "An audit is overdue",
+    ]  # fmt: skip
+    assert page.main.all("div", role="alert")[0].one("p").text == (
+        "No worker since 2026-11-21T10:00:00.000Z: audits, checkpoints and runs wait; start one. "
+        "Since 21 November 2026, 10:00 UTC, 2 hours ago."
     )
+
+
+def test_what_the_witness_contradicts_is_said_before_all_else(world, officer):
+    alarm = ledger_alarms.alarm(
+        AlarmKind.ROLLED_BACK, log=1, size=3, note="", why="the log has 3 entries, and the witness knows 5",
+        at=world.clock(),
+    )  # fmt: skip
+    with world.store.write() as work:
+        ledger_alarms.raised(work, alarm)
+    first = officer.open("/audit").main.all("div", role="alert")[0]
+    assert first.text == (
+        "Signed entries are gone from the ledger The log has 3 entries, and the witness knows 5. "
+        "Noticed 21 November 2026, 10:00 UTC, just now."
+    )
+
+
+def test_the_first_thing_that_is_wrong_is_named_and_a_broken_proof_before_all_else(world, officer):
+    graver = Finding(check="made-up", severity=Severity.CRITICAL, subject="row_2", why="it is worse")
+    audit(world, judged(BROKEN, graver))
+    page = officer.open("/audit")
+    named = [note.text for note in page.main.all("div", class_="note-bad") if "role" not in note.attrs]
+    assert named == ["The first thing that is wrong row_2: it is worse"]
+    broken = Finding(check="ledger", severity=Severity.CRITICAL, subject="ledger_entry 7", why="its bytes do not hash")
+    world.clock.advance(minutes=1)
+    audit(world, judged(graver, broken))
+    page = officer.open("/audit")
+    named = [note.text for note in page.main.all("div", class_="note-bad") if "role" not in note.attrs]
+    assert named == ["The first thing that is wrong ledger entry 7: its bytes do not hash"]
 
 
 def test_an_audit_of_many_customers_is_the_workers(world, officer, monkeypatch):
     monkeypatch.setattr(pages, "AT_ONCE", 1)
     page = officer.press(officer.open("/audit"), "Have the worker audit 2 customers now")
     assert (page.path, page.buttons()) == ("/audit", [])
-    assert page.main.one("div", class_="note").text == (
+    [told] = [note.text for note in page.main.all("div", class_="note") if "role" not in note.attrs]
+    assert told == (
         "An audit was asked for just now The worker starts it as soon as it can. No worker has been seen yet. Runs and "
         "audits wait until one is started: byleave worker Reload"
     )
     token = page.form("Sign out").fields["csrf_token"]
     officer.send("/audit/run", {"csrf_token": token})  # asked twice: one audit
-    _asked_audits(house_of(world), "a worker")
-    _asked_audits(house_of(world), "a worker")
+    worker_audits.asked(house_of(world), "a worker")
+    worker_audits.asked(house_of(world), "a worker")
     assert world.rows("SELECT status, asked_by FROM audit_run") == [("passed", "staff:pat")]
     assert marks(officer.open("/audit"))[0] == ("Passed", "state-passed")
 

@@ -7,7 +7,7 @@ import pytest
 from consent.base.ids import CustomerId, Scope
 from consent.register import history, links
 from tests.builders import START
-from tests.world import asked_scopes
+from tests.world import FOUNDING, asked_scopes
 
 MAIL, NEWS = "contact:email:recommendations", "contact:email:newsletter"
 INTERESTS, BROWSING = "remember:interests", "remember:browsing"
@@ -173,15 +173,15 @@ def test_a_pause_is_said_above_what_stands(world, ann):
 
 def test_answers_are_recorded_and_read_back_from_the_ledger(world, bo):
     page = bo.press(bo.open("/p/choices"), "Save my choices", **{f"answer:{MAIL}": "yes", f"answer:{NEWS}": "no"})
-    assert (page.heading, page.path) == ("Saved", "/p/saved?entries=2,3")
+    assert (page.heading, page.path) == ("Saved", f"/p/saved?entries={FOUNDING},{FOUNDING + 1}")
     assert changed(page) == [
         (
             "Contact: E-mail for “Recommendations for you”", "Not answered", "Yes",
-            "Entry 2 of the ledger, 21 November 2026, 10:00 UTC",
+            f"Entry {FOUNDING} of the ledger, 21 November 2026, 10:00 UTC",
         ),
         (
             "Contact: E-mail for “Newsletter”", "Not answered", "No",
-            "Entry 3 of the ledger, 21 November 2026, 10:00 UTC",
+            f"Entry {FOUNDING + 1} of the ledger, 21 November 2026, 10:00 UTC",
         ),
     ]  # fmt: skip
     assert said(world, world.bo) == [
@@ -236,7 +236,33 @@ def test_a_legitimate_interest_ends_with_an_objection(world, bo):
     page = bo.press(bo.open("/p/choices"), "Save my choices", **{f"object:{MEASURING}": "yes"})
     assert [row[1:3] for row in changed(page)] == [("In use", "You objected")]
     assert world.reason(world.bo, MEASURING) == "OBJECTED"
-    assert bo.open("/p/choices").card(MEASURING).all("input") == []
+    inputs = bo.open("/p/choices").card(MEASURING).all("input")
+    assert [one.attrs["name"].partition(":")[0] for one in inputs] == ["allow", "notice"]
+
+
+def test_an_objection_is_taken_back_where_it_was_made(world, bo):
+    """Rule 7: the customer's own grant lifts his objection."""
+    world.object(world.bo, MEASURING)
+    world.clock.advance(seconds=1)
+    page = bo.press(bo.open("/p/choices"), "Save my choices", **{f"allow:{MEASURING}": "yes"})
+    assert [row[1:3] for row in changed(page)] == [("You objected", "In use")]
+    assert world.reason(world.bo, MEASURING) == "PERMIT"
+    back = bo.press(page, "Undo this change")
+    assert [row[1:3] for row in changed(back)] == [("In use", "You objected")]
+    assert world.reason(world.bo, MEASURING) == "OBJECTED"
+    again = bo.press(back, "Undo this change")
+    assert ([row[1:3] for row in changed(again)], world.reason(world.bo, MEASURING)) == (
+        [("You objected", "In use")],
+        "PERMIT",
+    )
+    world.check_ledger()
+
+
+def test_what_rests_on_an_interest_of_ours_is_not_allowed_by_a_form_that_says_nothing_of_it(world, bo):
+    world.object(world.bo, MEASURING)
+    bo.press(bo.open("/p/choices"), "Save my choices", **{f"answer:{MAIL}": "yes"})
+    bo.press(bo.open("/p/choices"), "Yes to all")
+    assert world.reason(world.bo, MEASURING) == "OBJECTED"
 
 
 def test_a_wording_that_changed_while_the_page_was_open_is_asked_again_and_nothing_is_saved(world, bo):
@@ -318,12 +344,12 @@ def test_history_shows_what_was_said_when_how_to_which_wording_and_where_it_stan
         (
             "You took back your yes to",
             ["May we send you our newsletter by e-mail? Every issue has a link that stops it at once."],
-            "Said on 21 November 2026, 10:05 UTC, on a web page. Entry 3 of the ledger.",
+            f"Said on 21 November 2026, 10:05 UTC, on a web page. Entry {FOUNDING + 1} of the ledger.",
         ),
         (
             "You said yes to",
             [GERMAN],
-            "Said on 21 November 2026, 10:00 UTC, on a web page. Entry 2 of the ledger.",
+            f"Said on 21 November 2026, 10:00 UTC, on a web page. Entry {FOUNDING} of the ledger.",
         ),
     ]
 
@@ -354,14 +380,14 @@ def test_the_browsers_language_is_spoken_and_recorded(world, bo):
     assert (page.heading, page.tree.one("html").attrs["lang"]) == ("Ihre Entscheidungen", "de")
     fields = page.form("Meine Entscheidungen speichern").fields
     saved = bo.send("/p/choices?lang=de", {**fields, f"answer:{NEWS}": "yes"})
-    assert (saved.heading, saved.path) == ("Gespeichert", "/p/saved?entries=2&lang=de")
+    assert (saved.heading, saved.path) == ("Gespeichert", f"/p/saved?entries={FOUNDING}&lang=de")
     assert said(world, world.bo) == [("grant", (NEWS,), "web_form", "de", "customer")]
 
 
 def test_the_language_chosen_on_the_page_stays(bo):
     page = bo.open("/p/choices?lang=de")
     assert [link.attrs["href"] for link in page.tree.one("nav", aria_label="Seiten").all("a")] == [
-        "/p/choices?lang=de", "/p/history?lang=de",
+        "/p/choices?lang=de", "/p/remembered?lang=de", "/p/requests?lang=de", "/p/history?lang=de",
     ]  # fmt: skip
 
 
@@ -376,7 +402,11 @@ def test_the_language_chosen_on_the_page_stays(bo):
         {"was:contact:email:newsletter": "perhaps"},
         {"notice:contact:email:newsletter": "-1"},
         {"object:use:responses:measurement": "on"},
+        {"allow:use:responses:measurement": "on"},
         {"all": "most"},
+        {"age": "0"},
+        {"age": "151"},
+        {"age": "1.5"},
         {"role": "admin"},
     ],
 )
@@ -421,6 +451,36 @@ def test_a_mail_program_can_press_it_too(world, app):
     # RFC 8058: a POST by the mail provider, without cookies, without a page of ours before it.
     answer = app.test_client().post(link_of(world, world.ann, NEWS), data={"List-Unsubscribe": "One-Click"})
     assert (answer.status_code, answer.mimetype, world.reason(world.ann, NEWS)) == (200, "text/plain", "WITHDRAWN")
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Origin": "https://mail.example", "Sec-Fetch-Site": "cross-site"}], ids=["server", "browser"]
+)
+@pytest.mark.parametrize("form", [{"List-Unsubscribe": "One-Click"}, {}])
+def test_a_press_needs_no_cookie_no_page_before_it_and_no_site_of_ours(world, app, headers, form):
+    """Rule 6: whoever has the link may press it: it can do nothing but stop."""
+    world.clock.advance(days=730)
+    path = link_of(world, world.bo, NEWS)
+    world.clock.advance(days=730)
+    world.grant(world.bo, NEWS)
+    client = app.test_client()
+    looked = client.get(path, headers=headers)
+    before = world.reason(world.bo, NEWS)
+    pressed = client.post(path, data=form, headers=headers)
+
+    assert (looked.status_code, before) == (200, "PERMIT")
+    assert (pressed.status_code, pressed.headers.getlist("Set-Cookie")) == (200, [])
+    assert world.reason(world.bo, NEWS) == "WITHDRAWN"
+
+
+@pytest.mark.parametrize("path", ["/p/choices", "/p/history", "/p/saved", "/api/v1/customers"])
+def test_a_link_that_stops_opens_no_other_page(world, anybody, path):
+    """Rule 6: it can't read or grant."""
+    token = link_of(world, world.ann, NEWS).removeprefix("/w/")
+    assert [anybody.open(f"{path}/{token}").status, anybody.open(f"{path}?token={token}").status] in (
+        [404, 401], [404, 405], [401, 401],
+    )  # fmt: skip
+    assert anybody.send(f"/p/confirm/{token}", {}).status == 404
 
 
 def test_a_link_that_was_changed_stops_nothing_and_says_so(world, anybody):

@@ -11,7 +11,7 @@ from api.app import create_app
 from api.checks import CHECKS
 from api.pages import BLUEPRINTS
 from api.roles import ACTIONS, Role, action_of, undeclared
-from api.security import HEADERS
+from api.security import HEADERS, SILENT
 from consent.audit import run as audits
 from personalise.runs import run as runs
 from tests.campaigns import publish
@@ -36,14 +36,22 @@ def places(world):
     audit = audits.run(world.deployment, CHECKS, asked_by=world.cy).audit
     return {
         "/": None,
+        "/verify": None,
         "/p/choices": Role.CUSTOMER,
         "/p/choices?lang=de": Role.CUSTOMER,
         "/p/saved?entries=1": Role.CUSTOMER,
         "/p/history": Role.CUSTOMER,
+        "/p/remembered": Role.CUSTOMER,
+        "/p/requests": Role.CUSTOMER,
+        "/p/erase": Role.CUSTOMER,
         "/console": Role.MARKETER,
         f"/console/campaigns/{key}": Role.MARKETER,
         f"/console/runs/{run}": Role.APPROVER,
         "/audit": Role.OFFICER,
+        "/audit/requests": Role.OFFICER,
+        "/audit/file": Role.OFFICER,
+        "/audit/processing": Role.OFFICER,
+        "/audit/uses": Role.OFFICER,
         f"/audit/audits/{audit}": Role.OFFICER,
     }
 
@@ -98,7 +106,8 @@ def test_every_page_is_whole_and_has_nothing_inline(places, visitors):
 def test_every_page_is_kept_by_no_cache_and_loads_only_from_here(places, visitors):
     for path, role in places.items():
         page = visitors(role).open(path)
-        assert {name: page.response.headers[name] for name in HEADERS} == dict(HEADERS)
+        stricter = {"Content-Security-Policy": SILENT} if path == "/verify" else {}
+        assert {name: page.response.headers[name] for name in HEADERS} == {**HEADERS, **stricter}
         assert page.response.headers["Cache-Control"] == "no-store"
         loaded = [
             node.attrs.get("href", node.attrs.get("src", ""))
@@ -110,7 +119,7 @@ def test_every_page_is_kept_by_no_cache_and_loads_only_from_here(places, visitor
 
 def test_every_form_of_somebody_signed_in_carries_his_token(places, visitors):
     for path, role in places.items():
-        forms = visitors(role).open(path).tree.all("form")
+        forms = visitors(role).open(path).tree.all("form", method="post")
         tokens = {form.fields.get("csrf_token", "") for form in forms}
         assert (path, len(tokens), "" in tokens) == (path, 1 if forms else 0, False)
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.world import FOUNDING
+
 NEWSLETTER = "contact:email:newsletter"
 PURCHASES = "use:purchases:recommendations"
 CHECK = "/api/v1/permissions:check"
@@ -23,10 +25,10 @@ def test_checks_are_answered_in_their_order(shop, sqlite_world):
     )
 
     assert answer.status_code == 200
-    judged = {"scope": NEWSLETTER, "at": "2026-11-21T10:00:00.000Z", "position": 2}
+    judged = {"scope": NEWSLETTER, "at": "2026-11-21T10:00:00.000Z", "position": FOUNDING}
     assert answer.get_json() == {
         "data": [
-            {**judged, "customer": sqlite_world.ann, "permit": True, "reason": "PERMIT", "positions": [1],
+            {**judged, "customer": sqlite_world.ann, "permit": True, "reason": "PERMIT", "positions": [FOUNDING - 1],
              "may_be_asked": False},
             {**judged, "customer": sqlite_world.bo, "permit": False, "reason": "NO_RECORD", "positions": [],
              "may_be_asked": True},
@@ -110,7 +112,7 @@ def test_every_scope_of_the_catalogue_is_shown(shop, sqlite_world):
     assert [each["scope"] for each in answer.get_json()["data"]] == [rule.scope for rule in catalogue.in_order]
     assert shown(answer) == {scope: sqlite_world.reason(sqlite_world.bo, scope) for scope in catalogue.scopes}
     assert {key: answer.get_json()[key] for key in ("customer", "at", "position")} == {
-        "customer": sqlite_world.bo, "at": "2026-11-21T10:00:00.000Z", "position": 2,
+        "customer": sqlite_world.bo, "at": "2026-11-21T10:00:00.000Z", "position": FOUNDING,
     }  # fmt: skip
 
 
@@ -121,8 +123,8 @@ def test_what_stood_at_a_past_time_is_shown(shop, sqlite_world):
 
     now, then = shop.get(path), shop.get(f"{path}?as_of=2026-11-21T10:00:00Z")
 
-    assert (shown(now)[NEWSLETTER], now.get_json()["position"]) == ("WITHDRAWN", 3)
-    assert (shown(then)[NEWSLETTER], then.get_json()["position"]) == ("PERMIT", 2)
+    assert (shown(now)[NEWSLETTER], now.get_json()["position"]) == ("WITHDRAWN", FOUNDING + 1)
+    assert (shown(then)[NEWSLETTER], then.get_json()["position"]) == ("PERMIT", FOUNDING)
     assert shown(shop.get(f"{path}?as_of=2026-11-01T00:00:00Z")) == {}
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -12,6 +13,7 @@ from api.settings import Settings
 from api.wiring import open_house
 from consent.base import errors
 from consent.base.errors import ByleaveError
+from tests.builders import FOUNDED
 from tests.faces.rest.conftest import Caller
 
 REQUEST_ID = re.compile(r"req_[0-9a-f]{32}")
@@ -96,7 +98,7 @@ def test_what_fails_inside_is_told_to_nobody(app, stranger, caplog):
 
 def test_a_broken_ledger_is_our_fault_and_stays_inside(shop, sqlite_world):
     sqlite_world.tamper("DELETE FROM ledger_head")
-    answer = shop.get("/api/v1/ledger/entries/1")
+    answer = shop.get("/api/v1/ledger/checkpoint")
 
     assert (answer.status_code, answer.get_json()["code"]) == (500, "internal")
 
@@ -117,11 +119,12 @@ def test_a_database_that_is_away_is_said_to_be_away(sqlite_world, tmp_path):
 
 
 def test_a_house_is_ready_when_it_can_do_its_work(stranger, sqlite_world):
+    sqlite_world.clock.set(FOUNDED + timedelta(minutes=1))  # nothing can have been missed yet
     before = stranger.get("/readyz")
     sqlite_world.tamper("UPDATE alembic_version SET version_num = '0001'")
     behind = stranger.get("/readyz")
 
-    assert (before.status_code, before.get_json()) == (200, {"status": "ok"})
+    assert (before.status_code, before.get_json()) == (200, {"status": "ok", "alarms": []})
     assert (behind.status_code, behind.get_json()["code"]) == (503, "unavailable")
 
 

@@ -8,6 +8,7 @@ from api.roles import Role
 from consent.permission.statement import Act, Method
 from consent.register import history
 from tests.builders import START
+from tests.world import FOUNDING
 
 NEWSLETTER = "contact:email:newsletter"
 PURCHASES = "remember:purchases"
@@ -26,16 +27,17 @@ def test_a_grant_is_in_force_when_its_answer_is_there(shop, sqlite_world):
 
     assert before == "NO_RECORD"
     assert answer.status_code == 201
-    assert answer.headers["Location"] == "/api/v1/ledger/entries/2"
+    assert answer.headers["Location"] == f"/api/v1/ledger/entries/{FOUNDING}"
     assert answer.get_json() == {
         "customer": sqlite_world.bo,
-        "seq": 2,
+        "seq": FOUNDING,
         "recorded_at": "2026-11-21T10:00:00.000Z",
         "act": "grant",
         "scopes": [NEWSLETTER],
         "repeated": False,
+        "receipt": f"/api/v1/receipts/{answer.get_json()['seq']}",
         "permissions": [
-            {"scope": NEWSLETTER, "permit": True, "reason": "PERMIT", "positions": [2], "may_be_asked": False}
+            {"scope": NEWSLETTER, "permit": True, "reason": "PERMIT", "positions": [FOUNDING], "may_be_asked": False}
         ],
     }
     assert sqlite_world.reason(sqlite_world.bo, NEWSLETTER) == "PERMIT"
@@ -48,7 +50,7 @@ def test_a_withdrawal_shows_what_no_longer_stands(shop, sqlite_world):
     answer = shop.post(ONE, said(sqlite_world.ann, "withdraw", NEWSLETTER), key="one")
 
     assert answer.get_json()["permissions"] == [
-        {"scope": NEWSLETTER, "permit": False, "reason": "WITHDRAWN", "positions": [2], "may_be_asked": False}
+        {"scope": NEWSLETTER, "permit": False, "reason": "WITHDRAWN", "positions": [FOUNDING], "may_be_asked": False}
     ]
     assert sqlite_world.reason(sqlite_world.ann, NEWSLETTER) == "WITHDRAWN"
 
@@ -60,7 +62,7 @@ def test_everything_about_a_statement_is_kept(sqlite_world, caller):
     )  # fmt: skip
     answer = caller(role=Role.AGENT).post(ONE, {**full, "method": "phone"}, key="one")
     with sqlite_world.store.read() as work:
-        kept = history.one(sqlite_world.deployment.desk, work, 1, answer.get_json()["seq"]).statement
+        kept = history.one(sqlite_world.deployment.desk, work, answer.get_json()["seq"]).statement
 
     assert (kept.customer, kept.act, kept.method, kept.scopes) == (
         sqlite_world.bo, Act.GRANT, Method.PHONE, (PURCHASES, NEWSLETTER),
@@ -89,7 +91,7 @@ def test_the_same_key_records_once_and_answers_the_same(shop, sqlite_world):
 
     assert second.status_code == 201
     assert second.get_json() == {**first, "repeated": True}
-    assert sqlite_world.size() == 3
+    assert sqlite_world.size() == FOUNDING + 1
 
 
 def test_the_same_key_with_another_body_is_refused(shop, sqlite_world, stored):
@@ -107,7 +109,7 @@ def test_the_same_key_of_another_program_is_another_key(shop, caller, sqlite_wor
     shop.post(ONE, said(sqlite_world.bo, "grant", NEWSLETTER), key="mine")
     answer = caller().post(ONE, said(sqlite_world.bo, "withdraw", NEWSLETTER), key="mine")
 
-    assert (answer.status_code, answer.get_json()["seq"]) == (201, 3)
+    assert (answer.status_code, answer.get_json()["seq"]) == (201, FOUNDING + 1)
 
 
 @pytest.mark.parametrize("path", [ONE, BATCH])
@@ -141,9 +143,9 @@ def test_many_statements_are_recorded_in_their_order(shop, sqlite_world):
 
     assert answer.status_code == 201
     assert [(each["customer"], each["seq"], each["act"]) for each in answer.get_json()["data"]] == [
-        (sqlite_world.bo, 2, "grant"),
-        (sqlite_world.ann, 3, "withdraw"),
-        (sqlite_world.bo, 4, "withdraw"),
+        (sqlite_world.bo, FOUNDING, "grant"),
+        (sqlite_world.ann, FOUNDING + 1, "withdraw"),
+        (sqlite_world.bo, FOUNDING + 2, "withdraw"),
     ]
     assert [sqlite_world.reason(sqlite_world.bo, scope) for scope in (NEWSLETTER, PURCHASES)] == ["WITHDRAWN", "PERMIT"]
     sqlite_world.check_ledger()

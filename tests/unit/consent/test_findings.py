@@ -58,6 +58,6 @@ def test_a_report_is_written_with_exactly_its_five_keys():
         "status": "findings",
         "findings": [{"check": "uses", "severity": "high", "subject": "use_1", "why": "for no decision"}],
         "gaps": [{"check": "uses", "why": "could not check: OSError"}],
-        "checks": [{"check": "uses", "title": "Uses", "checked": 3, "seconds": 0.5, "status": "findings"}],
+        "checks": [{"check": "uses", "title": "Uses", "checked": 3, "seconds": 0.5, "status": "findings", "since": 0}],
         "seconds": 1.5,
     }

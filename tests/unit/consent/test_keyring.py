@@ -131,10 +131,13 @@ def test_a_wrapped_key_opens_for_nobody_else(path):
         keys.unwrap("cus_b", keys.wrap("cus_a", KEY))
 
 
+def versions(keks):
+    return FileKeyring(keks, index_key=bytes(32), log_seed=bytes(32), link_key=bytes(32))
+
+
 def test_a_wrapped_key_does_not_open_under_another_version():
-    one = dict.fromkeys(("index_key", "log_seed", "link_key"), bytes(32))
-    wrapped = FileKeyring({1: KEY}, **one).wrap("cus_a", KEY)
-    both = FileKeyring({1: KEY, 2: KEY}, **one)
+    wrapped = versions({1: KEY}).wrap("cus_a", KEY)
+    both = versions({1: KEY, 2: KEY})
 
     assert both.unwrap("cus_a", wrapped) == KEY
     with pytest.raises(KeyLost, match="does not unwrap for its owner"):
@@ -144,8 +147,7 @@ def test_a_wrapped_key_does_not_open_under_another_version():
 
 
 def test_the_newest_version_wraps():
-    one = dict.fromkeys(("index_key", "log_seed", "link_key"), bytes(32))
-    assert FileKeyring({9: KEY, 10: KEY, 2: KEY}, **one).wrap("cus_a", KEY).kek == 10
+    assert versions({9: KEY, 10: KEY, 2: KEY}).wrap("cus_a", KEY).kek == 10
 
 
 def test_a_wrapped_key_opens_in_one_form_only(path):

@@ -60,12 +60,16 @@ def test_a_mapping_says_what_each_column_is():
         ("got", Column(name="arm", values={"M": "mail", "N": "none"})),
         ("visited", Column(name="visit", values={"0": False, "1": True})),
     ]
-    assert mapping.statement == {
-        "act": Column(name="answer", values={"yes": "grant", "no": "refuse"}),
-        "scopes": Column(name="scopes", separator=";"),
-        "said_at": Column(name="when"),
-        "evidence": Column(name="paper"),
-    }
+    [template] = mapping.statements
+    assert (template.when, dict(template.parts)) == (
+        (),
+        {
+            "act": Column(name="answer", values={"yes": "grant", "no": "refuse"}),
+            "scopes": Column(name="scopes", separator=";"),
+            "said_at": Column(name="when"),
+            "evidence": Column(name="paper"),
+        },
+    )
     assert mapping.digest == hashlib.sha256(WHOLE.encode()).digest()
 
 
@@ -89,8 +93,14 @@ def test_an_unknown_attribute_is_named_with_the_nearest_one():
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
-        ("", [("format", "is missing: give one of csv"), ("reference", "is missing: give text")]),
-        ('format = "xml"\nreference = "id"', [("format", "must be one of csv")]),
+        (
+            "",
+            [
+                ("format", "is missing: give one of csv, json, listmonk, mailchimp, onetrust"),
+                ("reference", "is missing: give text"),
+            ],
+        ),
+        ('format = "xml"\nreference = "id"', [("format", "must be one of csv, json, listmonk, mailchimp, onetrust")]),
         ('format = "csv"\nreference = 7', [("reference", "must be text")]),
         (TOP + "refrence = 1", [("refrence", "is not known here")]),
         (TOP + "ignore = [1]", [("ignore", "must hold texts only")]),

@@ -199,4 +199,4 @@ def test_one_scope_is_read_straight_from_the_rows_bytes():
 
 
 def test_nobody_has_an_empty_row():
-    assert stored(Standing()) == (b"", FOREVER, 0, 0, 0, 0, b"")
+    assert stored(Standing()) == (b"", FOREVER, 0, 0, 0, 0, b"", FOREVER, 0)

@@ -73,7 +73,8 @@ def test_a_catalogue_completes_a_grant_with_notice_end_and_what_awaits_confirmat
 
 
 def test_a_confirmation_awaits_nothing():
-    said = completed(statement(ANN, "grant", B, method=Method.CONFIRMATION), published_catalogue(), START)
+    confirming = statement(ANN, "grant", B, method=Method.CONFIRMATION)
+    said = completed(confirming, published_catalogue(), START, vouched={Method.CONFIRMATION})
     assert said.awaiting == frozenset()
 
 
@@ -105,7 +106,7 @@ def test_the_end_counts_from_the_time_said_not_from_the_time_recorded():
         ),
         (
             statement(ANN, "grant", "remember:place"),
-            [("/scopes/0", "remember:place stands on contract: it isn't granted, it can only be objected to")],
+            [("/scopes/0", "remember:place stands on contract: it isn't granted")],
         ),
         (
             statement(ANN, "grant", A, notice_version=2),

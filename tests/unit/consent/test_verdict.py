@@ -168,7 +168,8 @@ def test_a_service_basis_ends_where_the_customer_is_restricted_or_erased(basis):
 
 @pytest.mark.parametrize("status", list(Status))
 def test_a_legitimate_interest_ends_with_any_no(status):
-    expected = status.name if status.name in ("OBJECTED", "WITHDRAWN", "REFUSED") else "PERMIT"
+    noes = {"OBJECTED": "OBJECTED", "WITHDRAWN": "WITHDRAWN", "REFUSED": "REFUSED", "INVALIDATED": "NO_RECORD"}
+    expected = noes.get(status.name, "PERMIT")
     said = ScopeStanding(status, PENDING, 0, 0, 7)
     assert reason(standing(said), rule("use:replies:service", "legitimate_interest", material_since=9)) == expected
 

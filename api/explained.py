@@ -1,0 +1,104 @@
+"""Every check in plain words: what it proves when it passes, and what it does not. For officers, reports and courts."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from api.checks import CHECKS
+from consent.audit.findings import Check
+from consent.audit.reports.content import Explained
+
+_WORDS: Final[Mapping[str, Explained]] = {
+    "ledger": Explained(
+        "Each stored byte of the ledger is what it was when it was written: entries, tree, head, sealed payloads.",
+        "That everything that happened was entered, or that what was entered is true.",
+    ),
+    "checkpoints": Explained(
+        "Each signed statement about the ledger holds under the log's key, and agrees with the tree over the entries.",
+        "That nothing was cut off behind the newest checkpoint: only whoever keeps one elsewhere can show that.",
+    ),
+    "witness": Explained(
+        "The witness, which has a memory of its own, knows the same ledger: nothing was rolled back or forked.",
+        "Anything where no witness was ever heard, or about entries after its newest cosignature.",
+    ),
+    "catalogue": Explained(
+        "Each catalogue in use is the one that was published, and each scope has the bit number it was given then.",
+        "That what the catalogue asks is lawful or well worded.",
+    ),
+    "notices": Explained(
+        "Whoever agreed was shown a published wording, kept byte by byte as the ledger committed to it.",
+        "That he read or understood it.",
+    ),
+    "standing": Explained(
+        "What the permission table says of each customer is exactly what follows from his own recorded words.",
+        "That he said these words himself: that is the method's and the evidence's to show.",
+    ),
+    "expiry": Explained(
+        "Each consent ends when the catalogue in force said so, counts no longer, and is asked for again in time.",
+        "That the customer read the reminder.",
+    ),
+    "kept_without_use": Explained(
+        "Nothing is kept that a customer does not permit to keep, or that no use is permitted of.",
+        "That what is kept is correct, or that there are no copies outside of this system.",
+    ),
+    "keys": Explained(
+        "Each data key opens under exactly one version of the wrapping key, and none outlives an erasure.",
+        "That nobody has copied a key.",
+    ),
+    "horizon": Explained(
+        "By what the settings say, backups that could still open what was erased are gone within 30 days.",
+        "That backups are kept as the settings say.",
+    ),
+    "erasures": Explained(
+        "Of each customer who was erased nothing is found any more: no key, no payload, no memory, no address.",
+        "That nobody copied anything before, or that other systems have erased him too.",
+    ),
+    "snapshot": Explained(
+        "Nobody's word that the newest snapshot had counted has vanished since.",
+        "Anything about words that came after that snapshot.",
+    ),
+    "processing": Explained(
+        "Recorded uses of data are what the catalogue of their time declared, purpose by purpose.",
+        "That what it declares is lawful, or that nothing is done past this system.",
+    ),
+    "campaigns": Explained(
+        "Each campaign can still be read under the catalogue in force: nothing that it names is gone.",
+        "That a campaign is a good one.",
+    ),
+    "marks": Explained(
+        "Each mark that incremental audits go on from was made by a full audit that passed, and is in the ledger.",
+        "Anything about what was not looked at since: a full audit does.",
+    ),
+    "uses": Explained(
+        "Each recorded use of data has a decision or a written reason behind it.",
+        "That data were not read past this system, or that a reason is a good one.",
+    ),
+    "requests": Explained(
+        "No request by right is overdue: each was answered within its time, or extended with a reason.",
+        "That the answers were complete.",
+    ),
+    "suppressions": Explained(
+        "The list of addresses to be left alone is the one in the ledger, and customers on it are marked.",
+        "That nothing is sent past this system.",
+    ),
+    "clock": Explained(
+        "No entry bears a time before that of the entry before it, or after now; machine and database agree.",
+        "That the clock was right when the entries were written.",
+    ),
+    "decision_log": Explained(
+        "Each decision is stored as the ledger committed to it when it was made.",
+        "That every decision of the company was made by this system.",
+    ),
+    "decisions": Explained(
+        "Each decision used only what its customer permitted at that moment, recomputed from his recorded words.",
+        "That the decision was a good one.",
+    ),
+}
+
+
+def explained(check: Check) -> Explained:
+    """Return a check in plain words; of one that has none, what its title promises and nothing more."""
+    return _WORDS.get(check.key, Explained(f"{check.title}.", "Anything beyond that."))
+
+
+EXPLAINED: Final[Mapping[str, Explained]] = {check.key: explained(check) for check in CHECKS}
+"""Every check that there is, in plain words."""

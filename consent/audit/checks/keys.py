@@ -1,0 +1,74 @@
+"""The check `keys`: every data key opens, under the version that is said to wrap it, and is somebody's."""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import Final
+
+from typing_extensions import override
+
+from consent.audit.findings import Evidence, Finding, Judged, Reader, Severity, Yielded
+from consent.audit.pages import Customer
+from consent.register import rekeying, reopening
+
+KEY: Final = "keys"
+UNFINISHED: Final = timedelta(days=1)
+"""How long a rotation of the key-encryption key may take."""
+
+_ONE: Final = (Judged(1),)
+
+
+class Keys(Reader):
+    """Unwrap every data key, and look for those that are nobody's, or somebody's who was erased.
+
+    A key that doesn't open is what it sealed, lost. One that outlives an erasure is an erasure that didn't happen. Each
+    is wrapped by exactly one version of the key-encryption key, and every version in use must be there.
+    """
+
+    def __init__(self, evidence: Evidence) -> None:
+        """Keep where to look up the versions."""
+        self._evidence = evidence
+
+    @override
+    def customer(self, one: Customer) -> Iterable[Yielded]:
+        if one.key_opens and one.enrolled and not one.buried:
+            return _ONE
+        return (*_wrong(one), *_ONE)
+
+    @override
+    def end(self) -> Iterator[Yielded]:
+        desk = self._evidence.desk
+        with self._evidence.store.read() as work:
+            state = rekeying.state(desk, work)
+            own = reopening.of_deployment(work)
+        opened = reopening.unlocked(desk.keys, own)
+        for owner in own.keys:
+            if not opened.opens(owner):
+                yield _finding(Severity.CRITICAL, owner, _lost(owner))
+        yield Judged(len(own.keys))
+        for version in state.unknown:
+            why = f"it wraps {state.in_use[version]:,} data keys, and is not there"
+            yield _finding(Severity.CRITICAL, f"version {version}", why)
+        rotation = state.rotation
+        if rotation and rotation.finished_at is None and self._evidence.at - rotation.started_at > UNFINISHED:
+            why = f"the rotation to it was never finished: {state.outdated:,} data keys are wrapped by older versions"
+            yield _finding(Severity.MEDIUM, f"version {rotation.version}", why)
+
+
+def _wrong(one: Customer) -> Iterator[Finding]:
+    if one.key_opens is None:
+        if one.enrolled and not one.buried:
+            yield _finding(Severity.CRITICAL, one.id, "he has no data key, and was not erased")
+    elif one.buried:
+        yield _finding(Severity.CRITICAL, one.id, "he was erased, and his data key is still there")
+    elif not one.enrolled:
+        yield _finding(Severity.HIGH, one.id, "a data key belongs to somebody who is not enrolled")
+    elif not one.key_opens:
+        yield _finding(Severity.CRITICAL, one.id, _lost(one.id))
+
+
+def _lost(owner: str) -> str:
+    return f"the data key of {owner} does not unwrap under the version that is said to wrap it"
+
+
+def _finding(severity: Severity, subject: str, why: str) -> Finding:
+    return Finding(check=KEY, severity=severity, subject=subject, why=why)

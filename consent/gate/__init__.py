@@ -1,0 +1,24 @@
+"""The one door to customer data.
+
+`check` judges one scope, `permits` a chunk of customers on several; `recall` opens memory for what they permit and
+nothing else, and writes the use down; `remember` stores what may be remembered and nothing else. A missing record, an
+unknown field, a ledger out of reach: no personal field comes out.
+"""
+
+from consent.gate.judging import Permits, check, check_all, check_as_of, permits
+from consent.gate.recalling import ARROW, recall
+from consent.gate.remembering import Kept, remember, remember_columns, rememberable
+
+__all__ = [
+    "ARROW",
+    "Kept",
+    "Permits",
+    "check",
+    "check_all",
+    "check_as_of",
+    "permits",
+    "recall",
+    "remember",
+    "remember_columns",
+    "rememberable",
+]

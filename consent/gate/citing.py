@@ -1,0 +1,30 @@
+"""The ledger entries behind a denial of a customer as a whole: what erased, suppressed, restricted or paused him.
+
+A standing row says that he is so, and not since which entry: that is looked up only where a denial has to cite it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from consent.base.ids import CustomerId
+from consent.base.store import Work
+from consent.permission.statement import Act
+from consent.permission.verdict import Reason
+from consent.register import history, mergers, suppressing, tombstones
+from consent.register.desk import Desk
+
+_ACT: Final[Mapping[Reason, Act]] = {Reason.RESTRICTED: Act.RESTRICT, Reason.PAUSED: Act.PAUSE}
+WHOLE: Final = frozenset({Reason.CUSTOMER_ERASED, Reason.SUPPRESSED, *_ACT})
+"""The reasons that concern a customer as a whole."""
+
+
+def behind(desk: Desk, work: Work, customer: CustomerId, reason: Reason, *, at: datetime) -> tuple[int, ...]:
+    """Return the positions of the entries that give a customer one of the reasons in `WHOLE`, as recorded by `at`."""
+    if reason is Reason.CUSTOMER_ERASED:
+        return tuple(stone.position for stone in tombstones.of(work, [customer]).values())
+    if reason is Reason.SUPPRESSED:
+        return suppressing.of_customer(work, mergers.surviving(work, customer), by=at)
+    said = history.of_customer(desk, work, customer, as_of=at)
+    found = [(one.statement.said_at, one.seq) for one in said if one.statement.act is _ACT[reason]]
+    return (max(found)[1],) if found else ()

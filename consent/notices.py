@@ -1,0 +1,94 @@
+"""Published notices: the exact words of every version, in every language, and the entries that tell of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from consent.base.database import table_of
+from consent.base.errors import NotFound
+from consent.base.store import Work
+from consent.catalogue.model import Notice
+from consent.tables import NoticeRow
+
+_row: Final = table_of(NoticeRow)
+
+
+class NoticeUnknown(NotFound):
+    """No notice of that key, version and language was ever published."""
+
+    code = "notice_unknown"
+    title = "No such notice"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """One wording, as it was published."""
+
+    key: str
+    version: int
+    language: str
+    material: bool
+    wording: str
+    digest: bytes
+    """SHA-256 of the wording's UTF-8 bytes: the ledger's entry holds the same."""
+    published_at: datetime
+    position: int
+    """Of the entry that tells of it."""
+
+
+def published(work: Work, key: str = "", version: int = 0) -> list[Published]:
+    """Return what was published: of one notice, of one version of it, or all; by key, version and language."""
+    query = sa.select(_row).order_by(_row.c.key, _row.c.version, _row.c.language)
+    if key:
+        query = query.where(_row.c.key == key)
+    if version:
+        query = query.where(_row.c.version == version)
+    return [_published(row) for row in work.connection.execute(query)]
+
+
+def wording(work: Work, key: str, version: int, language: str) -> Published:
+    """Return the wording that whoever asked for a language was shown: in that, in its parent, or in English.
+
+    Raises:
+        NoticeUnknown: there is no such notice.
+    """
+    found = {each.language: each for each in published(work, key, version)} if key and version > 0 else {}
+    if not found:
+        msg = f"notice {key[:80]} has no version {version}"
+        raise NoticeUnknown(msg)
+    words = {spoken: each.wording for spoken, each in found.items()}
+    return found[Notice(key=key, version=version, material=True, wording=words).spoken(language)]
+
+
+def by_version(work: Work) -> dict[tuple[str, int], Notice]:
+    """Return every published notice version, with all its wordings."""
+    found: dict[tuple[str, int], dict[str, str]] = {}
+    material: dict[tuple[str, int], bool] = {}
+    for each in published(work):
+        found.setdefault((each.key, each.version), {})[each.language] = each.wording
+        material[each.key, each.version] = each.material
+    return {
+        (key, version): Notice(key=key, version=version, material=material[key, version], wording=words)
+        for (key, version), words in found.items()
+    }
+
+
+def note(work: Work, wordings: Iterable[Published]) -> None:
+    """Write wordings down, for ever."""
+    rows = [
+        {
+            "key": each.key, "version": each.version, "language": each.language, "material": each.material,
+            "wording": each.wording, "digest": each.digest, "published_at": each.published_at,
+            "position": each.position,
+        }
+        for each in wordings
+    ]  # fmt: skip
+    if rows:
+        work.connection.execute(sa.insert(NoticeRow), rows)
+
+
+def _published(row: sa.Row[tuple[object, ...]]) -> Published:
+    return Published(**{**row._asdict(), "digest": bytes(row.digest)})

@@ -1,0 +1,68 @@
+"""Who goes on as whom: ids that were given up when two records turned out to be of one customer.
+
+An id that was given up stays where it is known elsewhere: in the company's own systems, in links in old mails. So it
+goes on as the customer that it was merged into wherever one customer speaks or is asked for: a check, what stands,
+what he said, a statement, a link. Nothing may be done under the old id itself (its own history ends with a
+restriction), so that a run never counts anybody twice; and that restriction is what makes this look-up rare.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from consent.base.clock import to_ms
+from consent.base.database import Hot, among, table_of
+from consent.base.ids import CustomerId
+from consent.base.store import Work
+from consent.tables import MergerRow
+
+_merger: Final = table_of(MergerRow)
+_ONE: Final = Hot(
+    sa.select(_merger.c.customer, _merger.c.merged_at).where(_merger.c.merged == sa.bindparam("merged")), "merged"
+)
+_MANY: Final = Hot(
+    lambda dialect: sa.select(_merger.c.merged, _merger.c.customer).where(
+        among(_merger.c.merged, "customers")(dialect)
+    ),
+    "customers",
+)
+_FORMER: Final = Hot(
+    sa.select(_merger.c.merged).where(_merger.c.customer == sa.bindparam("customer")).order_by(_merger.c.merged),
+    "customer",
+)
+_NOTE: Final = Hot(sa.insert(_merger), "merged", "customer", "merged_at", "position")
+
+
+def surviving(work: Work, customer: CustomerId, *, as_of: datetime | None = None) -> CustomerId:
+    """Return as whom a customer goes on: mostly himself. With `as_of`, as whom he went on then."""
+    row = work.run(_ONE, customer).fetchone()
+    while row is not None and (as_of is None or row[1] <= to_ms(as_of)):
+        customer = CustomerId(row[0])
+        row = work.run(_ONE, customer).fetchone()
+    return customer
+
+
+def survivors(work: Work, customers: Iterable[CustomerId]) -> dict[CustomerId, CustomerId]:
+    """Return as whom these customers go on; who goes on as himself is left out."""
+    asked = sorted(set(customers))
+    merged = [CustomerId(row[0]) for row in work.run(_MANY, work.listed(asked)).fetchall()] if asked else []
+    return {one: surviving(work, one) for one in merged}
+
+
+def former(work: Work, customer: CustomerId) -> list[CustomerId]:
+    """Return the ids that were given up for this one, and for those in turn."""
+    found = [CustomerId(row[0]) for row in work.run(_FORMER, customer).fetchall()]
+    return [each for one in found for each in (one, *former(work, one))]
+
+
+def all_of(work: Work, customer: CustomerId) -> tuple[CustomerId, ...]:
+    """Return all ids of a customer: the one that he goes on as, then those that were given up for it."""
+    now = surviving(work, customer)
+    return now, *former(work, now)
+
+
+def note(work: Work, merged: CustomerId, into: CustomerId, *, at: datetime, position: int) -> None:
+    """Write down that one id goes on as another."""
+    work.run(_NOTE, merged, into, to_ms(at), position)

@@ -1,0 +1,67 @@
+"""The rows of erasure, suppression, and the key-encryption key. Columns only; rights and audits read them too.
+
+None of them names anybody: a tombstone's pseudonym leads nowhere, and of an address only the keyed hash is kept.
+"""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from consent.base.database import Row
+
+
+def _clustered(comment: str) -> dict[str, object]:
+    """Return table options: one B-tree on SQLite, keyed by the primary key; and what a row is."""
+    return {"sqlite_with_rowid": False, "comment": comment}
+
+
+class SuppressionRow(Row):
+    """An address that is left alone, as its keyed hash: it survives whoever had it."""
+
+    __tablename__ = "suppression"
+    __table_args__ = _clustered("keyed hash of an address that is left alone; survives erasure")
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    blind: Mapped[bytes] = mapped_column(primary_key=True)
+    since: Mapped[datetime]
+    position: Mapped[int]
+
+
+class ErasureRow(Row):
+    """That a customer was erased: when, by which entry, and by which entry it was proved that nothing is left."""
+
+    __tablename__ = "erasure"
+    __table_args__ = _clustered("an erased customer's tombstone: the entries of erasure and of its verification")
+    customer: Mapped[str] = mapped_column(sa.ForeignKey("customer.id"), primary_key=True)
+    erased_at: Mapped[datetime]
+    position: Mapped[int]
+    verified_at: Mapped[datetime | None] = mapped_column(index=True)
+    verified_position: Mapped[int]
+
+
+class KeyRotationRow(Row):
+    """A rotation of the key-encryption key: how far data keys are wrapped anew."""
+
+    __tablename__ = "key_rotation"
+    __table_args__ = _clustered("a rotation of the key-encryption key, and its cursor")
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    started_at: Mapped[datetime]
+    asked_by: Mapped[str]
+    after: Mapped[str]
+    done: Mapped[int]
+    total: Mapped[int]
+    finished_at: Mapped[datetime | None]
+    position: Mapped[int]
+
+
+class KeyDestructionRow(Row):
+    """A wish to destroy old versions of the key-encryption key: two people say so, then it is done."""
+
+    __tablename__ = "key_destruction"
+    __table_args__ = _clustered("a destruction of old key-encryption keys: who asked, who confirmed")
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    asked_at: Mapped[datetime]
+    asked_by: Mapped[str]
+    confirmed_by: Mapped[str]
+    destroyed_at: Mapped[datetime | None]
+    position: Mapped[int]

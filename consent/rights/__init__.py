@@ -1,0 +1,1 @@
+"""Rights: what a customer can ask for, each a use case with a ledger trail."""

@@ -1,0 +1,33 @@
+"""The checks of the personalisation side, and whom a run addressed: judged from outside, by what the ledger says.
+
+They trust the ledger's sealed statements and the decisions' own record, and no projection: not the standing rows that
+the gate had read.
+"""
+
+from typing import Final
+
+from consent.audit.findings import Check
+from personalise.audit_checks import campaigns, committed, decisions
+from personalise.audit_checks.reach import Addressed, addressed
+
+__all__ = ["CHECKS", "Addressed", "addressed"]
+
+CHECKS: Final = (
+    Check(
+        key=committed.KEY,
+        title="Every decision is the one that the ledger committed to",
+        function=committed.decision_log,
+        incremental=True,
+    ),
+    Check(
+        key=decisions.KEY,
+        title="Every decision used only what its customer permitted at its position",
+        function=decisions.decisions,
+        incremental=True,
+    ),
+    Check(
+        key=campaigns.KEY,
+        title="Every campaign still holds under the catalogue in force",
+        function=campaigns.campaigns,
+    ),
+)

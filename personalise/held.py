@@ -1,0 +1,144 @@
+"""What this floor holds of one customer: his decisions, his contacts, that outcomes of his came in.
+
+Given to the consent side by whoever puts the two together, as rows of plain values: there they go into what the
+customer is given, and into his file. Each is read a part at a time, in a short transaction of its own, so that a long
+history takes no more memory than a short one, and nobody who reads slowly keeps a writer waiting.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from consent.base.clock import rfc3339, to_ms
+from consent.base.database import table_of
+from consent.base.errors import ByleaveError, CampaignInvalid, NotFound
+from consent.base.ids import CustomerId
+from consent.base.store import Work
+from consent.deployment import Deployment
+from consent.ledger.position import position
+from personalise.contacts import GHOST
+from personalise.runs import log
+from personalise.runs.dry_run import load_policy
+from personalise.runs.log import Chunk
+from personalise.steps.personalise.explanation import explanation
+from personalise.steps.personalise.policy import Policy
+from personalise.tables import ContactRow, DecisionChunkRow, OutcomeRow
+
+PAGE: Final = 500
+"""Contacts read in one transaction."""
+
+_chunk: Final = table_of(DecisionChunkRow)
+_contact: Final = table_of(ContactRow)
+_outcome: Final = table_of(OutcomeRow)
+_GONE: Final[tuple[type[ByleaveError], ...]] = (CampaignInvalid, NotFound)
+
+
+def decisions(deployment: Deployment, customer: CustomerId, *, by: datetime) -> Iterator[dict[str, Any]]:
+    """Walk what was decided for a customer by a time, the first first: by which rules, on which data, and why.
+
+    `position` is the ledger entry that commits to it, `judged_at` the position at which his permissions were judged.
+
+    Raises:
+        LedgerBroken: a chunk of decisions is damaged.
+    """
+    policies: dict[tuple[Any, ...], Policy | None] = {}
+    row = _chunk.c
+    query = sa.select(row.id).where(row.first <= customer, row.last >= customer, row.at <= by)
+    with deployment.store.read() as work:
+        chunks = list(work.connection.execute(query.order_by(row.log, row.seq)).scalars())
+    for identity in chunks:
+        with deployment.store.read() as work:
+            chunk = log.read(work, identity)
+            spot = chunk.table["customer"].index(customer).as_py()
+            policy = _policy(deployment, work, chunk, policies) if spot >= 0 else None
+        if spot >= 0:
+            yield _decision(chunk, spot, policy)
+
+
+def contacts(deployment: Deployment, customer: CustomerId, *, by: datetime) -> Iterator[dict[str, Any]]:
+    """Walk a customer's contacts by a time, the first first; a `ghost` is one that he was left out of, by chance.
+
+    `position` is the ledger entry that commits to the decision behind it; None where there is none.
+    """
+    row = _contact.c
+    names = ("decision", "campaign", "offer", "treatment", "channel", "purpose", "status")
+    query = sa.select(row.reserved_at, *(row[name] for name in names)).where(
+        row.customer == customer, row.reserved_at <= by
+    )
+    after: tuple[int, str] = (-1, "")
+    while True:
+        place = sa.tuple_(row.reserved_at, row.decision)
+        more = (
+            query.where(place > sa.tuple_(*map(sa.literal, after))).order_by(row.reserved_at, row.decision).limit(PAGE)
+        )
+        with deployment.store.read() as work:
+            found = work.connection.execute(more).all()
+            places = _places(work, {each.decision.partition(".")[0] for each in found})
+        for each in found:
+            told = {"at": rfc3339(each.reserved_at), **{name: getattr(each, name) for name in names}}
+            yield {**told, "position": places.get(each.decision.partition(".")[0])}
+        if len(found) < PAGE:
+            return
+        after = to_ms(found[-1].reserved_at), found[-1].decision
+
+
+def _places(work: Work, chunks: Iterable[str]) -> dict[str, int]:
+    """Return the ledger positions of the entries that commit to chunks of decisions."""
+    query = sa.select(_chunk.c.id, _chunk.c.log, _chunk.c.seq).where(_chunk.c.id.in_(sorted(chunks)))
+    return {identity: position(log_number, seq) for identity, log_number, seq in work.connection.execute(query)}
+
+
+def outcomes(deployment: Deployment, customer: CustomerId, *, by: datetime) -> Iterator[dict[str, Any]]:
+    """Walk that outcomes of a customer came in, by a time. What they were is remembered, and told there."""
+    row = _outcome.c
+    query = sa.select(row.campaign, row.came_at).where(row.customer == customer, row.came_at <= by)
+    with deployment.store.read() as work:
+        found = work.connection.execute(query.order_by(row.came_at, row.campaign)).all()
+    for each in found:
+        yield {"at": rfc3339(each.came_at), "campaign": each.campaign}
+
+
+def contacted(work: Work, since: datetime) -> dict[tuple[str, str], int]:
+    """Return how often customers were reached since an instant, by (channel, purpose), but for who was left out."""
+    row = _contact.c
+    query = sa.select(row.channel, row.purpose, sa.func.count()).where(row.reserved_at >= since, row.status != GHOST)
+    counted = work.connection.execute(query.group_by(row.channel, row.purpose))
+    return {(channel, purpose): count for channel, purpose, count in counted}
+
+
+def _decision(chunk: Chunk, spot: int, policy: Policy | None) -> dict[str, Any]:
+    [row] = chunk.table.slice(spot, 1).to_pylist()
+    about = chunk.about
+    return {
+        "at": rfc3339(chunk.at),
+        "decision": f"{chunk.id}.{spot}",
+        "campaign": chunk.campaign,
+        "campaign_version": about["version"],
+        "purpose": about["purpose"],
+        "chosen": about["candidates"][row["chosen"]] if row["chosen"] >= 0 else None,
+        "categories_used": [key for bit, key in enumerate(about["categories"]) if row["used"] >> bit & 1],
+        "explanation": explanation(row, policy) if policy else None,
+        "judged_at": chunk.position,
+        "position": position(chunk.log, chunk.seq),
+    }
+
+
+def _policy(
+    deployment: Deployment, work: Work, chunk: Chunk, known: dict[tuple[Any, ...], Policy | None]
+) -> Policy | None:
+    """Return the policy that a chunk was decided by; None where it can't be read any more: then nothing explains it."""
+    about = chunk.about
+    pinned = {"version": about["version"], "model": about["model"], "catalogue": about["read_under"]}
+    key = (chunk.campaign, *pinned.values(), *about["candidates"])
+    if key not in known:
+        try:
+            policy, _ = load_policy(deployment, work, chunk.campaign, **pinned)
+        except _GONE:
+            known[key] = None
+        else:
+            on_it = tuple(one for one in policy.candidates if one.key in about["candidates"])
+            known[key] = replace(policy, candidates=on_it)
+    return known[key]

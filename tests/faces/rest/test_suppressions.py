@@ -1,0 +1,79 @@
+"""`/api/v1/suppressions`: addresses come in the body, and none is ever given out."""
+
+import pytest
+
+from api.roles import KeyScope, Role
+
+ADDRESS = "ann@shop.example"
+PATH = "/api/v1/suppressions"
+
+
+def test_an_address_is_left_alone_and_whoever_has_it_is_not_contacted(shop, sqlite_world):
+    """Rule 11."""
+    answer = shop.post(PATH, {"address": ADDRESS, "why": "complained"})
+    again = shop.post(PATH, {"address": f" {ADDRESS.upper()}"})
+
+    assert (answer.status_code, again.status_code) == (201, 201)
+    assert (answer.json["changed"], answer.json["customers"], again.json["changed"]) == (True, 1, False)
+    assert sqlite_world.reason(sqlite_world.ann, "contact:email:recommendations") == "SUPPRESSED"
+    assert ADDRESS not in answer.text
+    sqlite_world.check_ledger()
+
+
+def test_whether_it_is_left_alone_can_be_asked(shop):
+    before = shop.post(f"{PATH}:check", {"address": ADDRESS})
+    made = shop.post(PATH, {"address": ADDRESS}).json
+    after = shop.post(f"{PATH}:check", {"address": ADDRESS})
+    other = shop.post(f"{PATH}:check", {"address": ADDRESS, "kind": "phone"})
+
+    assert before.json == other.json == {"suppressed": False, "since": None, "position": None}
+    assert after.json == {"suppressed": True, "since": made["since"], "position": made["position"]}
+
+
+def test_it_can_be_lifted_once(shop, sqlite_world):
+    shop.post(PATH, {"address": ADDRESS})
+    lifted, again = shop.post(f"{PATH}:lift", {"address": ADDRESS}), shop.post(f"{PATH}:lift", {"address": ADDRESS})
+    assert (lifted.status_code, lifted.json["changed"]) == (200, True)
+    assert (again.status_code, again.json["code"]) == (404, "not_suppressed")
+    assert sqlite_world.reason(sqlite_world.ann, "contact:email:recommendations") == "PERMIT"
+
+
+def test_the_list_is_walked_from_the_newest_back_and_names_no_address(shop):
+    made = [shop.post(PATH, {"address": f"n{number}@shop.example"}).json["position"] for number in range(3)]
+    first = shop.get(f"{PATH}?limit=2").json
+    rest = shop.get(f"{PATH}?limit=2&cursor={first['next_cursor']}").json
+
+    assert [each["position"] for each in (*first["data"], *rest["data"])] == made[::-1]
+    assert (first["total"], rest["next_cursor"]) == (3, None)
+    assert {tuple(each) for each in first["data"]} == {("kind", "since", "position")}
+
+
+WRONG = {
+    "nothing": ({}, ["/address"]),
+    "no kind": ({"address": ADDRESS, "kind": "E Mail"}, ["/kind"]),
+    "a reference": ({"address": "ANN", "kind": "reference"}, ["/kind"]),
+    "a reason of one's own": ({"address": ADDRESS, "why": "Mr Smith asked"}, ["/why"]),
+    "a reason of the house": ({"address": ADDRESS, "why": "erased"}, ["/why"]),
+    "more": ({"address": ADDRESS, "customer": "x"}, ["/customer"]),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_named_and_nothing_is_left_alone(case, shop, stored):
+    body, places = WRONG[case]
+    before = stored()
+    answer = shop.post(PATH, body)
+    assert (answer.status_code, [each["pointer"] for each in answer.json["errors"]]) == (400, places)
+    assert stored() == before
+
+
+def test_a_key_that_may_only_read_can_ask_and_no_more(caller):
+    reader = caller(scopes=[KeyScope.CONSENT_READ])
+    assert reader.get(PATH).status_code == 200
+    assert [reader.post(path, {"address": ADDRESS}).status_code for path in (PATH, f"{PATH}:lift")] == [403, 403]
+
+
+def test_who_writes_consent_can_not_lift(caller):
+    writer = caller(scopes=[KeyScope.CONSENT_WRITE], role=Role.AGENT)
+    assert writer.post(PATH, {"address": ADDRESS}).status_code == 201
+    assert writer.post(f"{PATH}:lift", {"address": ADDRESS}).status_code == 403

@@ -1,0 +1,257 @@
+"""Double opt-in: nothing counts until the customer presses the button behind the link in his own mail."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from consent.base.errors import KeyLost, StatementInvalid
+from consent.permission.statement import Method
+from consent.register import confirmations, confirming, history, recording
+from consent.register.confirmations import ConfirmationUnknown
+from tests.builders import CATALOGUE, tables, toml
+
+MAIL, POST, USE = "contact:email:offers", "contact:post:offers", "use:purchases:offers"
+
+
+@pytest.fixture
+def shop(world):
+    """Return a world whose newsletter takes a confirmed address."""
+    world.publish(toml(CATALOGUE))
+    return world
+
+
+def mailed(world):
+    """Return the tokens that wait for the mail, the oldest first."""
+    with world.store.read() as work:
+        return [one.token for one in confirmations.outgoing(world.deployment.desk, work, 100)]
+
+
+def press(world, token):
+    with world.store.write() as work:
+        return confirming.confirm(world.deployment.desk, work, token, at=world.clock())
+
+
+def look(world, token):
+    with world.store.read() as work:
+        return confirming.shown(world.deployment.desk, work, token, at=world.clock())
+
+
+def test_nothing_is_permitted_until_the_mailed_link_is_spent(shop):
+    """Rule 5: nothing is permitted until the mailed token is spent."""
+    granted = shop.grant(shop.bo, MAIL, POST, language="de")
+    before = [shop.reason(shop.bo, scope) for scope in (MAIL, POST)]
+    [token] = mailed(shop)
+    seen = look(shop, token)
+    shop.clock.advance(hours=1)
+    [confirmed] = press(shop, token)
+
+    assert before == ["PENDING_CONFIRMATION", "PERMIT"]
+    assert (seen.scopes, seen.confirmation.language, seen.confirmation.position) == ((MAIL,), "de", granted.seq)
+    assert shop.reason(shop.bo, MAIL) == "PERMIT"
+    said = confirmed.statement
+    assert (said.act, said.method, said.scopes, said.evidence, said.language) == (
+        "grant", "confirmation", (MAIL,), f"confirms ledger entry {granted.seq}", "de",
+    )  # fmt: skip
+    assert said.valid_until == {MAIL: shop.clock().replace(month=5, year=2027)}
+    shop.check_ledger()
+
+
+def test_looking_at_a_link_spends_nothing(shop):
+    """Rule 5: mail scanners open every link; only the press counts."""
+    shop.grant(shop.bo, MAIL)
+    [token] = mailed(shop)
+    size = shop.size()
+    looked = [look(shop, token).scopes for _ in range(3)]
+
+    assert (looked, shop.size(), shop.reason(shop.bo, MAIL)) == ([(MAIL,)] * 3, size, "PENDING_CONFIRMATION")
+    assert len(press(shop, token)) == 1
+
+
+def test_a_link_is_spent_once(shop):
+    shop.grant(shop.bo, MAIL)
+    [token] = mailed(shop)
+    pressed = [len(press(shop, token)) for _ in range(3)]
+    shop.withdraw(shop.bo, MAIL)
+
+    assert (pressed, press(shop, token), shop.reason(shop.bo, MAIL)) == ([1, 0, 0], [], "WITHDRAWN")
+    assert look(shop, token).scopes == ()
+
+
+def test_of_two_presses_at_once_one_confirms(shop):
+    shop.grant(shop.bo, MAIL)
+    [token] = mailed(shop)
+    start, counts = threading.Barrier(2), []
+
+    def go():
+        start.wait()
+        counts.append(len(press(shop, token)))
+
+    threads = [threading.Thread(target=go) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(counts) == [0, 1]
+    shop.check_ledger()
+
+
+def test_a_confirmed_address_handed_in_again_changes_nothing(shop):
+    """Rule 5: a confirmed address re-submitted changes nothing: nobody else can undo it by typing it in."""
+    shop.grant(shop.bo, MAIL)
+    press(shop, mailed(shop)[0])
+    before = shop.rows("SELECT scopes, mask, next_expiry FROM standing WHERE customer = :who", who=shop.bo)
+    shop.clock.advance(days=30)
+    shop.grant(shop.bo, MAIL)
+
+    assert shop.rows("SELECT scopes, mask, next_expiry FROM standing WHERE customer = :who", who=shop.bo) == before
+    assert (shop.reason(shop.bo, MAIL), mailed(shop)) == ("PERMIT", [])
+    shop.check_ledger()
+
+
+def test_what_ended_or_was_withdrawn_is_confirmed_anew(shop):
+    shop.grant(shop.bo, MAIL)
+    press(shop, mailed(shop)[0])
+    shop.clock.advance(days=200)
+    ended = shop.reason(shop.bo, MAIL)
+    shop.grant(shop.bo, MAIL)
+    again = shop.reason(shop.bo, MAIL)
+    press(shop, mailed(shop)[0])
+    confirmed = shop.reason(shop.bo, MAIL)
+    shop.withdraw(shop.bo, MAIL)
+    shop.clock.advance(seconds=1)
+    shop.grant(shop.bo, MAIL)
+
+    assert (ended, again, confirmed, shop.reason(shop.bo, MAIL)) == (
+        "EXPIRED", "PENDING_CONFIRMATION", "PERMIT", "PENDING_CONFIRMATION",
+    )  # fmt: skip
+
+
+def test_a_new_material_wording_is_confirmed_anew(shop):
+    shop.grant(shop.bo, MAIL)
+    press(shop, mailed(shop)[0])
+    newer = tables()
+    newer["notice"].append({"key": "words", "version": 2, "material": True, "wording": {"en": "May we, again?"}})
+    shop.publish(toml(newer))
+    stale = shop.reason(shop.bo, MAIL)
+    shop.grant(shop.bo, MAIL)
+    pending = shop.reason(shop.bo, MAIL)
+    press(shop, mailed(shop)[0])
+
+    assert (stale, pending, shop.reason(shop.bo, MAIL)) == ("NOTICE_STALE", "PENDING_CONFIRMATION", "PERMIT")
+
+
+def test_what_was_taken_back_since_stays_taken_back(shop):
+    shop.grant(shop.bo, MAIL)
+    [token] = mailed(shop)
+    shop.withdraw(shop.bo, MAIL)
+
+    assert (press(shop, token), shop.reason(shop.bo, MAIL)) == ([], "WITHDRAWN")
+
+
+def test_the_first_mail_confirms_too_where_the_form_was_sent_twice(shop):
+    for _ in range(2):
+        shop.grant(shop.bo, MAIL)
+        shop.clock.advance(seconds=1)
+    first, second = mailed(shop)
+    assert (len(press(shop, first)), shop.reason(shop.bo, MAIL), press(shop, second)) == (1, "PERMIT", [])
+
+
+def test_a_link_ends(shop):
+    shop.grant(shop.bo, MAIL)
+    [token] = mailed(shop)
+    shop.clock.advance(seconds=confirmations.GOOD_FOR.total_seconds())
+    with pytest.raises(ConfirmationUnknown):
+        press(shop, token)
+    with pytest.raises(ConfirmationUnknown):
+        look(shop, token)
+    assert shop.reason(shop.bo, MAIL) == "PENDING_CONFIRMATION"
+
+
+@pytest.mark.parametrize("token", ["", "x", "A" * 43, "é" * 43, "A" * 100_000])
+def test_a_made_up_link_confirms_nothing(sqlite_world, token):
+    with pytest.raises(ConfirmationUnknown):
+        press(sqlite_world, token)
+
+
+@pytest.mark.parametrize("method", [Method.CONFIRMATION, Method.MERGED])
+def test_nobody_can_claim_a_confirmation_by_handing_in_a_statement(shop, method):
+    """Rule 5: an operator can't complete the opt-in in the customer's place."""
+    with pytest.raises(StatementInvalid) as refused:
+        shop.grant(shop.bo, MAIL, method=method)
+    assert [place.where for place in refused.value.places] == ["/method"]
+    assert shop.reason(shop.bo, MAIL) == "NO_RECORD"
+
+
+def test_the_token_lies_sealed_until_it_is_mailed_and_nowhere_after_that(shop):
+    """Rule 5: no table, no log and no staff answer holds it."""
+    shop.grant(shop.bo, MAIL)
+    [token] = mailed(shop)
+    everything = repr(shop.rows("SELECT * FROM confirmation")).encode()
+    with shop.store.write() as work:
+        [one] = confirmations.outgoing(shop.deployment.desk, work, 10)
+        confirmations.handed_over(work, [one.confirmation])
+
+    assert (token.encode() in everything, mailed(shop)) == (False, [])
+    assert shop.rows("SELECT outgoing FROM confirmation") == [(None,)]
+    assert len(press(shop, token)) == 1
+
+
+def test_a_sealed_token_moved_to_another_customer_does_not_open(shop):
+    shop.grant(shop.bo, MAIL)
+    shop.grant(shop.ann, MAIL)
+    [(anns,)] = shop.rows("SELECT outgoing FROM confirmation WHERE customer = :who", who=shop.ann)
+    assert len(mailed(shop)) == 2
+    shop.tamper("UPDATE confirmation SET outgoing = :sealed WHERE customer = :who", sealed=anns, who=shop.bo)
+    with pytest.raises(KeyLost):
+        mailed(shop)
+
+
+def test_what_was_said_to_others_long_ago_asks_nobody_to_confirm(shop):
+    with shop.store.write() as work:
+        said = shop.statement(shop.bo, "grant", MAIL, method=Method.IMPORT, notice_version=1)
+        from_elsewhere = shop.statement(shop.ann, "grant", MAIL, method=Method.CONFIRMATION, notice_version=1)
+        both = [said, from_elsewhere]
+        recording.record(shop.deployment.desk, work, both, actor="import", at=shop.clock(), retold=True)
+    assert [shop.reason(who, MAIL) for who in (shop.bo, shop.ann)] == ["PENDING_CONFIRMATION", "PERMIT"]
+    assert mailed(shop) == []
+
+
+def test_a_guardians_word_stands_behind_what_is_confirmed(world):
+    """Rule 9: confirming an address doesn't take the guardian away."""
+    given = tables()
+    next(each for each in given["scope"] if each["scope"] == MAIL)["minimum_age"] = 16
+    world.publish(toml(given))
+    world.grant(world.bo, MAIL, age=12, guardian=True)
+    pending = world.reason(world.bo, MAIL)
+    press(world, mailed(world)[0])
+
+    assert (pending, world.reason(world.bo, MAIL)) == ("PENDING_CONFIRMATION", "PERMIT")
+    world.check_ledger()
+
+
+def test_a_repeated_request_makes_no_second_link(shop):
+    """Rule 14: nor a second mail."""
+    said = shop.statement(shop.bo, "grant", MAIL)
+    shop.say(said, key="form 1")
+    shop.say(said, key="form 1")
+    assert len(mailed(shop)) == 1
+
+
+def test_links_long_over_are_swept(shop):
+    shop.grant(shop.bo, MAIL)
+    with shop.store.write() as work:
+        kept = confirmations.sweep(work, at=shop.clock() + timedelta(days=36))
+        gone = confirmations.sweep(work, at=shop.clock() + timedelta(days=38))
+    assert (kept, gone, shop.rows("SELECT * FROM confirmation")) == (0, 1, [])
+
+
+def test_the_history_tells_of_both(shop):
+    shop.grant(shop.bo, MAIL)
+    press(shop, mailed(shop)[0])
+    with shop.store.read() as work:
+        said = history.of_customer(shop.deployment.desk, work, shop.bo)
+    assert [(one.actor, one.statement.method, one.statement.notices) for one in said] == [
+        ("customer", "web_form", {MAIL: 1}),
+        ("link", "confirmation", {MAIL: 1}),
+    ]

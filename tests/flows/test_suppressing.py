@@ -1,0 +1,149 @@
+"""Suppression: an address that is left alone, whoever has it now, gets it later, or had it and was erased."""
+
+import pytest
+
+from consent.base.errors import Invalid
+from consent.permission.standing import SUPPRESSED
+from consent.register import customers, publishing, suppressing
+from consent.register.suppressing import NotSuppressed
+from tests.erasing import lift, suppress
+
+MAIL = "contact:email:recommendations"
+USE = "use:purchases:recommendations"
+ANNS = "ann@shop.example"
+
+
+def enrol(world, **names):
+    with world.store.write() as work:
+        [customer] = customers.enrol(world.deployment.desk, work, [names], at=world.clock())
+    return customer
+
+
+def states(world, customer):
+    [(found,)] = world.rows("SELECT states FROM standing WHERE customer = :c", c=customer)
+    return found
+
+
+def test_whoever_has_the_address_can_not_be_contacted_from_then_on(world):
+    """Rule 11."""
+    before = [world.reason(world.ann, scope) for scope in (MAIL, USE)]
+    done = suppress(world, f"  {ANNS.upper()} ")
+    after = [world.reason(world.ann, scope) for scope in (MAIL, USE)]
+
+    assert (before, after) == (["PERMIT", "PERMIT"], ["SUPPRESSED", "PERMIT"])
+    assert (done.changed, done.customers, world.reason(world.bo, MAIL)) == (True, 1, "NO_RECORD")
+    world.check_ledger()
+
+
+def test_whoever_comes_with_the_address_later_can_not_be_contacted_whatever_he_grants(world):
+    """Rule 11."""
+    suppress(world, "new@shop.example")
+    new = enrol(world, reference="NEW", email="new@shop.example")
+    world.grant(new, MAIL)
+    assert world.reason(new, MAIL) == "SUPPRESSED"
+    world.check_ledger()
+
+
+def test_whoever_is_known_already_and_takes_the_address_on_can_not_either(world):
+    suppress(world, "second@shop.example")
+    same = enrol(world, reference="ANN", email="second@shop.example")
+    assert (same, world.reason(world.ann, MAIL)) == (world.ann, "SUPPRESSED")
+
+
+def test_the_ledger_says_that_an_address_is_left_alone_and_not_which(world):
+    done = suppress(world, ANNS)
+    with world.store.read() as work:
+        said = publishing.noted(world.deployment.desk, work, 1, done.position)
+    assert {key: said[key] for key in ("act", "actor", "address", "why")} == {
+        "act": "suppress", "actor": world.cy, "address": "email", "why": "asked",
+    }  # fmt: skip
+    assert ANNS not in str(said)
+
+
+def test_once_more_changes_nothing(world):
+    first = suppress(world, ANNS)
+    size = world.size()
+    world.clock.advance(days=1)
+    again = suppress(world, ANNS)
+    assert (again.changed, again.suppression, world.size()) == (False, first.suppression, size)
+
+
+def test_what_is_lifted_can_be_contacted_again(world):
+    suppress(world, ANNS)
+    done = lift(world, ANNS)
+    assert (done.customers, world.reason(world.ann, MAIL)) == (1, "PERMIT")
+    with world.store.read() as work:
+        assert suppressing.find(world.deployment.desk, work, "email", ANNS) is None
+    world.check_ledger()
+
+
+def test_a_customer_stays_suppressed_while_another_address_of_his_is(world):
+    enrol(world, reference="ANN", email="second@shop.example")
+    suppress(world, ANNS)
+    suppress(world, "second@shop.example")
+    lift(world, ANNS)
+    still = states(world, world.ann)
+    lift(world, "second@shop.example")
+    assert (still, states(world, world.ann)) == (SUPPRESSED, 0)
+
+
+def test_what_was_not_suppressed_can_not_be_lifted(world):
+    with pytest.raises(NotSuppressed):
+        lift(world, ANNS)
+
+
+def test_a_telephone_number_is_known_however_it_is_written(world):
+    """What only makes a number readable is no part of it."""
+    customer = enrol(world, phone="+493012345678")
+    suppress(world, "+49 (30) 1234-5678", kind="phone")
+    assert states(world, customer) == SUPPRESSED
+
+
+def test_a_statement_that_is_told_late_does_not_lift_it(world):
+    """A fold of the whole history knows nothing of addresses: what it gives must not undo the suppression."""
+    suppress(world, ANNS)
+    world.clock.advance(days=2)
+    world.grant(world.ann, MAIL)
+    early = world.statement(world.ann, "withdraw", USE, said_at=world.clock.at.replace(hour=1))
+    world.say(early)
+    assert (states(world, world.ann), world.reason(world.ann, MAIL)) == (SUPPRESSED, "SUPPRESSED")
+    world.check_ledger()
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "where"),
+    [
+        ("reference", "ANN", "/kind"),
+        ("E Mail", ANNS, "/kind"),
+        ("email", "  ", "/address"),
+        ("email", "x" * 321, "/address"),
+    ],
+)
+def test_what_is_no_address_is_refused(kind, address, where, sqlite_world):
+    with pytest.raises(Invalid) as refused:
+        suppress(sqlite_world, address, kind=kind)
+    assert [place.where for place in refused.value.places] == [where]
+
+
+def test_the_list_goes_from_the_newest_back(world):
+    for number in range(3):
+        world.clock.advance(seconds=1)
+        suppress(world, f"n{number}@shop.example")
+    with world.store.read() as work:
+        first = suppressing.newest(work, 2)
+        rest = suppressing.newest(work, 2, before=first[-1].position)
+        assert suppressing.count(work) == 3
+    assert [each.position for each in (*first, *rest)] == sorted(
+        (each.position for each in (*first, *rest)), reverse=True
+    )
+    assert (len(first), len(rest)) == (2, 1)
+
+
+def test_of_many_addresses_those_that_are_left_alone_are_found(world):
+    desk = world.deployment.desk
+    suppress(world, "n7@shop.example")
+    suppress(world, "n1200@shop.example")
+    blinds = [("email", desk.blinded("email", f"n{number}@shop.example")) for number in range(1_300)]
+    with world.store.read() as work:
+        found = suppressing.suppressed(work, blinds)
+    assert found == {blinds[7], blinds[1200]}

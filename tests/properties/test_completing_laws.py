@@ -1,0 +1,49 @@
+"""Completing many statements at once gives what completing each alone gives, and refuses what that refuses."""
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consent.base.errors import StatementInvalid
+from consent.permission.statement import Act, Method
+from consent.register import rules
+from tests.builders import ANN, START, published_catalogue, statement
+
+CATALOGUE = published_catalogue()
+SCOPES = [*CATALOGUE.scopes, "use:nothing:at_all"]
+STATEMENTS = st.builds(
+    lambda act, scopes, ago, more: statement(
+        ANN, act, *scopes, said_at=START - timedelta(days=ago), **{name: value for name, value in more.items() if value}
+    ),
+    st.sampled_from(list(Act)),
+    st.lists(st.sampled_from(SCOPES), max_size=3),
+    st.integers(-1, 30_000),
+    st.fixed_dictionaries(
+        {
+            "method": st.sampled_from(list(Method)),
+            "notice_version": st.sampled_from([0, 0, 1, 9]),
+            "language": st.sampled_from(["", "en", "de"]),
+            "evidence": st.sampled_from(["", "form 7", "x" * 2_001]),
+            "age": st.sampled_from([0, 0, 17, 151]),
+            "guardian": st.booleans(),
+            "until": st.sampled_from([None, None, START]),
+        }
+    ),
+)
+
+
+def outcome(complete, one):
+    try:
+        return complete(one)
+    except StatementInvalid as refused:
+        return refused.places
+
+
+@given(many=st.lists(STATEMENTS, max_size=8))
+def test_many_at_once_equals_one_by_one(many):
+    together = rules.Completing(CATALOGUE, START, vouched=rules.RETOLD)
+    twice = [*many, *many]  # the second time, everything of its form is known
+    assert [outcome(together, one) for one in twice] == [
+        outcome(lambda each: rules.completed(each, CATALOGUE, START, vouched=rules.RETOLD), one) for one in twice
+    ]
