@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent.base.clock import from_ms, to_ms
-from consent.permission.standing import EMPTY, VALID, applied, fold, follows, from_stored, scope_at, stored
+from consent.permission.standing import EMPTY, OVER_GPC, VALID, applied, fold, follows, from_stored, scope_at, stored
 from consent.permission.statement import WHOLE_CUSTOMER, Act
 from consent.permission.verdict import Reason, judged
 from tests import model, reference
@@ -100,12 +100,16 @@ def moved(said):
 @unhurried
 @given(histories, statements())
 def test_a_late_statement_changes_nothing_of_the_scopes_that_newer_words_are_about(history, late):
-    """An old paper form typed in today can't undo a newer word, unless that word gives way to an older one."""
+    """An old paper form typed in today can't undo a newer word, unless that word gives way to an older one.
+
+    Of an old signal (GPC) that comes in late, what was said since is known to have been said in spite of it.
+    """
     newest = [(1_000, statement(ANN, Act.GRANT, *SCOPES, said_at=AFTERWARDS + timedelta(seconds=1)))]
     said = [*positioned(history), *newest]
 
     before, after = fold(said, BITS), fold([*said, (1_001, late)], BITS)
-    assert after.scopes == before.scopes
+    in_spite = OVER_GPC if after.gpc else 0
+    assert after.scopes == {bit: one._replace(flags=one.flags | in_spite) for bit, one in before.scopes.items()}
 
 
 @unhurried
