@@ -5,13 +5,16 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+
 from consent.base.clock import rfc3339
 from consent.base.store import Store
 from consent.register import customers, proving, recording
 from tests import reference
 
 ROOT = Path(__file__).resolve().parents[2]
-PROCESSES, THREADS, EACH = 4, 16, 12
+PROCESSES, THREADS, EACH = 4, 16, 157
+"""Ten thousand appends."""
 
 
 def appender(world, name, threads, each, *people):
@@ -26,6 +29,7 @@ def appender(world, name, threads, each, *people):
     )
 
 
+@pytest.mark.timeout(400)
 def test_appends_from_many_processes_stand_in_one_order_without_gaps(world):
     people = world.enrol("C1", "C2", "C3")
     before = world.size()
