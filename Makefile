@@ -39,6 +39,11 @@ hillstrom: .venv/run.stamp  ## replay a real e-mail experiment: DATA=hillstrom.c
 	@$(if $(DATA),,echo 'make hillstrom needs DATA=path/to/hillstrom.csv' >&2; exit 2)
 	@$(BIN)/python examples/hillstrom/run.py --data '$(DATA)' $(if $(SEED),--seed '$(SEED)') $(ARGS)
 
+.PHONY: telephone
+telephone: .venv/run.stamp  ## what each further call of a real campaign brought: DATA=bank_calls.csv; one JSON object on stdout
+	@$(if $(DATA),,echo 'make telephone needs DATA=path/to/bank_calls.csv' >&2; exit 2)
+	@$(BIN)/python examples/telephone/run.py --data '$(DATA)' $(ARGS)
+
 .PHONY: test
 test: check  ## everything CI runs: check, then all tests with coverage
 	@chromium="$$(tests/browser.sh)" && \

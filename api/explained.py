@@ -60,9 +60,29 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "Recorded uses of data are what the catalogue of their time declared, purpose by purpose.",
         "That what it declares is lawful, or that nothing is done past this system.",
     ),
+    "contacts": Explained(
+        "Each contact has the decision that made it. Counted anew in the order of the ledger, nobody held out was "
+        "reached, no cap, exclusion, order or rest was broken, each contact cost the goodwill that it had to, and each "
+        "promise of terms was kept.",
+        "Anything about what other systems send, or about customers who were erased since.",
+    ),
+    "replay": Explained(
+        "Decisions of a sample, made again from what they were made from, come out bit for bit as they were logged.",
+        "That what they were made from was true; what is past its retention, or of customers erased since.",
+    ),
+    "goodwill": Explained(
+        "Each account's balance is the sum of its entries, no credit lifted one above what it opened with, and each "
+        "contact that cost something is one of its entries.",
+        "That what goodwill was given back for really happened.",
+    ),
     "campaigns": Explained(
         "Each campaign can still be read under the catalogue in force: nothing that it names is gone.",
         "That a campaign is a good one.",
+    ),
+    "approvals": Explained(
+        "Each run was of a version that somebody had approved, a second person where one was demanded, under the rules "
+        "that bound then; and what became of each campaign is what the ledger says.",
+        "That whoever approved it had looked at it, or that the two were not one person under two names.",
     ),
     "marks": Explained(
         "Each mark that incremental audits go on from was made by a full audit that passed, and is in the ledger.",

@@ -36,6 +36,8 @@ _OURS: Final = 500
 STATUSES: Final[Mapping[type[ByleaveError], int]] = {
     errors.Invalid: 400,
     errors.CampaignInvalid: 422,
+    errors.ContactPolicyInvalid: 422,
+    errors.WishInvalid: 422,
     errors.CatalogueInvalid: 422,
     errors.ExpressionInvalid: 422,
     errors.ImportInvalid: 422,

@@ -88,6 +88,10 @@ class Settings:
     vault_ca_file: Path = Path()
     """The authorities that sign the Vault's certificate; the system's where nothing is given."""
     vault_timeout_seconds: int = 5
+    replay_days: int = 90
+    """How long what decisions were made from is kept, sealed, so that they can be replayed."""
+    four_eyes: bool | None = None
+    """Whether somebody else has to approve a campaign than who published it; where nothing is given, on PostgreSQL."""
 
     def __post_init__(self) -> None:
         """Fill in what follows from other settings."""
@@ -101,6 +105,13 @@ class Settings:
             here = (str(urlsplit(self.base_url).hostname or ""),)
             hosts = here if self.environment == "production" else (*here, *_LOOPBACK)
             object.__setattr__(self, "trusted_hosts", tuple(dict.fromkeys(hosts)))
+
+    @property
+    def demands_four_eyes(self) -> bool:
+        """Whether whoever published a campaign can't approve it: where many work together, unless they say no."""
+        if self.four_eyes is None:
+            return sa.make_url(self.database_url).get_backend_name() == "postgresql"
+        return self.four_eyes
 
     @property
     def https(self) -> bool:
@@ -160,6 +171,14 @@ def _whole(low: int, high: int) -> Callable[[object], int]:
         return number
 
     return read
+
+
+def _flag(given: object) -> bool:
+    if isinstance(given, bool):
+        return given
+    if given not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return given == "true"
 
 
 def _database(given: object) -> str:
@@ -272,6 +291,8 @@ _READ: Final[Mapping[str, Callable[[object], Any]]] = {
     "vault_namespace": _vault_path,
     "vault_ca_file": _folder,
     "vault_timeout_seconds": _whole(1, 300),
+    "replay_days": _whole(1, 3_650),
+    "four_eyes": _flag,
 }
 
 

@@ -30,7 +30,9 @@ def carried_out(url: str, keyring: Path) -> Took:
     """Run the campaign over everybody."""
     deployment = open_deployment(database_url=url, keyring=keyring, clock=lambda: NOW)
     began = time.perf_counter()
-    finished = run.advance(deployment, run.start(deployment, "c", actor="benchmark"))
+    with deployment.store.write() as work:
+        opened = run.opened(deployment, work, "c", actor="benchmark", at=NOW)
+    finished = run.advance(deployment, opened)
     seconds = time.perf_counter() - began
     deployment.store.close()
     return Took(seconds, peak(), finished.counts.customers, sum(finished.counts.chosen.values()))

@@ -1,7 +1,9 @@
 """The shared contact history: what every cap counts, and where a contact is reserved."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import product
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -13,36 +15,61 @@ from consent.base.clock import to_ms
 from consent.base.database import Hot, among, table_of
 from consent.base.ids import CustomerId
 from consent.base.store import Work
-from personalise.campaigns.model import Cap
+from personalise.contact_policy.model import Matching
+from personalise.contact_policy.windows import Window
 from personalise.tables import ContactRow
+from personalise.wishes import ANY, Limit, Wishes
 
 GHOST: Final = "ghost"
 """The status of a contact that a holdout's customer would have had."""
 
 RESERVED: Final = "reserved"
-_COUNTING: Final = (RESERVED, "sent", "delivered", GHOST)
+COUNTING: Final = (RESERVED, "sent", "delivered", GHOST)
+"""What counts against caps. What was released doesn't."""
+
 _DAY_MS: Final = 86_400_000
+_NEVER: Final = np.iinfo(np.int64).max
+UNLIMITED: Final = -1
 _contact = table_of(ContactRow)
 
-_SINCE: Final = Hot(
-    lambda dialect: (
-        sa.select(_contact.c.customer, _contact.c.channel, _contact.c.status, _contact.c.reserved_at)
-        .where(
+_PLAIN: Final = ("customer", "status", "reserved_at", "channel")
+_TOLD: Final = ("purpose", "tags", "campaign", "offer", "family")
+
+
+def _since(*columns: str) -> Hot:
+    return Hot(
+        lambda dialect: sa.select(*(_contact.c[name] for name in columns)).where(
             among(_contact.c.customer, "customers")(dialect),
             _contact.c.reserved_at > sa.bindparam("since", type_=sa.BigInteger()),
-            sa.or_(*(_contact.c.status == status for status in _COUNTING)),
-        )
+            sa.or_(*(_contact.c.status == status for status in COUNTING)),
+        ),
+        "customers",
+        "since",
+    )
+
+
+_SINCE: Final = _since(*_PLAIN)
+_SINCE_TOLD: Final = _since(*_PLAIN, *_TOLD)
+_TURNED_DOWN: Final = Hot(
+    lambda dialect: sa.select(_contact.c.customer, _contact.c.family, _contact.c.rejected_at).where(
+        among(_contact.c.customer, "customers")(dialect),
+        _contact.c.rejected_at > sa.bindparam("since", type_=sa.BigInteger()),
     ),
-    "customers", "since",
-)  # fmt: skip
+    "customers",
+    "since",
+)
 _INSERT: Final = Hot(
     sa.insert(_contact),
     "customer", "decision", "campaign", "treatment", "offer", "channel", "purpose", "status", "reserved_at",
+    "family", "tags", "kind", "charge",
 )  # fmt: skip
 
 
 class Contact(NamedTuple):
-    """One contact, as it is stored; class and prices are snapshots."""
+    """One contact, as it is stored. Tags (apart by spaces), class and price are snapshots: no later edit changes them.
+
+    `charge` is what it cost in goodwill, in thousandths of a point.
+    """
 
     customer: str
     decision: str
@@ -53,6 +80,10 @@ class Contact(NamedTuple):
     purpose: str
     status: str
     reserved_at: int
+    family: str
+    tags: str
+    kind: str
+    charge: int
 
 
 def reserve(work: Work, contacts: Sequence[Contact]) -> None:
@@ -60,35 +91,158 @@ def reserve(work: Work, contacts: Sequence[Contact]) -> None:
     work.run_many(_INSERT, contacts)
 
 
-def counted(work: Work, customers: Sequence[CustomerId], caps: Sequence[Cap], at: datetime) -> dict[str, pa.Array]:
-    """Count each customer's contacts in every cap's rolling window `(at - days, at]`, and those reserved since.
+class History:
+    """The contacts of some customers that may count: what every rule about past contacts reads.
+
+    Attributes:
+        n: how many customers.
+        who: (n_contacts,) places of their customers.
+        when: (n_contacts,) milliseconds.
+        ghost: (n_contacts,) those that a holdout's customer would have had.
+    """
+
+    def __init__(self, work: Work, customers: Sequence[CustomerId], windows: Sequence[Window], *, since: int) -> None:
+        """Read what was reserved after `since` (ms), with as much of what it says of itself as the windows ask."""
+        self.n = len(customers)
+        self._spots = {customer: spot for spot, customer in enumerate(customers)}
+        whole = any(not each.plain for each in windows if each.of == "contacts")
+        names = (*_PLAIN, *_TOLD) if whole else _PLAIN
+        rows = work.run(_SINCE_TOLD if whole else _SINCE, work.listed(customers), since).fetchall()
+        columns = list(zip(*rows, strict=True)) or [()] * len(names)
+        self.who = np.array([self._spots[customer] for customer in columns[0]], dtype=np.int64)
+        self.ghost = np.array([status == GHOST for status in columns[1]], dtype=np.bool_)
+        self.when = np.array(columns[2], dtype=np.int64)
+        self._told = {name: np.array(column, dtype=object) for name, column in zip(names, columns, strict=True)}
+        self._down: list[tuple[int, str, int]] = []
+        if any(each.of == "rejections" for each in windows):
+            found = work.run(_TURNED_DOWN, work.listed(customers), since).fetchall()
+            self._down = [(self._spots[customer], family, when) for customer, family, when in found]
+
+    def matching(self, wanted: Matching) -> NDArray[np.bool_]:
+        """Return which of the contacts are of a kind, shape (n_contacts,)."""
+        found = np.ones(len(self.who), dtype=np.bool_)
+        plain = (
+            ("channel", wanted.channels),
+            ("purpose", wanted.purposes),
+            ("campaign", wanted.campaigns),
+            ("offer", wanted.offers),
+            ("family", wanted.families),
+        )
+        for name, names in plain:
+            if names:
+                found &= np.isin(self._told[name], list(names))
+        if wanted.tags:
+            some = set(wanted.tags)
+            found &= np.array([not some.isdisjoint(tags.split()) for tags in self._told["tags"]], dtype=np.bool_)
+        return found
+
+    def turned_down(self, wanted: Matching) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return whose and when (ms) offers of these families were turned down."""
+        found = [(who, when) for who, family, when in self._down if not wanted.families or family in wanted.families]
+        rows = np.array(found, dtype=np.int64).reshape(-1, 2)
+        return rows[:, 0], rows[:, 1]
+
+    def wished(self, spot: int, channel: str, limit: Limit, now: int) -> tuple[int, int, int, int]:
+        """Return one customer's contacts against his own limit, and when one more is allowed (ms); then his ghosts."""
+        length = limit.days * _DAY_MS
+        mine = (self.who == spot) & (self.when > now - length)
+        if channel != ANY:
+            mine &= self._told["channel"] == channel
+        found: list[int] = []
+        for which in (mine & ~self.ghost, mine & self.ghost):
+            when = np.sort(self.when[which])[::-1]
+            full = len(when) >= limit.most
+            found += [len(when), int(when[limit.most - 1]) + length if full and limit.most else _NEVER if full else 0]
+        return found[0], found[1], found[2], found[3]
+
+    def pressure(self, after: int) -> dict[str, pa.Array]:
+        """Return how many contacts, and how many ghosts, each customer had after a time, on any channel."""
+        late = self.when > after
+        which = {"pressure": late & ~self.ghost, "ghost_pressure": late & self.ghost}
+        return {name: pa.array(np.bincount(self.who[one], minlength=self.n)) for name, one in which.items()}
+
+
+def counted(
+    work: Work,
+    customers: Sequence[CustomerId],
+    windows: Sequence[Window],
+    at: datetime,
+    *,
+    pressure_days: int = 0,
+    wishes: Mapping[str, Wishes] = MappingProxyType({}),
+    wished: Sequence[str] = (),
+) -> dict[str, pa.Array]:
+    """Count each customer's contacts in every rule's rolling window `(at - days, at]`, and those reserved since.
 
     A contact exactly `days` old no longer counts. One that is newer than `at` does: a run decides at the instant it
     began, a live decision at the instant it was asked for, and both may get their turn after somebody who came later.
     With k contacts against a limit of k, one more is allowed when the limit-th newest of them leaves the window.
 
     Returns:
-        For each cap `contacts:<key>`, `contacts_free:<key>`, `ghosts:<key>`, `ghosts_free:<key>`, in the order of
-        `customers`; times in ms, 0 where the cap doesn't bind.
+        For each rule `contacts:<key>`, `contacts_free:<key>`, `ghosts:<key>`, `ghosts_free:<key>`, in the order of
+        `customers`; times in ms, 0 where the rule doesn't bind. With `pressure_days`, `pressure` and `ghost_pressure`
+        as well: contacts in so many days, on any channel. For each of the channels `wished`, `wish:<channel>` (how many
+        count against the customer's own limit), `wish_limit:<channel>` (`UNLIMITED` where he has none),
+        `wish_free:<channel>`, and the same of ghosts.
     """
     columns: dict[str, pa.Array] = {}
-    if not caps:
-        return columns
+    own = [limit.days for each in wishes.values() for limit in each.limits.values()]
+    longest = max([each.days for each in windows] + own, default=0)
+    if not max(longest, pressure_days):
+        return columns | _wished(None, {}, customers, wished, now=0)
     now = to_ms(at)
-    since = now - max(cap.days for cap in caps) * _DAY_MS
-    rows = work.run(_SINCE, work.listed(customers), since).fetchall()
-    spots = {customer: spot for spot, customer in enumerate(customers)}
-    who = np.array([spots[row[0]] for row in rows], dtype=np.int64)
-    channel = np.array([row[1] for row in rows], dtype=object)
-    ghost = np.array([row[2] == GHOST for row in rows], dtype=np.bool_)
-    when = np.array([row[3] for row in rows], dtype=np.int64)
-    for cap in caps:
-        window = cap.days * _DAY_MS
-        inside = (when > now - window) & np.isin(channel, list(cap.channels))
-        for name, which in (("contacts", inside & ~ghost), ("ghosts", inside & ghost)):
-            count, frees = _per_customer(who[which], when[which], len(customers), limit=cap.limit, window=window)
-            columns[f"{name}:{cap.key}"] = pa.array(count)
-            columns[f"{name}_free:{cap.key}"] = pa.array(frees)
+    history = History(work, customers, windows, since=now - max(longest, pressure_days) * _DAY_MS)
+    columns |= _wished(history, wishes, customers, wished, now=now)
+    for each in windows:
+        columns |= _window(history, each, now)
+    if pressure_days:
+        columns |= history.pressure(now - pressure_days * _DAY_MS)
+    return columns
+
+
+def _wished(
+    history: History | None,
+    wishes: Mapping[str, Wishes],
+    customers: Sequence[CustomerId],
+    channels: Sequence[str],
+    *,
+    now: int,
+) -> dict[str, pa.Array]:
+    """Count against customers' own limits: on each channel by that for it and that for all, whichever frees last."""
+    names = ("wish", "wish_free", "ghost_wish", "ghost_wish_free")
+    columns = {f"{name}:{channel}": np.zeros(len(customers), np.int64) for channel in channels for name in names}
+    limits = {channel: np.full(len(customers), UNLIMITED, np.int64) for channel in channels}
+    for spot, customer in enumerate(customers if history and wishes else ()):
+        mine = wishes[customer].limits if customer in wishes else {}
+        for channel, key in product(channels, (ANY, *channels)):
+            if history is None or key not in mine or key not in (channel, ANY):
+                continue
+            found = history.wished(spot, key, mine[key], now)
+            if limits[channel][spot] == UNLIMITED or found[1] > columns[f"wish_free:{channel}"][spot]:
+                limits[channel][spot] = mine[key].most
+                for name, value in zip(names, found, strict=True):
+                    columns[f"{name}:{channel}"][spot] = value
+    columns |= {f"wish_limit:{channel}": each for channel, each in limits.items()}
+    return {name: pa.array(column) for name, column in columns.items()}
+
+
+def _window(history: History, window: Window, now: int) -> dict[str, pa.Array]:
+    length = window.days * _DAY_MS
+    columns: dict[str, pa.Array] = {}
+    if window.of == "rejections":
+        who, when = history.turned_down(window.counts)
+        late = when > now - length
+        counts = dict.fromkeys(("contacts", "ghosts"), (who[late], when[late]))
+    else:
+        inside = (history.when > now - length) & history.matching(window.counts)
+        apart = {"contacts": inside & ~history.ghost, "ghosts": inside & history.ghost}
+        counts = {name: (history.who[which], history.when[which]) for name, which in apart.items()}
+    for name, (who, when) in counts.items():
+        count, frees = _per_customer(who, when, history.n, limit=window.limit, window=length)
+        if window.needs:
+            frees = np.where(count < window.limit, _NEVER, 0)
+        columns[f"{name}:{window.key}"] = pa.array(count)
+        columns[f"{name}_free:{window.key}"] = pa.array(frees)
     return columns
 
 
@@ -98,7 +252,7 @@ def _per_customer(
     count = np.bincount(who, minlength=n).astype(np.int64)
     frees = np.zeros(n, dtype=np.int64)
     if limit == 0:
-        frees[:] = np.iinfo(np.int64).max
+        frees[:] = _NEVER
         return count, frees
     order = np.lexsort((-when, who))  # newest first, customer by customer
     starts = np.concatenate(([0], np.cumsum(count)[:-1]))
@@ -113,6 +267,14 @@ class Reserved(NamedTuple):
     customer: CustomerId
     treatment: str
     decision: str
+
+
+def turn_down(work: Work, customer: CustomerId, decision: str, *, at: datetime) -> bool:
+    """Note that a customer turned an offer down, the first time he did; False where there is no such contact."""
+    row = ContactRow
+    mine = sa.update(row).where(row.customer == customer, row.decision == decision, row.status != GHOST)
+    first = sa.func.coalesce(row.rejected_at, sa.bindparam("at", to_ms(at), sa.BigInteger()))
+    return work.connection.execute(mine.values(rejected_at=first)).rowcount > 0
 
 
 def reserved(work: Work, campaign: str, at: datetime, *, after: Reserved | None, most: int) -> list[Reserved]:

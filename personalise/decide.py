@@ -21,8 +21,8 @@ def decide(chunk: pa.Table, policy: Policy, at: datetime) -> pa.Table:
     Args:
         chunk: one row a customer: `customer`; `enrolled`; `permit:<scope>` (a `Reason` number) for each of
             `policy.scopes`; each of `policy.attributes`, null where not permitted or not known; `bucket` (0..9999);
-            and for each cap `contacts:<key>` and `ghosts:<key>` (how many lie in the window) with
-            `contacts_free:<key>` and `ghosts_free:<key>` (ms, when one more will be allowed).
+            and what the rules about contacts read, as `personalise.moment` gathers it: counts and, in ms, when one more
+            is allowed, of contacts and of ghosts; customers' wishes; promised terms; goodwill and pressure.
         policy: k candidates.
         at: the instant to decide at.
 
@@ -31,7 +31,9 @@ def decide(chunk: pa.Table, policy: Policy, at: datetime) -> pa.Table:
         (probability in [0, 1] that this policy does what it did); `used` (bit i: `policy.categories[i]` was permitted
         and read). For each candidate `rule:<key>` (the number in `policy.rules` of the rule that refused it, 0 for
         none), `worth:<key>` and `prior:<key>` (a prior stood in for its probability). For each scope
-        `permit:<scope>`, for each cap `contacts:<key>` and `free:<key>`: what the rules observed.
+        `permit:<scope>`; where rules of hours bind, `hours:<channel>` (which one is quiet, -1 for none) and
+        `hours_free:<channel>` (ms); for each rule about contacts `contacts:<key>` and `free:<key>`; where contacts cost
+        goodwill, `goodwill` and `charge:<key>` of each candidate (thousandths): what the rules observed.
     """
     funnel = Funnel(chunk, policy, at)
     worths = [funnel.worth(candidate) for candidate in policy.candidates]
@@ -48,11 +50,24 @@ def decide(chunk: pa.Table, policy: Policy, at: datetime) -> pa.Table:
         columns[f"rule:{candidate.key}"] = rule
         columns[f"worth:{candidate.key}"] = worth
         columns[f"prior:{candidate.key}"] = ~known
-    for scope in policy.scopes:
-        columns[f"permit:{scope}"] = chunk[f"permit:{scope}"]
-    for cap in policy.campaign.caps:
-        columns[f"contacts:{cap.key}"], columns[f"free:{cap.key}"] = funnel.contacts(cap)
-    return pa.table(columns)
+    return pa.table({**columns, **_observed(chunk, policy, funnel)})
+
+
+def _observed(chunk: pa.Table, policy: Policy, funnel: Funnel) -> dict[str, Any]:
+    """Return what the rules saw, for verdicts and audits."""
+    columns: dict[str, Any] = {f"permit:{scope}": chunk[f"permit:{scope}"] for scope in policy.scopes}
+    for window in policy.windows:
+        columns[f"contacts:{window.key}"], columns[f"free:{window.key}"] = funnel.contacts(window)
+    for channel in policy.wished:
+        if f"wish:{channel}" in chunk.column_names:
+            columns[f"wish:{channel}"], columns[f"wish_free:{channel}"] = funnel.wish(channel)
+            columns[f"wish_limit:{channel}"] = chunk[f"wish_limit:{channel}"]
+    for channel in dict.fromkeys(one.treatment.channel for one in policy.candidates) if policy.hours else ():
+        columns[f"hours:{channel}"], columns[f"hours_free:{channel}"] = funnel.hours(channel)
+    if policy.charges:
+        columns["goodwill"] = chunk["goodwill"]
+        columns |= {f"charge:{one.key}": funnel.charge(one) for one in policy.candidates}
+    return columns
 
 
 def _apart(winner: NDArray[np.int16], control: NDArray[np.bool_]) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
@@ -63,7 +78,7 @@ def _apart(winner: NDArray[np.int16], control: NDArray[np.bool_]) -> tuple[NDArr
 
 def _propensity(funnel: Funnel, winner: NDArray[np.int16]) -> NDArray[np.float64]:
     """Return how likely the logged action was: only the holdout's hash stands between a customer and the argmax."""
-    share = funnel.policy.campaign.holdout.share / 10_000
+    share = funnel.policy.share / 10_000
     likely = np.array([1.0 - share, share, 1.0, 1.0])
     found: NDArray[np.float64] = likely[funnel.control + 2 * (winner == LEFT_ALONE)]
     return found

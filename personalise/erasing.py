@@ -7,7 +7,7 @@ than a pseudonym that leads nowhere once he is erased.
 from typing import Final
 
 from consent.rights.erasing import rows_of
-from personalise.tables import ContactRow, OutcomeRow
+from personalise.tables import CommitmentRow, ContactRow, GoodwillEntryRow, GoodwillRow, OutcomeRow, WishRow
 
-ERASERS: Final = (rows_of(ContactRow), rows_of(OutcomeRow))
-"""Contacts with him, and what came of them."""
+ERASERS: Final = tuple(map(rows_of, (ContactRow, OutcomeRow, CommitmentRow, GoodwillEntryRow, GoodwillRow, WishRow)))
+"""Contacts with him and what came of them; what he was promised; his account of goodwill; what he wishes."""

@@ -131,7 +131,7 @@ def _policy(
 ) -> Policy | None:
     """Return the policy that a chunk was decided by; None where it can't be read any more: then nothing explains it."""
     about = chunk.about
-    pinned = {"version": about["version"], "model": about["model"], "catalogue": about["read_under"]}
+    pinned = log.pins(about)
     key = (chunk.campaign, *pinned.values(), *about["candidates"])
     if key not in known:
         try:

@@ -11,7 +11,7 @@ from consent.base.store import Work
 from consent.gate import Permits
 from consent.register.desk import Desk
 from consent.uses import Use
-from personalise import contacts
+from personalise import commitments, contacts, goodwill, wishes
 from personalise.steps.personalise.holdout import buckets
 from personalise.steps.personalise.policy import Policy
 
@@ -47,5 +47,30 @@ def gather(desk: Desk, work: Work, permitted: Permits, policy: Policy, *, use: U
     campaign = policy.campaign
     columns["enrolled"] = pa.array(permitted.enrolled)
     columns["bucket"] = pa.array(buckets(customers, salt=campaign.holdout.salt, scope=campaign.key))
-    columns.update(contacts.counted(work, customers, campaign.caps, at))
+    columns.update(_between(work, customers, policy, at))
     return pa.table(columns)
+
+
+def _between(work: Work, customers: Sequence[CustomerId], policy: Policy, at: datetime) -> dict[str, pa.Array]:
+    """Gather what was between the company and its customers so far.
+
+    Returns:
+        For each of `policy.windows` `contacts:<key>` and `ghosts:<key>` with
+        `contacts_free:<key>` and `ghosts_free:<key>` (ms); for each of `policy.wished` `wish:<channel>`,
+        `wish_limit:<channel>` (-1 for none), `wish_free:<channel>`, `ghost_wish:…` and `ghost_wish_free:…`; `own_hours`
+        (minutes of the day, `from-until`, null for none) where rules of hours bind; for each of `policy.families`
+        `committed:<family>` (the hash of the promised terms, null for none) and `committed_grade:<family>`; where
+        `policy.charges`, `goodwill` (thousandths of a point), `pressure` and `ghost_pressure` (contacts lately).
+    """
+    terms = policy.contact_policy.goodwill
+    pressure = terms.pressure_days if policy.charges else 0
+    wished = wishes.read(work, customers)
+    columns = contacts.counted(
+        work, customers, policy.windows, at, pressure_days=pressure, wishes=wished, wished=policy.wished
+    )
+    if policy.hours:
+        columns["own_hours"] = pa.array([wishes.of(wished, each).told for each in customers], type=pa.string())
+    if policy.charges:
+        columns["goodwill"] = pa.array(goodwill.balances(work, customers, terms))
+    columns.update(commitments.columns(work, customers, policy.families, at))
+    return columns

@@ -1,4 +1,4 @@
-"""Published campaigns and fitted models: immutable versions, each with a hash."""
+"""Published campaigns, contact policies and fitted models: immutable versions, each with a hash."""
 
 import hashlib
 from datetime import datetime
@@ -6,13 +6,19 @@ from typing import Literal, cast
 
 import sqlalchemy as sa
 
-from consent.base.errors import CampaignUnknown, StateConflict
+from consent.base.canonical import b64u
+from consent.base.errors import CampaignUnknown, ContactPolicyUnknown, StateConflict
 from consent.base.store import Work
 from consent.catalogue.model import Catalogue
+from consent.ledger.entry import Kind
+from consent.register import publishing
+from consent.register.desk import Desk
 from personalise.campaigns.model import Campaign
 from personalise.campaigns.reading import parse_campaign
+from personalise.contact_policy.model import NONE, ContactPolicy
+from personalise.contact_policy.reading import parse_contact_policy
 from personalise.steps.invent.response import Response, from_body
-from personalise.tables import CampaignVersionRow, ModelVersionRow
+from personalise.tables import CampaignVersionRow, ContactPolicyVersionRow, ModelVersionRow
 
 
 def lock(work: Work, key: str) -> None:
@@ -58,6 +64,53 @@ def keys(work: Work) -> list[tuple[str, int, datetime]]:
         .order_by(table.key)
     )
     return [(row.key, row.version, row.published_at) for row in work.connection.execute(query)]
+
+
+def publish_contact_policy(desk: Desk, work: Work, policy: ContactPolicy, *, actor: str, at: datetime) -> int:
+    """Publish a contact policy: the next version, which never changes again; the ledger commits to it.
+
+    Runs that have started go on under the one they started with.
+
+    Raises:
+        StateConflict: the newest version has exactly the same bytes.
+    """
+    table = ContactPolicyVersionRow
+    lock(work, "contact-policy")
+    newest = work.connection.execute(sa.select(table.version, table.hash).order_by(table.version.desc())).first()
+    digest = hashlib.sha256(policy.body.encode()).digest()
+    if newest and bytes(newest.hash) == digest:
+        msg = f"version {newest.version} of the contact policy is exactly this file"
+        raise StateConflict(msg)
+    number = (newest.version if newest else 0) + 1
+    payload = {"actor": actor, "digest": b64u(digest), "version": number}
+    entry = publishing.note(desk, work, Kind.CONTACT_POLICY_PUBLISHED, payload, at=at)
+    row = {
+        "version": number, "hash": digest, "body": policy.body, "format": policy.format, "published_at": at,
+        "published_by": actor, "position": entry.position,
+    }  # fmt: skip
+    work.connection.execute(sa.insert(table).values(**row))
+    return number
+
+
+def load_contact_policy(work: Work, catalogue: Catalogue, *, version: int | None = None) -> ContactPolicy:
+    """Return the newest contact policy, or one version of it (0 is "none"), read under `catalogue`.
+
+    Raises:
+        ContactPolicyUnknown: there is no such version.
+        ContactPolicyInvalid: the catalogue has changed, so that it no longer holds; every place is named.
+    """
+    table = ContactPolicyVersionRow
+    query = sa.select(table.version, table.body, table.format)
+    if version is not None:
+        query = query.where(table.version == version)
+    row = work.connection.execute(query.order_by(table.version.desc()).limit(1)).first()
+    if row is None and version:
+        msg = f"there is no version {version} of the contact policy"
+        raise ContactPolicyUnknown(msg)
+    if row is None:
+        return NONE
+    form = cast("Literal['toml', 'json']", row.format)
+    return parse_contact_policy(row.body, form, catalogue, version=row.version)
 
 
 def load(work: Work, key: str, catalogue: Catalogue, *, version: int = 0) -> tuple[Campaign, int]:

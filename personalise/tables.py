@@ -1,7 +1,7 @@
 """The rows of the personalise side. Columns only; they never leave this package.
 
-Insert-only: `campaign_version`, `decision_chunk`. Customers lead the keys of the large tables, so that PostgreSQL can
-spread them by customer.
+Insert-only: versions of campaigns, contact policies and models, and `decision_chunk`. Customers lead the keys of the
+large tables, so that PostgreSQL can spread them by customer.
 """
 
 from datetime import datetime
@@ -12,7 +12,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from consent.base.database import Row
 
-INSERT_ONLY: Final = ("campaign_version", "decision_chunk", "model_version")
+INSERT_ONLY: Final = (
+    "campaign_dry_run",
+    "campaign_event",
+    "campaign_version",
+    "contact_policy_version",
+    "decision_chunk",
+    "model_version",
+)
 
 
 def _clustered(comment: str) -> dict[str, object]:
@@ -32,6 +39,42 @@ class CampaignVersionRow(Row):
     format: Mapped[str]
     published_at: Mapped[datetime]
     published_by: Mapped[str]
+
+
+class CampaignEventRow(Row):
+    """What became of a campaign's version, by whom, and what was demanded then; each is an entry of the ledger."""
+
+    __tablename__ = "campaign_event"
+    __table_args__ = _clustered("a change of a campaign's state, and its ledger entry; insert-only")
+    campaign: Mapped[str] = mapped_column(primary_key=True)
+    log: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    version: Mapped[int]
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    event: Mapped[str]
+    reason: Mapped[str]
+    due_at: Mapped[datetime | None]
+    run: Mapped[str] = mapped_column(index=True)
+    catalogue: Mapped[int]
+    four_eyes: Mapped[bool]
+    publisher: Mapped[str]
+    rules: Mapped[str]
+
+
+class CampaignDryRunRow(Row):
+    """That somebody looked at whom a version would reach, and what he saw: counts alone."""
+
+    __tablename__ = "campaign_dry_run"
+    __table_args__ = _clustered("what a dry run counted; insert-only")
+    campaign: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    catalogue: Mapped[int]
+    policy: Mapped[bytes]
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    counts: Mapped[str]
 
 
 class ModelVersionRow(Row):
@@ -57,6 +100,7 @@ class RunRow(Row):
     version: Mapped[int]
     model: Mapped[int]
     catalogue: Mapped[int]
+    contact_policy: Mapped[int] = mapped_column(server_default="0")
     policy: Mapped[bytes]
     at: Mapped[datetime]
     state: Mapped[str]
@@ -92,6 +136,23 @@ class DecisionChunkRow(Row):
     columns: Mapped[bytes]
 
 
+class DecisionInputRow(Row):
+    """What the decisions of one chunk were made from: a row a customer, each sealed under that customer's data key.
+
+    It is let go of after a while; that it was, stays.
+    """
+
+    __tablename__ = "decision_input"
+    __table_args__ = (
+        sa.Index(None, "dropped_at", "at"),
+        _clustered("what a chunk was decided from, sealed by customer, for replays; kept for a while"),
+    )
+    chunk: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    rows: Mapped[bytes | None]
+    dropped_at: Mapped[datetime | None]
+
+
 class ContactRow(Row):
     """A contact: reserved, sent, or a holdout's ghost. Tags and class are snapshots."""
 
@@ -109,6 +170,78 @@ class ContactRow(Row):
     purpose: Mapped[str]
     status: Mapped[str]
     reserved_at: Mapped[datetime]
+    family: Mapped[str] = mapped_column(server_default="")
+    tags: Mapped[str] = mapped_column(server_default="")
+    kind: Mapped[str] = mapped_column(server_default="marketing")
+    charge: Mapped[int] = mapped_column(server_default="0")
+    rejected_at: Mapped[datetime | None]
+
+
+class ContactPolicyVersionRow(Row):
+    """A contact policy as it was published: immutable."""
+
+    __tablename__ = "contact_policy_version"
+    __table_args__ = _clustered("a published contact policy, whole; insert-only")
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    hash: Mapped[bytes]
+    body: Mapped[str]
+    format: Mapped[str]
+    published_at: Mapped[datetime]
+    published_by: Mapped[str]
+    position: Mapped[int]
+
+
+class GoodwillRow(Row):
+    """A customer's account of goodwill as it stands: the sum of its entries, in thousandths of a point."""
+
+    __tablename__ = "goodwill"
+    __table_args__ = _clustered("a customer's balance of goodwill, in thousandths; the sum of its entries")
+    customer: Mapped[str] = mapped_column(primary_key=True)
+    balance: Mapped[int]
+    entries: Mapped[int]
+
+
+class GoodwillEntryRow(Row):
+    """One line of a customer's account, which he can see: what it was for, and what it took or gave."""
+
+    __tablename__ = "goodwill_entry"
+    __table_args__ = _clustered("a line of a customer's account of goodwill")
+    customer: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    kind: Mapped[str]
+    amount: Mapped[int]
+    reference: Mapped[str]
+
+
+class CommitmentRow(Row):
+    """The terms of an offer family that a customer was promised, until when."""
+
+    __tablename__ = "commitment"
+    __table_args__ = _clustered("the terms that were promised to a customer, by offer family")
+    customer: Mapped[str] = mapped_column(primary_key=True)
+    family: Mapped[str] = mapped_column(primary_key=True)
+    offer: Mapped[str]
+    terms: Mapped[str]
+    grade: Mapped[int | None]
+    campaign: Mapped[str]
+    decision: Mapped[str]
+    made_at: Mapped[datetime]
+    until: Mapped[datetime]
+
+
+class WishRow(Row):
+    """How often a customer wants to hear from us on a channel; in a row without one, his quiet hours in minutes."""
+
+    __tablename__ = "wish"
+    __table_args__ = _clustered("how often and when a customer wants to be contacted, by his own word")
+    customer: Mapped[str] = mapped_column(primary_key=True)
+    channel: Mapped[str] = mapped_column(primary_key=True)
+    most: Mapped[int]
+    days: Mapped[int]
+    quiet_from: Mapped[int]
+    quiet_until: Mapped[int]
+    said_at: Mapped[datetime]
 
 
 class OutcomeRow(Row):

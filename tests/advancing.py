@@ -4,6 +4,7 @@ import multiprocessing
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import timedelta
+from itertools import product
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -35,13 +36,20 @@ def advance(url: str, keyring: Path, identity: RunId, most: int, ready: Connecti
 
 def decide(url: str, keyring: Path, customers: Iterable[CustomerId], later: int, ready: Connection) -> None:
     """Decide for customers one after the other, by a clock that is some milliseconds off."""
+    decide_in(url, keyring, customers, ("spring",), later, ready)
+
+
+def decide_in(
+    url: str, keyring: Path, customers: Iterable[CustomerId], campaigns: Iterable[str], later: int, ready: Connection
+) -> None:
+    """Decide for customers in campaigns, one after the other, by a clock that is some milliseconds off."""
     deployment = open_deployment(
         database_url=url, keyring=keyring, clock=lambda: START + timedelta(milliseconds=later)
     )  # fmt: skip
     with closing(deployment.store):
         ready.send("ready")
-        for customer in customers:
-            engine.decide_one(deployment, customer, campaign="spring", actor="mia")
+        for customer, campaign in product(customers, campaigns):
+            engine.decide_one(deployment, customer, campaign=campaign, actor="mia")
 
 
 def started(target: Callable[..., None], *arguments: Any) -> ForkServerProcess:

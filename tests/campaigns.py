@@ -13,14 +13,18 @@ import numpy as np
 import pyarrow as pa
 
 from consent import gate
-from consent.base.ids import CustomerId
+from consent.base.ids import CustomerId, RunId
 from consent.catalogue.model import Catalogue, published
 from consent.catalogue.reading import DEFAULT, read_catalogue
+from consent.deployment import Deployment
 from personalise import shelf
 from personalise.campaigns.model import Campaign
 from personalise.campaigns.reading import parse_campaign
+from personalise.contact_policy.model import NONE, ContactPolicy
 from personalise.decide import decide
+from personalise.goodwill import opening
 from personalise.runs import log
+from personalise.runs import run as runs
 from personalise.runs.log import Chunk
 from personalise.steps.invent.response import Arm, Response
 from personalise.steps.personalise.policy import Policy, policy
@@ -74,6 +78,21 @@ def tables(**changes: Any) -> dict[str, Any]:
     return made
 
 
+def ready(**changes: Any) -> dict[str, Any]:
+    """Return `TABLES` with all that the check asks for, so that nothing is left to advise but a dry run."""
+    made = tables()
+    made["objective"] |= {"window_days": 14, "minimum_effect": 0.02, "baseline": 0.1}
+    made["campaign"] |= {"goodwill_budget": 100.0}
+    made["cap"] = [{"key": "all", "channels": ["email", "sms", "post"], "limit": 2, "days": 30}]
+    for offer in made["offer"]:
+        offer["terms"] = {"prices": "as in the shop"}
+    for each in made["treatment"]:
+        each["content"] += " You allowed us to suggest things. Questions: desk@shop.example. STOP ends this."
+    for key, change in changes.items():
+        made[key] = {**made[key], **change} if isinstance(change, dict) else change
+    return made
+
+
 def shop() -> Catalogue:
     """Return the shipped catalogue as published first."""
     draft = read_catalogue(DEFAULT)
@@ -89,8 +108,9 @@ def campaign(**changes: Any) -> Campaign:
 
 
 def the_policy(model: Response | None = None, **changes: Any) -> Policy:
-    """Return the policy of the campaign with some of its tables changed."""
-    return policy(campaign(**changes), 1, SHOP, model)
+    """Return the policy of the campaign with some of its tables changed, under a contact policy (`rules`)."""
+    rules: ContactPolicy = changes.pop("rules", NONE)
+    return policy(campaign(**changes), 1, SHOP, model, contact_policy=rules)
 
 
 def model(
@@ -110,8 +130,12 @@ def columns(chosen: Policy, *rows: Mapping[str, Any]) -> pa.Table:
     Where a use isn't permitted the category's attributes are null, as the gate leaves them.
     """
     plain: dict[str, Any] = {**ROW, **{f"permit:{scope}": 0 for scope in chosen.scopes}}
-    for cap in chosen.campaign.caps:
-        plain |= {f"{what}:{cap.key}": 0 for what in ("contacts", "contacts_free", "ghosts", "ghosts_free")}
+    for window in chosen.windows:
+        plain |= {f"{what}:{window.key}": 0 for what in ("contacts", "contacts_free", "ghosts", "ghosts_free")}
+    plain |= {f"committed:{family}": None for family in chosen.families}
+    plain |= {f"committed_grade:{family}": None for family in chosen.families}
+    if chosen.charges:
+        plain |= {"goodwill": opening(chosen.contact_policy.goodwill), "pressure": 0, "ghost_pressure": 0}
     whole = []
     for number, row in enumerate(rows):
         one = {"customer": f"cus_{number:032x}", **plain, **row}
@@ -123,6 +147,8 @@ def columns(chosen: Policy, *rows: Mapping[str, Any]) -> pa.Table:
     kinds = {name: gate.ARROW[chosen.catalogue.attributes[name].type] for name in chosen.attributes}
     kinds |= {name: pa.uint8() if name.startswith("permit:") else pa.int64() for name in plain if ":" in name}
     kinds |= {"customer": pa.string(), "enrolled": pa.bool_(), "bucket": pa.int64()}
+    kinds |= {f"committed:{family}": pa.string() for family in chosen.families}
+    kinds |= {name: pa.int64() for name in ("goodwill", "pressure", "ghost_pressure") if chosen.charges}
     return pa.table({name: pa.array([row[name] for row in whole], type=kind) for name, kind in kinds.items()})
 
 
@@ -150,6 +176,13 @@ def publish(world: World, **changes: Any) -> str:
         read = parse_campaign(text, "toml", world.deployment.desk.catalogues.current(work))
         shelf.publish(work, read, actor=world.mia, at=world.clock())
     return read.key
+
+
+def open_run(deployment: Deployment, key: str, *, actor: str) -> RunId:
+    """Open a run of what was published, without asking whether it was approved."""
+    with deployment.store.write() as work:
+        shelf.lock(work, key)
+        return runs.opened(deployment, work, key, actor=actor, at=deployment.clock())
 
 
 def fill(world: World, count: int, *, seed: int = 7) -> list[CustomerId]:

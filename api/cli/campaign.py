@@ -6,17 +6,21 @@ from typing import Any
 
 import click
 
+from api.cli import campaign_life, campaign_results
+from api.cli.campaign_life import advised, print_advice
 from api.cli.frame import FILE, OK, REFUSED, Group, Words, at_home, caller, json_option
 from api.cli.output import print_facts, print_json, print_line, print_table, progress, say
 from api.roles import action
 from api.wiring import House
-from consent.base.errors import CampaignUnknown, RunUnknown
 from consent.base.ids import RunId, is_id
 from personalise import learning, shelf
 from personalise.campaigns.model import Campaign
 from personalise.campaigns.reading import read_campaign
 from personalise.learning import Effects
+from personalise.life import approving, events, running
+from personalise.life.approving import Judged
 from personalise.measure.effects import Effect
+from personalise.results.judging import results
 from personalise.runs import run as runs
 from personalise.runs.counts import Counts
 from personalise.runs.dry_run import dry_run as dry_run_of
@@ -32,14 +36,21 @@ def campaign() -> None:
     """Check, publish, dry-run, run and measure campaigns."""
 
 
+for _command in (campaign_life.approve, campaign_life.schedule, campaign_life.history, campaign_results.compare):
+    campaign.add_command(_command)
+
+
 @campaign.command(example="byleave campaign check campaign.toml")
 @click.argument("file", type=FILE)
 @json_option
 @action("campaigns.show")
-def check(file: Path, *, as_json: bool) -> None:
-    """Check a campaign file against the catalogue in force, and say what it would need permission for."""
+def check(file: Path, *, as_json: bool) -> int:
+    """Check a campaign file against the catalogue in force: what it needs permission for, and what a customer expects.
+
+    The exit code is 1 where it breaks a rule that binds, so that it could not be approved.
+    """
     with at_home() as house:
-        read, needs = _read(house, file)
+        read, needs, found = _read(house, file)
     answer = {
         "key": read.key,
         "objective": read.objective.key,
@@ -47,10 +58,14 @@ def check(file: Path, *, as_json: bool) -> None:
         **needs,
     }
     if as_json:
-        print_json(answer)
-        return
-    print_line(f"{file.name} holds.")
-    print_facts(answer)
+        print_json({**answer, **advised(found)})
+    else:
+        print_line(
+            f"{file.name} holds." if found.ok else f"{file.name} can be read, and could not be approved as it is."
+        )
+        print_facts(answer)
+        print_advice(found.advice)
+    return OK if found.ok else REFUSED
 
 
 @campaign.command(example="byleave campaign publish campaign.toml")
@@ -64,7 +79,8 @@ def publish(file: Path, *, as_json: bool) -> None:
         at = deployment.clock()
         with deployment.store.write() as work:
             read = read_campaign(file, deployment.desk.catalogues.current(work))
-            version = shelf.publish(work, read, actor=caller().name, at=at)
+            four_eyes = house.settings.demands_four_eyes
+            version = approving.publish(deployment.desk, work, read, actor=caller().name, four_eyes=four_eyes, at=at)
     if as_json:
         print_json({"key": read.key, "version": version, "at": at})
     else:
@@ -80,17 +96,19 @@ def list_(*, as_json: bool) -> None:
     """List the campaigns, and how the newest run of each stands."""
     with at_home() as house, house.deployment.store.read() as work:
         listed = [(key, version, at, runs.newest(work, key, most=1)) for key, version, at in shelf.keys(work)]
+        states = {each.key: each.state for each in events.standings(work)}
     if as_json:
         data = [
-            {"key": key, "version": version, "published_at": at, "run": _stands(newest[0]) if newest else None}
+            {"key": key, "version": version, "published_at": at, "run": _stands(newest[0]) if newest else None,
+             "state": states[key]}
             for key, version, at, newest in listed
-        ]
+        ]  # fmt: skip
         print_json({"data": data, "next_cursor": None})
         return
     print_table(
-        ("key", "version", "published", "newest run", "state"),
+        ("key", "version", "published", "state", "newest run", "its state"),
         [
-            (key, version, at, *((newest[0].id, newest[0].state) if newest else (None, None)))
+            (key, version, at, states[key], *((newest[0].id, newest[0].state) if newest else (None, None)))
             for key, version, at, newest in listed
         ],
         empty="There is no campaign yet: publish one with `byleave campaign publish FILE`.",
@@ -118,7 +136,10 @@ def dry_run(key: str, *, as_json: bool) -> None:
 @json_option
 @action("campaigns.run")
 def run_(key: str, *, as_json: bool) -> None:
-    """Run a campaign over all customers. A run of it that was killed goes on where it stopped."""
+    """Run a campaign over all customers. A run of it that was killed goes on where it stopped.
+
+    Where no second person has to approve a campaign, whoever runs it approves it by that.
+    """
     with at_home() as house:
         with house.deployment.store.read() as work:
             killed = runs.newest(work, key, most=1, state=RUNNING)
@@ -126,7 +147,8 @@ def run_(key: str, *, as_json: bool) -> None:
             run = killed[0].id
             say(f"run {run} of {key} is under way ({killed[0].done:,} of {killed[0].total:,} done): going on with it")
         else:
-            run = runs.start(house.deployment, key, actor=caller().name)
+            four_eyes = house.settings.demands_four_eyes
+            run = running.start(house.deployment, key, actor=caller().name, four_eyes=four_eyes)
         _print_run(_advanced(house, run), as_json=as_json)
 
 
@@ -137,8 +159,8 @@ def run_(key: str, *, as_json: bool) -> None:
 def resume(run_or_key: str, *, as_json: bool) -> None:
     """Carry on a run that was paused or killed."""
     with at_home() as house:
-        run = _under_way(house, run_or_key)
-        runs.change(house.deployment, run, RUNNING)
+        run = running.under_way(house.deployment, run_or_key)
+        running.change(house.deployment, run, RUNNING, actor=caller().name)
         _print_run(_advanced(house, run), as_json=as_json)
 
 
@@ -148,16 +170,30 @@ def resume(run_or_key: str, *, as_json: bool) -> None:
 @action("campaigns.run")
 def pause(run_or_key: str, *, as_json: bool) -> None:
     """Pause a run before its next chunk."""
-    _change(run_or_key, PAUSED, as_json=as_json)
+    with at_home() as house:
+        run = running.under_way(house.deployment, run_or_key)
+        _print_change(running.change(house.deployment, run, PAUSED, actor=caller().name), as_json=as_json)
 
 
 @campaign.command(example="byleave campaign stop spring")
 @click.argument("run_or_key", type=_KEY)
+@click.option("--reason", type=Words("reason", approving.LONGEST_REASON), help="Why; it names nobody.")
 @json_option
 @action("campaigns.run")
-def stop(run_or_key: str, *, as_json: bool) -> None:
-    """Stop a run for good. What was decided so far stays decided."""
-    _change(run_or_key, STOPPED, as_json=as_json)
+def stop(run_or_key: str, *, reason: str | None, as_json: bool) -> None:
+    """Stop a run for good, or a campaign that is scheduled. What was decided so far stays decided."""
+    with at_home() as house:
+        deployment, who, why = house.deployment, caller().name, reason or ""
+        if is_id(run_or_key, "run"):
+            stopped: Run | None = running.change(deployment, RunId(run_or_key), STOPPED, actor=who, reason=why)
+        else:
+            stopped = running.stop(deployment, run_or_key, actor=who, reason=why)
+    if stopped:
+        _print_change(stopped, as_json=as_json)
+    elif as_json:
+        print_json({"run": None, "campaign": run_or_key, "state": STOPPED})
+    else:
+        print_line(f"{run_or_key} will not be started.")
 
 
 @campaign.command(example="byleave campaign learn spring")
@@ -186,62 +222,56 @@ def learn(key: str, *, as_json: bool) -> int:
 
 @campaign.command(example="byleave campaign report spring")
 @click.argument("key", type=_KEY)
+@click.option("--covariate", default="", help="A number or flag, known before the contact, to narrow the interval by.")
 @json_option
 @action("campaigns.show")
-def report(key: str, *, as_json: bool) -> None:
-    """Report what came of a campaign: its runs, and what each treatment did against none, with intervals."""
+def report(key: str, *, covariate: str, as_json: bool) -> None:
+    """Report what came of a campaign: its runs, what it did against its holdout, what each treatment did against none.
+
+    Differences come with intervals. What the holdout says is withheld where its arms are not sound.
+    """
     with at_home() as house:
         deployment = house.deployment
         with deployment.store.read() as work:
             read, version = shelf.load(work, key, deployment.desk.catalogues.current(work))
             newest = runs.newest(work, key)
         measured = learning.effects(deployment, key, actor=caller().name)
+        found = results(deployment, key, actor=caller().name, covariate=covariate)
     if as_json:
-        print_json({"key": key, "version": version, "runs": [_stands(each) for each in newest], **_told(measured)})
+        ran = [_stands(each) for each in newest]
+        print_json({"key": key, "version": version, "runs": ran, **_told(measured), "holdout": found.as_json()})
         return
     print_line(f"{read.name}: {read.objective.title}")
     print_line()
     _print_runs(newest)
     print_line()
     _print_effects(read, measured)
+    print_line()
+    campaign_results.print_results(found)
 
 
-def _read(house: House, file: Path) -> tuple[Campaign, dict[str, list[str]]]:
+def _read(house: House, file: Path) -> tuple[Campaign, dict[str, list[str]], Judged]:
+    desk, at = house.deployment.desk, house.deployment.clock()
     with house.deployment.store.read() as work:
-        in_force = house.deployment.desk.catalogues.current(work)
-    read = read_campaign(file, in_force)
+        in_force = desk.catalogues.current(work)
+        read = read_campaign(file, in_force)
+        four_eyes = house.settings.demands_four_eyes
+        found = approving.judged_file(desk, work, read, four_eyes=four_eyes, at=at)
     compiled = policy(read, 0, in_force)
-    return read, {"categories": list(compiled.categories), "scopes": list(compiled.scopes)}
-
-
-def _under_way(house: House, run_or_key: str) -> RunId:
-    if is_id(run_or_key, "run"):
-        return RunId(run_or_key)
-    with house.deployment.store.read() as work:
-        if run_or_key not in {key for key, _, _ in shelf.keys(work)}:
-            raise CampaignUnknown(f"{run_or_key!r} is neither a run nor a campaign")
-        open_ = [
-            *runs.newest(work, run_or_key, most=1, state=RUNNING),
-            *runs.newest(work, run_or_key, most=1, state=PAUSED),
-        ]
-    if not open_:
-        raise RunUnknown(f"no run of {run_or_key} is under way")
-    return open_[0].id
+    return read, {"categories": list(compiled.categories), "scopes": list(compiled.scopes)}, found
 
 
 def _advanced(house: House, run: RunId) -> Run:
     try:
         with progress("deciding") as tick:
-            return runs.advance(house.deployment, run, progress=tick)
+            return running.advance(house.deployment, run, progress=tick)
     except KeyboardInterrupt:
         # The chunk in hand was rolled back; all before it are committed, with the cursor.
         say(f"run {run} goes on with: byleave campaign resume {run}")
         raise
 
 
-def _change(run_or_key: str, state: str, *, as_json: bool) -> None:
-    with at_home() as house:
-        stands = runs.change(house.deployment, _under_way(house, run_or_key), state)
+def _print_change(stands: Run, *, as_json: bool) -> None:
     if as_json:
         print_json(_stands(stands))
     else:

@@ -1,11 +1,25 @@
-"""`byleave decide`: one decision for one customer, now."""
+"""`byleave decide`: one decision for one customer, now; `byleave decision`: one that was made."""
+
+from typing import Final
 
 import click
 
-from api.cli.frame import Command, Words, at_home, caller, customer_argument, found, json_option
+from api.cli.frame import (
+    REFUSED,
+    UNCHECKED,
+    Command,
+    Group,
+    Words,
+    at_home,
+    caller,
+    customer_argument,
+    found,
+    json_option,
+)
 from api.cli.output import print_json, print_line, print_table
 from api.roles import action
 from personalise import engine
+from personalise.engine import Decision
 
 
 @click.command(cls=Command, example="byleave decide S000001 --campaign spring --channel email")
@@ -24,7 +38,66 @@ def decide(customer: str, campaign: str, channel: str | None, *, as_json: bool) 
         deployment = house.deployment
         with deployment.store.live() as work:
             who = found(house, work, customer)
-        decision = engine.decide_one(deployment, who, campaign=campaign, actor=caller().name, channel=channel or "")
+        made = engine.decide_one(
+            deployment,
+            who,
+            campaign=campaign,
+            actor=caller().name,
+            channel=channel or "",
+            four_eyes=house.settings.demands_four_eyes,
+        )
+    _shown(made, as_json=as_json)
+
+
+@click.group(cls=Group)
+def decision() -> None:
+    """Decisions that were made: their funnel, and their replay."""
+
+
+@decision.command(example="byleave decision show dec_9f2c….0 --language de")
+@click.argument("decision", type=Words("decision"))
+@click.option("--language", type=Words("language"), default="en", help="The customer's language, such as de.")
+@json_option
+@action("decisions.show")
+def show(decision: str, language: str, *, as_json: bool) -> None:
+    """Show a decision as it was logged: what was chosen, and where each candidate left the funnel."""
+    with at_home() as house:
+        _shown(engine.decided(house.deployment, decision, language=language), as_json=as_json)
+
+
+@decision.command(example="byleave decision replay dec_9f2c….0")
+@click.argument("decision", type=Words("decision"))
+@json_option
+@action("decisions.replay")
+def replay(decision: str, *, as_json: bool) -> None:
+    """Make a decision again from what it was made from, and hold it against the log, bit for bit.
+
+    The exit code is 1 where it comes out otherwise, and 3 where it could not be made again.
+    """
+    with at_home() as house:
+        came = engine.replay(house.deployment, decision, actor=caller().name)
+    if as_json:
+        print_json(came.as_json())
+    else:
+        told = _OUTCOMES[came.outcome].format(columns=", ".join(came.columns), why=came.why)
+        print_line(f"{came.decision}: {told}")
+        if came.replay:
+            print_line(f"replay hash {came.replay}")
+    if came.outcome == "differs":
+        raise SystemExit(REFUSED)
+    if came.outcome != "same":
+        raise SystemExit(UNCHECKED)
+
+
+_OUTCOMES: Final = {
+    "same": "made again, it comes out the same: candidates, verdicts, propensity and replay hash",
+    "differs": "made again, it comes out with another {columns}",
+    "gone": "it can't be made again any more: {why}",
+    "unread": "it could not be made again: {why}",
+}
+
+
+def _shown(decision: Decision, *, as_json: bool) -> None:
     if as_json:
         print_json(decision.as_json())
         return

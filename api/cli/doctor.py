@@ -229,6 +229,13 @@ def _horizon(house: House) -> Said:
     return Said("ok", horizon.text)
 
 
+def _four_eyes(house: House) -> Said:
+    if house.settings.demands_four_eyes:
+        return Said("ok", "whoever published a campaign can't approve it: a second person does")
+    why = "one person can publish and start a campaign, and the ledger says so: BYLEAVE_FOUR_EYES=true demands a second"
+    return Said("ok", why)
+
+
 def _rights(house: House) -> Said:
     """Look what the service could do in the database: an owner could change the ledger."""
     more = grants.excess(house.deployment.store)
@@ -252,5 +259,6 @@ _LOOKS: Final[tuple[tuple[str, Callable[[House], Said]], ...]] = (
     ("keys", _keys),
     ("erasures", _erasures),
     ("horizon", _horizon),
+    ("approvals", _four_eyes),
     ("rights", _rights),
 )

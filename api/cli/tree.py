@@ -22,7 +22,11 @@ COMMANDS: Final = {
     "suppression": Lazy("api.cli.erasing:suppression", "Addresses that are left alone, whoever has them."),
     "import": Lazy("api.cli.importing:bring_in", "Bring in files: customers, statements, outcomes."),
     "campaign": Lazy("api.cli.campaign:campaign", "Check, publish, dry-run, run and measure campaigns."),
+    "contact-policy": Lazy(
+        "api.cli.contact_policy:contact_policy", "How often, by what and at what price customers are contacted."
+    ),
     "decide": Lazy("api.cli.decide:decide", "Decide for one customer, now."),
+    "decision": Lazy("api.cli.decide:decision", "Decisions that were made: their funnel, and their replay."),
     "ledger": Lazy("api.cli.ledger:ledger", "Verify the ledger, and prove what is in it."),
     "witness": Lazy(
         "api.cli.witness:witness", "The ledger's second memory: a process of its own, never restored with the ledger."

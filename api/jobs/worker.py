@@ -15,12 +15,13 @@ from typing import Final
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from api.jobs import audits, erasures, ledger, outbox, packs, reminders
+from api.jobs import audits, campaigns, erasures, ledger, outbox, packs, reminders, replays
 from api.wiring import ASKED_AUDIT, HEARTBEAT, House
 from consent import jobs
 from consent.base.clock import from_ms
 from consent.base.errors import ByleaveError, StateConflict
 from consent.base.ids import RunId
+from personalise.life import running
 from personalise.runs import run as runs
 
 HEARTBEAT_SECONDS: Final = 15
@@ -39,6 +40,7 @@ def work(house: House, stop: threading.Event) -> None:
         ("witness", ledger.witness, ledger.WITNESS_SECONDS),
         ("seal", ledger.seal, ledger.SEAL_SECONDS),
         (ledger.SNAPSHOT, ledger.snapshot, ledger.SNAPSHOT_SECONDS),
+        ("campaigns", campaigns.due, campaigns.EVERY_SECONDS),
         ("runs", _runs, 1),
         ("audits", audits.scheduled, 20),
         (ASKED_AUDIT, audits.asked, 2),
@@ -47,6 +49,7 @@ def work(house: House, stop: threading.Event) -> None:
         ("erasures", erasures.verify, erasures.EVERY_SECONDS),
         ("outbox", outbox.hand_over, outbox.EVERY_SECONDS),
         (reminders.JOB, reminders.queue, reminders.EVERY_SECONDS),
+        ("replays", replays.let_go, replays.EVERY_SECONDS),
     )
     now = house.deployment.clock()
     for spot, (name, job, seconds) in enumerate(plan):
@@ -101,7 +104,7 @@ def _carry_on(house: House, run: RunId, holder: str) -> None:
             jobs.heartbeat(work, claim, at=deployment.clock(), lease_seconds=_RUN_LEASE_SECONDS)
 
     try:
-        ended = runs.advance(deployment, run, progress=still_mine)
+        ended = running.advance(deployment, run, progress=still_mine)
     except StateConflict:
         return  # fenced: another worker has taken over, and goes on from the cursor
     with deployment.store.write() as work:

@@ -11,6 +11,7 @@ from flask import Blueprint
 
 from api.pages import (
     audit,
+    campaign_life,
     console,
     customer,
     customer_file,
@@ -39,6 +40,7 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     remembered.blueprint,
     own_requests.blueprint,
     console.blueprint,
+    campaign_life.blueprint,
     runs.blueprint,
     audit.blueprint,
     findings.blueprint,

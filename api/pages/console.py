@@ -11,7 +11,8 @@ from api.pages import forms, present
 from api.pages.answering import see_other
 from api.pages.described import described
 from api.pages.funnel import funnel
-from api.pages.measured import measured
+from api.pages.launching import Launch, May, launch
+from api.pages.measured import held_against, measured
 from api.pages.progress import Progress, progress
 from api.pages.worker import worker
 from api.roles import action
@@ -23,6 +24,9 @@ from consent.deployment import Deployment
 from consent.register import customers
 from personalise import learning, shelf
 from personalise.campaigns.model import Campaign
+from personalise.life import approving, events, running
+from personalise.life.events import Standing
+from personalise.results import judging
 from personalise.runs import dry_run
 from personalise.runs import run as runs
 
@@ -84,31 +88,51 @@ class _Opened:
     catalogue: Catalogue
     customers: int
     newest: list[Progress]
+    stands: Standing
+    life: Launch
 
 
 def _opened(deployment: Deployment, key: str, at: datetime) -> _Opened:
     with deployment.store.read() as work:
         catalogue = deployment.desk.catalogues.current(work)
         campaign, version = shelf.load(work, key, catalogue)
+        stands, life = _life(deployment, work, key, at)
         return _Opened(
             campaign=campaign,
             version=version,
             catalogue=catalogue,
             customers=customers.count(work),
             newest=[progress(one, at=at) for one in runs.newest(work, key)],
+            stands=stands,
+            life=life,
         )
+
+
+def _life(deployment: Deployment, work: Work, key: str, at: datetime) -> tuple[Standing, Launch]:
+    four_eyes, who = here().settings.demands_four_eyes, actor.current()
+    stands = events.standing(work, key)
+    found = approving.judged(deployment.desk, work, key, four_eyes=four_eyes, at=at)
+    may = May(check=who.may("campaigns.check"), approve=who.may("campaigns.approve"), run=who.may("campaigns.run"))
+    approved = approving.holds(deployment.desk, work, stands.approval, four_eyes=four_eyes)
+    shown = launch(stands, found.advice, may=may, who=who.name, approved=approved, four_eyes=four_eyes)
+    return stands, shown
 
 
 @blueprint.get("/console/campaigns/<key>")
 @action("campaigns.show")
 def campaign(key: str) -> str:
-    """Show a campaign in words, its runs, and what can be done with it."""
+    """Show a campaign in words, how it stands, its runs, and what can be done with it."""
+    return page_of(key)
+
+
+def page_of(key: str, *, typed: str = "", wrong: str = "") -> str:
+    """Return the page of a campaign; with what was typed as the time of its start, and why that can't be."""
     deployment = here().deployment
     opened = _opened(deployment, key, deployment.clock())
-    with deployment.store.read() as work:
-        published = {name: at for name, _, at in shelf.keys(work)}
-    told = described(opened.campaign, opened.version, opened.catalogue, published_at=published.get(key))
-    return render_template("console/campaign.html", told=told, runs=opened.newest, **_next(opened))
+    told = described(opened.campaign, opened.version, opened.catalogue, published_at=opened.stands.published.at)
+    return render_template(
+        "console/campaign.html", told=told, runs=opened.newest, typed=typed, wrong=wrong, **_next(opened)
+    )
 
 
 def _next(opened: _Opened) -> dict[str, object]:
@@ -119,6 +143,8 @@ def _next(opened: _Opened) -> dict[str, object]:
         "anybody": opened.customers > 0,
         "may_dry_run": who.may("campaigns.dry_run"),
         "may_run": who.may("campaigns.run"),
+        "startable": opened.life.can_start,
+        "life": opened.life,
         "may_measure": who.may("campaigns.measure"),
         "under_way": next((one for one in opened.newest if one.open), None),
     }
@@ -141,7 +167,8 @@ def try_out(key: str) -> str:
 def start(key: str) -> Response:
     """Open a run; the worker carries it on."""
     forms.nothing_but(request.form)
-    run = runs.start(here().deployment, key, actor=actor.current().name)
+    four_eyes = here().settings.demands_four_eyes
+    run = running.start(here().deployment, key, actor=actor.current().name, four_eyes=four_eyes)
     return see_other(f"/console/runs/{run}")
 
 
@@ -152,5 +179,12 @@ def results(key: str) -> str:
     forms.nothing_but(request.form)
     deployment = here().deployment
     found = learning.effects(deployment, key, actor=actor.current().name)
+    by_holdout = judging.results(deployment, key, actor=actor.current().name)
     opened = _opened(deployment, key, deployment.clock())
-    return render_template("console/results.html", key=key, name=opened.campaign.name, measured=measured(found))
+    return render_template(
+        "console/results.html",
+        key=key,
+        name=opened.campaign.name,
+        measured=measured(found),
+        held=held_against(by_holdout),
+    )

@@ -8,7 +8,7 @@ from api.pages.reasons import STAGES, reason_in_words
 from consent.catalogue.model import Catalogue
 from personalise.campaigns.model import Campaign
 from personalise.runs.counts import Counts
-from personalise.steps.personalise.stages import LEAVING, LETS_ALL_PASS
+from personalise.steps.personalise.stages import LEAVING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,6 @@ class Funnel:
     chosen_sum: Line
     lost_sum: Line
     sum: Line
-    waiting: str
     """Names of stages that judge nothing yet."""
 
 
@@ -59,7 +58,6 @@ def funnel(counts: Counts, campaign: Campaign, catalogue: Catalogue, *, done: bo
         chosen_sum=_line("addressed" if done else "would be addressed", chosen, total),
         lost_sum=_line("not addressed" if done else "would not be addressed", total - chosen, total),
         sum=_line("all customers", total, total),
-        waiting=present.listed([stage.name.lower() for stage in sorted(LETS_ALL_PASS)]),
     )
 
 
@@ -91,8 +89,6 @@ def _bars(counts: Counts) -> tuple[Bar, ...]:
     for stage in LEAVING:
         lost = counts.stages[stage.name.lower()]
         left -= lost
-        if stage in LETS_ALL_PASS and not lost:
-            continue
         bars.append(
             Bar(
                 label=STAGES[stage],

@@ -8,6 +8,8 @@ from api.pages.charts import Whisker, whiskers
 from personalise.campaigns.model import NOTHING
 from personalise.learning import Effects
 from personalise.measure.effects import ArmEffect, ArmRate, Effect, TooFew
+from personalise.results.model import Results
+from personalise.results.words import amount, sentences
 
 _NO_MESSAGE: Final = "no message"
 
@@ -33,6 +35,49 @@ class Measured:
     finding: str
     arms: tuple[Arm, ...]
     whiskers: tuple[Whisker, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One arm of the holdout's experiment."""
+
+    name: str
+    customers: str
+    known: str
+    mean: str
+    opted_out: str
+    complained: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What the holdout says."""
+
+    outcome: str
+    sides: tuple[Side, ...]
+    sentences: tuple[str, ...]
+
+
+def held_against(found: Results) -> Held | None:
+    """Return what the holdout says, as the page shows it; None while nobody was contacted or left out."""
+    arms = (("addressed", found.addressed), ("held out", found.held_out))
+    if not any(arm.customers for _, arm in arms):
+        return None
+    return Held(
+        outcome=found.outcome.replace("_", " "),
+        sides=tuple(
+            Side(
+                name=name,
+                customers=present.number(arm.customers),
+                known=present.number(arm.known),
+                mean="–" if arm.mean is None else amount(arm.mean, share=found.flag),
+                opted_out=present.number(arm.opted_out),
+                complained=present.number(arm.complained),
+            )
+            for name, arm in arms
+        ),
+        sentences=tuple(sentences(found)),
+    )
 
 
 def measured(found: Effects) -> Measured:

@@ -8,10 +8,12 @@ from api.pages.choices import name_of
 from api.pages.words import FIRST, words
 from consent.catalogue.model import Catalogue
 from consent.permission.verdict import Reason
-from personalise.campaigns.model import Campaign, Cap
+from personalise.campaigns.model import Campaign
+from personalise.contact_policy.model import Cap
 from personalise.steps.personalise.policy import (
     AUDIENCE,
     ELIGIBILITY,
+    GOODWILL,
     HARD_STOP,
     HELD_OUT,
     NOT_ENROLLED,
@@ -51,8 +53,19 @@ _PLAIN: Final[Mapping[str, str]] = {
     ELIGIBILITY: "are in the audience, but no offer is meant for them",
     UNKNOWN: "allow us to look, but we don't know what the audience asks for",
     HELD_OUT: "are held out by chance, to measure against",
+    GOODWILL: "have given us enough of their goodwill for now",
     WORTH_NOTHING: "would gain nothing by it: leaving them alone is better",
     OUTRANKED: "would be served better by something else",
+}
+_BY_RULE: Final[Mapping[str, str]] = {
+    "company": "have heard from us often enough, by the company's rule “{name}”",
+    "law": "have heard from us as often as the law allows, by the rule “{name}”",
+    "exclusion": "have heard of something lately that this doesn't go with, by the rule “{name}”",
+    "order": "have not heard yet of what has to come first, by the rule “{name}”",
+    "hours": "are where it is quiet now, by the rule “{name}”",
+    "wish": "want to hear from us no more often than they do",
+    "rest": "turned such an offer down lately, by the rule “{name}”",
+    "commitment": "were promised other terms, which still hold (“{name}”)",
 }
 STAGES: Final[Mapping[Stage, str]] = {
     Stage.IDENTITY: "Known to us",
@@ -86,6 +99,9 @@ def reason_in_words(counted: str, campaign: Campaign, catalogue: Catalogue) -> s
         return (
             f"have heard from us often enough: {cap_in_words(cap, catalogue)}" if cap else "have heard from us enough"
         )
+    kind, colon, name = rule.partition(":")
+    if colon and kind in _BY_RULE:
+        return _BY_RULE[kind].format(name=name.partition(":")[0])
     if rule == AUDIENCE:
         return f"{_PLAIN[rule]}: {campaign.audience.text}"
     return _PLAIN.get(rule, rule.replace("_", " "))
@@ -101,4 +117,5 @@ def cap_in_words(cap: Cap, catalogue: Catalogue) -> str:
     """Return a cap as a sentence has it."""
     channels = [catalogue.channels[key].title if key in catalogue.channels else key for key in cap.channels]
     limit, days = present.counted(cap.limit, "contact"), present.counted(cap.days, "day")
-    return f"at most {limit} by {present.listed(channels)} in {days}"
+    by = f" by {present.listed(channels)}" if channels else ""
+    return f"at most {limit}{by} in {days}"

@@ -15,6 +15,7 @@ from api.wiring import here
 from consent.base.ids import RunId
 from consent.deployment import Deployment
 from personalise import shelf
+from personalise.life import running
 from personalise.runs import run as runs
 from personalise.runs.run import Run
 
@@ -74,7 +75,7 @@ def resume(run: str) -> Response:
 
 def _change(run: str, state: str) -> Response:
     forms.nothing_but(request.form)
-    runs.change(here().deployment, RunId(run), state)
+    running.change(here().deployment, RunId(run), state, actor=actor.current().name)
     return see_other(f"/console/runs/{run}")
 
 
@@ -86,5 +87,5 @@ def stop(run: str) -> Response:
     campaign = runs.read(here().deployment, RunId(run)).campaign
     if typed != campaign:
         return _page(run, typed=typed, wrong=f"Type {campaign} to stop this run.", status=_UNPROCESSABLE)
-    runs.change(here().deployment, RunId(run), runs.STOPPED)
+    running.change(here().deployment, RunId(run), runs.STOPPED, actor=actor.current().name)
     return see_other(f"/console/runs/{run}")

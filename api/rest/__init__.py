@@ -9,6 +9,7 @@ from flask import Blueprint
 
 from api.rest import (
     audits,
+    campaigns,
     catalogues,
     customers,
     decisions,
@@ -30,6 +31,7 @@ from api.rest import (
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     audits.blueprint,
+    campaigns.blueprint,
     catalogues.blueprint,
     customers.blueprint,
     decisions.blueprint,

@@ -8,8 +8,8 @@ from marshmallow import fields
 
 from api.actors import actor
 from api.rest.contract import Contract, answer, contract
-from api.rest.incoming import body, idempotency_key
-from api.rest.shapes import CUSTOMER, TIME, Flag, Form, Items, Part, Shape, Text, Whole
+from api.rest.incoming import body, idempotency_key, no_query, query
+from api.rest.shapes import CUSTOMER, LANGUAGE, TIME, Choice, Flag, Form, Items, Part, Shape, Text, Whole
 from api.rest.verdicts import LARGEST
 from api.roles import action
 from api.wiring import here
@@ -59,6 +59,26 @@ class DecisionForm(Form):
     personalised = Flag(required=True, metadata={"description": "false: nothing of the customer was used"})
 
 
+class ReadForm(Form):
+    """In which language the customer's sentence is wanted."""
+
+    language = Text(2, 35, LANGUAGE, "is not a language's tag")
+
+
+class ReplayForm(Form):
+    """What came of making a decision again."""
+
+    decision = Text(38, 60, DECISION, required=True)
+    outcome = Choice(
+        ("same", "differs", "gone", "unread"),
+        required=True,
+        metadata={"description": "gone: it can't be made again any more; unread: it should be, and could not"},
+    )
+    columns = Items(Text(1, 200), 0, 1_000, required=True, metadata={"description": "those that came out otherwise"})
+    replay = Text(0, 64, r"^[0-9a-f]*$", required=True, metadata={"description": "the replay hash that was logged"})
+    why = Text(0, 2_000, required=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """A decision that is asked for."""
@@ -68,7 +88,15 @@ class Asked:
     channel: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How a decision is to be told."""
+
+    language: str = "en"
+
+
 DECIDE: Final = Shape(DecideForm, Asked)
+READ: Final = Shape(ReadForm, Reading)
 
 
 @blueprint.post("/decisions")
@@ -87,7 +115,39 @@ def decide() -> Response:
     key, asked = idempotency_key(), body(DECIDE)
     made = engine.decide_one(
         here().deployment, CustomerId(asked.customer), campaign=asked.campaign, channel=asked.channel,
-        actor=actor.current().name, idempotency_key=key,
+        actor=actor.current().name, idempotency_key=key, four_eyes=here().settings.demands_four_eyes,
     )  # fmt: skip
     told = made.as_json()
     return answer(DecisionForm, {**told, "personalised": bool(made.categories_used)})
+
+
+@blueprint.get("/decisions/<decision>")
+@action("decisions.show")
+@contract(
+    Contract(
+        summary="Show a decision as it was logged, with the whole of its funnel",
+        query=ReadForm,
+        answer=DecisionForm,
+        errors=(404,),
+    )
+)
+def show(decision: str) -> Response:
+    """Show one decision; nothing of the customer is opened for it."""
+    made = engine.decided(here().deployment, decision, language=query(READ).language)
+    return answer(DecisionForm, {**made.as_json(), "personalised": bool(made.categories_used)})
+
+
+@blueprint.post("/decisions/<decision>:replay")
+@action("decisions.replay")
+@contract(
+    Contract(
+        summary="Make a decision again from what it was made from, and hold it against the log",
+        answer=ReplayForm,
+        errors=(404,),
+    )
+)
+def replay(decision: str) -> Response:
+    """Replay one decision; that its inputs were opened is written down."""
+    no_query()
+    came = engine.replay(here().deployment, decision, actor=actor.current().name)
+    return answer(ReplayForm, came.as_json())

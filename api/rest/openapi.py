@@ -26,6 +26,8 @@ VERSION: Final = "1"
 _BEARER: Final = "key"
 _PATHS: Final = {
     "audit": {"type": "string", "pattern": "^aud_[0-9a-f]{32}$"},
+    "campaign": {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"},
+    "decision": {"type": "string", "pattern": "^dec_[0-9a-f]{32}\\.[0-9]{1,9}$"},
     "asked": {"type": "string", "pattern": "^[0-9]{1,15}$"},
     "finding": {"type": "string", "pattern": "^fnd_[0-9a-f]{32}$"},
     "pack": {"type": "string", "pattern": "^epk_[0-9a-f]{32}$"},

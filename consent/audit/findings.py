@@ -90,6 +90,8 @@ class Evidence:
     machine: Clock = system_clock
     marks: Mapping[str, Anchor] = field(default_factory=dict)
     horizon: Horizon | None = None
+    audit: str = ""
+    """The audit's id, from which a check that takes a sample draws it; "" outside of one."""
     _verified: dict[str, Verified] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property

@@ -116,7 +116,7 @@ def _judged(
     among: Apart | None,
     **known: Any,  # noqa: ANN401 -- fields of Evidence
 ) -> Report:
-    evidence = Evidence(store=deployment.store, desk=deployment.desk, horizon=deployment.horizon, **known)
+    evidence = Evidence(store=deployment.store, desk=deployment.desk, horizon=deployment.horizon, audit=audit, **known)
     done = judged(checks, evidence, deployment.clock, apart.walk(evidence, among) if among else None)
     nothing = () if any(each.checked for each in done) else (Gap(check=ITSELF, why="nothing was judged"),)
     seconds = (deployment.clock() - evidence.began).total_seconds()

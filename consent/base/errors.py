@@ -4,6 +4,8 @@ ByleaveError
 ├── Invalid                what came in is wrong; `places` says where and why
 │   ├── CatalogueInvalid
 │   ├── CampaignInvalid
+│   ├── ContactPolicyInvalid
+│   ├── WishInvalid
 │   ├── ExpressionInvalid
 │   ├── ImportInvalid
 │   ├── RequestInvalid
@@ -14,12 +16,14 @@ ByleaveError
 │   └── VersionMissing
 ├── NotFound
 │   ├── CampaignUnknown
+│   ├── ContactPolicyUnknown
 │   ├── CustomerUnknown
 │   ├── DecisionUnknown
 │   ├── EntryUnknown
 │   ├── RightsRequestUnknown
 │   └── RunUnknown
 ├── Conflict               right in form, but not as things stand
+│   ├── CampaignUnready
 │   ├── CustomerErased
 │   ├── HeadMoved
 │   ├── IdempotencyConflict
@@ -86,6 +90,20 @@ class CatalogueInvalid(Invalid):
 
     code = "catalogue_invalid"
     title = "The catalogue is not valid"
+
+
+class ContactPolicyInvalid(Invalid):
+    """A contact policy breaks a rule."""
+
+    code = "contact_policy_invalid"
+    title = "The contact policy is not valid"
+
+
+class WishInvalid(Invalid):
+    """What a customer wishes can't be kept as it is."""
+
+    code = "wish_invalid"
+    title = "The wish is not valid"
 
 
 class CampaignInvalid(Invalid):
@@ -165,6 +183,13 @@ class CampaignUnknown(NotFound):
     title = "No such campaign"
 
 
+class ContactPolicyUnknown(NotFound):
+    """No contact policy of that version."""
+
+    code = "contact_policy_unknown"
+    title = "No such contact policy"
+
+
 class CustomerUnknown(NotFound):
     """No customer by that id or reference."""
 
@@ -205,6 +230,13 @@ class Conflict(ByleaveError):
 
     code = "conflict"
     title = "That can't be done as things stand"
+
+
+class CampaignUnready(Conflict):
+    """The campaign breaks rules that bind; each place says where, what is wrong, and what to do."""
+
+    code = "campaign_unready"
+    title = "The campaign is not ready"
 
 
 class CustomerErased(Conflict):

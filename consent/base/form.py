@@ -51,6 +51,10 @@ class Form:
             return None if default is _MISSING else default
         return value
 
+    def has(self, key: str) -> bool:
+        """Say whether the table has the key."""
+        return key in self._table
+
     def text(self, key: str, default: Any = _MISSING, *, longest: int = 2_000) -> str:  # noqa: ANN401 -- a sentinel or text
         """Return text of 1 to `longest` characters without control characters."""
         value = self._take(key, (str,), "text", default)

@@ -85,6 +85,8 @@ class Category:
     """Terms of the W3C Data Privacy Vocabulary for it; empty leaves them to the table in `consent.catalogue.dpv`."""
     sources: tuple[str, ...] = ()
     """The categories that it is made from, where it is derived or inferred."""
+    unpriced: tuple[str, ...] = ()
+    """Attributes of it that neither prices nor terms may depend on, such as how long somebody has been a customer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

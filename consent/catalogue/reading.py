@@ -150,7 +150,12 @@ def _category(form: Form) -> Category:
             form.wrong(f"attributes.{name}", "must be one of " + ", ".join(get_args(AttributeType)))
         else:
             attributes.append(Attribute(name=name, category=key, type=kind))
+    unpriced = form.texts("unpriced", ())
+    for name in unpriced:
+        if name not in (attribute.name for attribute in attributes):
+            form.wrong("unpriced", f"{name[:80]!r} is none of its attributes")
     return Category(
+        unpriced=unpriced,
         key=key,
         title=form.text("title"),
         origin=cast("Origin", form.choice("origin", get_args(Origin))),

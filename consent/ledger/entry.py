@@ -45,8 +45,12 @@ class Kind(StrEnum):
     """A step of a request by right: it came in, was assigned, extended, closed."""
     DATA_CORRECTED = "data.corrected"
     """Facts of a customer were corrected or removed; which ones, never what they were or are."""
+    CONTACT_POLICY_PUBLISHED = "contact_policy.published"
+    """How often, by what and at what price customers are contacted changed."""
     SUPPRESSION_CHANGED = "suppression.changed"
     """An address was put on the list of those that are left alone, or taken off it."""
+    CAMPAIGN_CHANGED = "campaign.changed"
+    """A version of a campaign was published, checked, approved, scheduled, started, paused, stopped, or has ended."""
 
 
 _KINDS: Final = "|".join(re.escape(kind) for kind in Kind)

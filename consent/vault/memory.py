@@ -63,14 +63,19 @@ def data_keys(keys: Keys, work: Work, customers: Sequence[CustomerId]) -> dict[s
     Raises:
         KeyLost: one doesn't unwrap for its owner.
     """
-    rows = work.run(_DATA_KEYS, work.listed(customers)).fetchall()
-    found = keys.unwrap_all([(owner, Wrapped(kek, bytes(wrapped))) for owner, kek, wrapped in rows])
     opened: dict[str, bytes] = {}
-    for (owner, _, _), key in zip(rows, found, strict=True):
+    for owner, key in data_keys_or_why(keys, work, customers).items():
         if isinstance(key, KeyLost):
             raise key
         opened[owner] = key
     return opened
+
+
+def data_keys_or_why(keys: Keys, work: Work, customers: Sequence[CustomerId]) -> dict[str, bytes | KeyLost]:
+    """Return the data keys of these customers, and in place of one that doesn't unwrap, why."""
+    rows = work.run(_DATA_KEYS, work.listed(customers)).fetchall()
+    found = keys.unwrap_all([(owner, Wrapped(kek, bytes(wrapped))) for owner, kek, wrapped in rows])
+    return {owner: key for (owner, _, _), key in zip(rows, found, strict=True)}
 
 
 def put(

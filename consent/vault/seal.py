@@ -25,8 +25,12 @@ def use_key(data_key: bytes, use: str) -> bytes:
     Source:
         RFC 5869 section 2.3, with L = 32 and N = 1.
     """
-    outer, inner = _padded(data_key)
-    return hashlib.sha256(outer + hashlib.sha256(inner + use.encode() + b"\x01").digest()).digest()
+    return _hmac(data_key, use.encode() + b"\x01")
+
+
+def mark(data_key: bytes, use: str, text: bytes) -> bytes:
+    """Return HMAC-SHA256 of a text under the key for one use: it says nothing to whoever hasn't the data key."""
+    return _hmac(use_key(data_key, use), text)
 
 
 def seal(data_key: bytes, use: str, plaintext: bytes, *, bound: str) -> bytes:
@@ -97,6 +101,11 @@ def _begun(index_key: bytes, kind: str) -> tuple["hashlib._Hash", "hashlib._Hash
     """Return the two hashes of an HMAC, up to where the value comes in: imports ask for millions."""
     outer, inner = _padded(index_key)
     return hashlib.sha256(inner + f"byleave/blind/v1\x00{kind}\x00".encode()), hashlib.sha256(outer)
+
+
+def _hmac(key: bytes, text: bytes) -> bytes:
+    outer, inner = _padded(key)
+    return hashlib.sha256(outer + hashlib.sha256(inner + text).digest()).digest()
 
 
 def _padded(key: bytes) -> tuple[bytes, bytes]:

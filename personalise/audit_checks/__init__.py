@@ -7,7 +7,7 @@ the gate had read.
 from typing import Final
 
 from consent.audit.findings import Check
-from personalise.audit_checks import campaigns, committed, decisions
+from personalise.audit_checks import approvals, campaigns, committed, contacts, decisions, goodwill, replay
 from personalise.audit_checks.reach import Addressed, addressed
 
 __all__ = ["CHECKS", "Addressed", "addressed"]
@@ -26,8 +26,28 @@ CHECKS: Final = (
         incremental=True,
     ),
     Check(
+        key=replay.KEY,
+        title="Decisions made again from what they were made from come out the same, bit for bit",
+        function=replay.replay,
+    ),
+    Check(
+        key=contacts.KEY,
+        title="Every contact kept to its holdout, the contact policy, its price and what was promised",
+        function=contacts.contacts,
+    ),
+    Check(
+        key=goodwill.KEY,
+        title="Every account of goodwill adds up, and contacts alone were charged for",
+        function=goodwill.goodwill,
+    ),
+    Check(
         key=campaigns.KEY,
         title="Every campaign still holds under the catalogue in force",
         function=campaigns.campaigns,
+    ),
+    Check(
+        key=approvals.KEY,
+        title="Every run was approved as it had to be, and its record is the one in the ledger",
+        function=approvals.approvals,
     ),
 )

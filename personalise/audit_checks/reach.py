@@ -46,8 +46,7 @@ def addressed(deployment: Deployment, run: Run) -> Addressed:
     count = 0
     unpermitted: list[str] = []
     with deployment.store.read() as work:
-        pinned = {"version": run.version, "model": run.model, "catalogue": run.catalogue}
-        policy, _ = load_policy(deployment, work, run.campaign, **pinned)
+        policy, _ = load_policy(deployment, work, run.campaign, **run.pins)
         bits = catalogues.bits(work)
     needs = {one.key: (one.contact, *one.uses) for one in policy.candidates}
     after: Reserved | None = None

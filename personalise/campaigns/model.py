@@ -1,10 +1,14 @@
 """A campaign as values: its objective, whom it addresses, what it offers, and how it is held in check."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any, Final, Literal
 
+from personalise.contact_policy.model import HELD_BACK, Cap, Class
 from personalise.language.terms import Condition, Number
 
 Scorer = Literal["rule", "response"]
@@ -28,6 +32,12 @@ class Objective:
     target: float
     by: date
     owner: str
+    window_days: int = 0
+    """For so many days after a contact its outcome counts; 0 where the file doesn't say."""
+    minimum_effect: float = 0.0
+    """The smallest difference to the holdout worth finding, in the measure's unit; 0 where the file doesn't say."""
+    baseline: float = 0.0
+    """The share of customers of whom the measure holds without any contact; 0 where the file doesn't say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,19 +46,11 @@ class Holdout:
 
     share: int
     salt: str
+    waiver: str = ""
+    """Why nobody is held out, and who decided so; needed where the share is 0."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cap:
-    """At most `limit` contacts on these channels in a rolling window of `days`, over all campaigns."""
-
-    key: str
-    channels: tuple[str, ...]
-    limit: int
-    days: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Offer:
     """Terms, and for whom they are."""
 
@@ -59,6 +61,16 @@ class Offer:
     value: float
     benefit: float
     cost: float
+    validity: int = 0
+    """For so many days the terms hold for whom they were offered to, on every channel; 0 promises nothing."""
+    grade: int | None = None
+    """How good the terms are for the customer, among those of their family; None compares with no others."""
+
+    @cached_property
+    def terms_hash(self) -> str:
+        """SHA-256 over the terms, in hexadecimal: what is the same on every channel."""
+        told = json.dumps(dict(self.terms), sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+        return hashlib.sha256(told.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +82,8 @@ class Treatment:
     channel: str
     content: str
     score: Number
+    lever: float = 1.0
+    """What the company puts on the scale beside value, from 0.5 to 2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +107,12 @@ class Campaign:
     holdout: Holdout
     objective: Objective
     caps: tuple[Cap, ...]
+    """The campaign's own, beside those of the contact policy."""
     offers: Mapping[str, Offer]
     treatments: tuple[Treatment, ...]
     body: str
     format: Literal["toml", "json"]
+    kind: Class = HELD_BACK
+    """Its class: what it is for. It stands in every contact as a snapshot."""
+    tags: tuple[str, ...] = ()
+    """What rules over campaigns know it by; a snapshot in every contact, too."""

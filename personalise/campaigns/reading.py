@@ -7,19 +7,20 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, cast
 
 from consent.base.errors import CampaignInvalid, ExpressionInvalid, Place
-from consent.base.form import Form, read_table, read_text
+from consent.base.form import KEY, Form, read_table, read_text
 from consent.catalogue.model import Attribute, Catalogue
 from personalise.campaigns.model import (
     LEAVE_ALONE,
     NOTHING,
     Campaign,
-    Cap,
     Holdout,
     Objective,
     Offer,
     Scorer,
     Treatment,
 )
+from personalise.contact_policy.model import CLASSES, HELD_BACK, Cap, Class
+from personalise.contact_policy.reading import named
 from personalise.language.expressions import condition, number
 from personalise.language.terms import Condition, Number
 
@@ -80,6 +81,8 @@ def _campaign(table: dict[str, Any], text: str, catalogue: Catalogue, form: Lite
         treatments=treatments,
         body=text,
         format=form,
+        kind=cast("Class", head.choice("class", CLASSES, default=HELD_BACK)),
+        tags=_tags(head),
     )
     head.unknown()
     top.unknown()
@@ -108,6 +111,9 @@ def _objective(form: Form, catalogue: Catalogue) -> Objective:
         target=form.number("target", low=-1e9, high=1e9),
         by=form.day("by") or date.max,
         owner=form.text("owner", longest=200),
+        window_days=form.integer("window_days", default=0, low=1, high=365),
+        minimum_effect=form.number("minimum_effect", default=0, low=0, high=1e9),
+        baseline=form.number("baseline", default=0, low=0, high=1),
     )
     form.unknown()
     return objective
@@ -139,9 +145,21 @@ def _holdout(form: Form) -> Holdout:
     share = form.number("share", low=0, high=0.9)
     if round(share * _ONE_IN) != share * _ONE_IN and abs(round(share * _ONE_IN) - share * _ONE_IN) > 1e-6:  # noqa: PLR2004 -- a float's own noise
         form.wrong("share", "must be a multiple of 0.0001")
-    holdout = Holdout(share=round(share * _ONE_IN), salt=form.text("salt", longest=200))
+    holdout = Holdout(
+        share=round(share * _ONE_IN), salt=form.text("salt", longest=200), waiver=form.text("waiver", default="")
+    )
     form.unknown()
     return holdout
+
+
+def _tags(head: Form) -> tuple[str, ...]:
+    tags = head.texts("tags", default=())
+    for tag in tags:
+        if not KEY.fullmatch(tag):
+            head.wrong("tags", f"{tag[:80]!r} is no short name: a-z, then a-z, 0-9, - or _")
+    if len(set(tags)) != len(tags):
+        head.wrong("tags", "a tag stands twice")
+    return tags
 
 
 def _cap(form: Form, catalogue: Catalogue) -> Cap:
@@ -154,6 +172,9 @@ def _cap(form: Form, catalogue: Catalogue) -> Cap:
     return Cap(
         key=form.key("key"),
         channels=channels,
+        purposes=named(form, "purposes", catalogue.purposes, "purpose"),
+        tags=form.texts("tags", default=()),
+        offers=form.texts("offers", default=()),
         limit=form.integer("limit", low=0, high=1_000),
         days=form.integer("days", low=1, high=3_650),
     )
@@ -168,6 +189,8 @@ def _offer(form: Form, catalogue: Catalogue) -> Offer:
         value=form.number("value", low=0, high=1e9),
         benefit=form.number("benefit", default=0, low=-1e9, high=1e9),
         cost=form.number("cost", default=0, low=0, high=1e9),
+        validity=form.integer("validity", default=0, low=0, high=3_650),
+        grade=form.integer("grade", default=None, low=-1_000, high=1_000) if form.has("grade") else None,
     )
 
 
@@ -180,6 +203,7 @@ def _treatments(top: Form, offers: Mapping[str, Offer], catalogue: Catalogue) ->
             channel=form.key("channel"),
             content=form.text("content", longest=20_000),
             score=_score(form, catalogue),
+            lever=form.number("lever", default=1, low=0.5, high=2),
         )
         form.unknown()
         if item.offer and item.offer not in offers:

@@ -3,8 +3,9 @@
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -16,18 +17,24 @@ from consent.gate import Permits
 from consent.register import customers as enrolled
 from consent.register.desk import Desk
 from consent.uses import Use
-from personalise import contacts, moment
+from personalise import commitments, contacts, goodwill, moment
+from personalise.campaigns.model import Campaign, Offer
+from personalise.commitments import Commitment
 from personalise.contacts import Contact
 from personalise.decide import decide
-from personalise.runs import log
-from personalise.steps.personalise.policy import Policy
+from personalise.goodwill import Entry, Posting
+from personalise.runs import inputs, log
+from personalise.steps.personalise.policy import Candidate, Policy
+
+_DAY_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What was decided for a chunk, and what was permitted."""
+    """What was decided for a chunk, from what, and what was permitted."""
 
     table: pa.Table
+    inputs: pa.Table
     permitted: Permits
 
 
@@ -48,16 +55,27 @@ def decided(
     """
     permitted = moment.permits(desk, work, customers, policy, at=max(at, now))
     columns = moment.gather(desk, work, permitted, policy, use=use, at=at)
-    return Decided(table=decide(columns, policy, at), permitted=permitted)
+    return Decided(table=decide(columns, policy, at), inputs=columns, permitted=permitted)
 
 
 def keep(
     desk: Desk, work: Work, made: Decided, policy: Policy, *, chunk_id: str, run: str, number: int, at: datetime
 ) -> None:
-    """Reserve the contacts of a chunk and log its decisions, in the caller's transaction."""
-    contacts.reserve(work, _contacts(made.table, policy, chunk_id, at))
-    salt = os.urandom(log.SALT_BYTES)
-    log.write(desk, work, made.table, policy, made.permitted, chunk_id=chunk_id, run=run, number=number, salt=salt)
+    """Reserve the contacts of a chunk, book what they cost, keep what they promise, log its decisions: all in one step.
+
+    What they were made from is sealed beside them, for replays.
+
+    The caller's transaction has locked the customers.
+    """
+    kept = _kept(made.table, policy, chunk_id, at)
+    contacts.reserve(work, kept.contacts)
+    goodwill.book(work, kept.charges, policy.contact_policy.goodwill, at=at)
+    commitments.promise(work, kept.commitments)
+    marks = inputs.keep(desk, work, made.inputs, policy, chunk_id=chunk_id, at=at, kept_at=made.permitted.at)
+    log.write(
+        desk, work, made.table, policy, made.permitted, chunk_id=chunk_id, run=run, number=number,
+        salt=os.urandom(log.SALT_BYTES), at=at, marks=marks,
+    )  # fmt: skip
 
 
 def locked(work: Work, customers: Sequence[CustomerId]) -> int:
@@ -74,19 +92,65 @@ def chunk_id(run: str, number: int) -> str:
     return "dec_" + hashlib.sha256(f"{run}|{number}".encode()).hexdigest()[:32]
 
 
-def _contacts(table: pa.Table, policy: Policy, chunk: str, at: datetime) -> list[Contact]:
+@dataclass(slots=True)
+class _Kept:
+    """What choosing writes down beside the decision: contacts, what they cost in goodwill, what is promised."""
+
+    contacts: list[Contact] = field(default_factory=list)
+    charges: list[Posting] = field(default_factory=list)
+    commitments: list[Commitment] = field(default_factory=list)
+
+
+def _kept(table: pa.Table, policy: Policy, chunk: str, at: datetime) -> _Kept:
     names = table["customer"].to_pylist()
-    at_ms = to_ms(at)
-    made = []
+    charges = {one.key: np.asarray(table[f"charge:{one.key}"]) for one in policy.candidates if policy.charges}
+    kept, at_ms = _Kept(), to_ms(at)
     for column, status in (("chosen", contacts.RESERVED), ("ghost", contacts.GHOST)):
         numbers = np.asarray(table[column])
         for spot in np.flatnonzero(numbers >= 0).tolist():
             one = policy.candidates[numbers[spot]]
-            made.append(
-                Contact(
-                    customer=names[spot], decision=f"{chunk}.{spot}", campaign=policy.campaign.key, treatment=one.key,
-                    offer=one.offer.key, channel=one.treatment.channel, purpose=policy.campaign.purpose,
-                    status=status, reserved_at=at_ms,
-                )
-            )  # fmt: skip
-    return made
+            charge = int(charges[one.key][spot]) if charges and status != contacts.GHOST else 0
+            made = _contact(one, policy.campaign, (names[spot], f"{chunk}.{spot}"), status, at=at_ms, charge=charge)
+            kept.contacts.append(made)
+            if status == contacts.GHOST:
+                continue  # nothing reaches him: it costs nothing, and promises nothing
+            if charge:
+                kept.charges.append(Posting(names[spot], Entry.CONTACT, -charge, made.decision))
+            if one.offer.validity:
+                kept.commitments.append(_commitment(one.offer, made))
+    return kept
+
+
+def _contact(
+    one: Candidate, campaign: Campaign, whose: tuple[str, str], status: str, *, at: int, charge: int
+) -> Contact:
+    customer, decision = whose
+    return Contact(
+        customer=customer,
+        decision=decision,
+        campaign=campaign.key,
+        treatment=one.key,
+        offer=one.offer.key,
+        channel=one.treatment.channel,
+        purpose=campaign.purpose,
+        status=status,
+        reserved_at=at,
+        family=one.offer.family,
+        tags=" ".join(campaign.tags),
+        kind=campaign.kind,
+        charge=charge,
+    )
+
+
+def _commitment(offer: Offer, made: Contact) -> Commitment:
+    return Commitment(
+        customer=made.customer,
+        family=offer.family,
+        offer=offer.key,
+        terms=offer.terms_hash,
+        grade=offer.grade,
+        campaign=made.campaign,
+        decision=made.decision,
+        made_at=made.reserved_at,
+        until=made.reserved_at + offer.validity * _DAY_MS,
+    )

@@ -1,16 +1,23 @@
 """A dry run: who would be addressed, who is lost and why. Nothing changes but the record of having looked."""
 
 from collections.abc import Callable
-from typing import Final
+from datetime import datetime
+from typing import Final, Protocol
 
+import sqlalchemy as sa
+
+from consent.base.ids import new_id
 from consent.base.store import Work
 from consent.deployment import Deployment
 from consent.register import customers
+from consent.register.desk import Desk
 from consent.uses import Use
 from personalise import shelf
+from personalise.campaigns.judging import Foreseen
 from personalise.runs.chunk import decided
-from personalise.runs.counts import Counts
+from personalise.runs.counts import Counts, from_stored
 from personalise.steps.personalise.policy import Policy, policy
+from personalise.tables import CampaignDryRunRow
 
 CHUNK: Final = 5_000
 """Customers decided in one transaction, unless somebody asks for fewer."""
@@ -18,22 +25,39 @@ CHUNK: Final = 5_000
 Progress = Callable[[int, int], None]
 
 
+class Desked(Protocol):
+    """Whatever has the keys and catalogues at hand."""
+
+    @property
+    def desk(self) -> Desk:
+        """Keys and catalogues."""
+
+
 def load_policy(
-    deployment: Deployment, work: Work, key: str, *, version: int = 0, model: int | None = None, catalogue: int = 0
+    deployment: Desked,
+    work: Work,
+    key: str,
+    *,
+    version: int = 0,
+    model: int | None = None,
+    catalogue: int = 0,
+    contact_policy: int | None = None,
 ) -> tuple[Policy, int]:
     """Return the policy of a campaign, with its model's number (0: its rules score).
 
-    What isn't pinned is the newest: the campaign's version, its model, the catalogue (0: the one in force).
+    What isn't pinned is the newest: the campaign's version, its model, the catalogue (0: the one in force), the
+    contact policy.
 
     Raises:
         CampaignUnknown: no campaign by that key.
-        CampaignInvalid: the catalogue has changed, so that it no longer holds.
+        CampaignInvalid, ContactPolicyInvalid: the catalogue has changed, so that it no longer holds.
     """
     catalogues = deployment.desk.catalogues
     read_under = catalogues.version(work, catalogue) if catalogue else catalogues.current(work)
     campaign, number = shelf.load(work, key, read_under, version=version)
     fitted, model_number = shelf.load_model(work, key, version=model)
-    compiled = policy(campaign, number, read_under, fitted, model_version=model_number)
+    rules = shelf.load_contact_policy(work, read_under, version=contact_policy)
+    compiled = policy(campaign, number, read_under, fitted, model_version=model_number, contact_policy=rules)
     return compiled, compiled.model_version
 
 
@@ -42,7 +66,8 @@ def dry_run(
 ) -> Counts:
     """Decide for everybody and keep nothing: no contact, no decision, no cursor.
 
-    That the data were read is written down all the same (`data_use`): looking is a use.
+    That the data were read is written down all the same (`data_use`): looking is a use. And so is what was counted,
+    for whoever is to approve the version.
 
     Args:
         deployment: where.
@@ -65,9 +90,36 @@ def dry_run(
         with deployment.store.write() as work:
             ids = customers.after(work, after, most)
             if not ids:
+                _keep(work, chosen, counts, actor=actor, at=at)
                 return counts
             made = decided(deployment.desk, work, ids, chosen, use=use, at=at, now=deployment.clock())
         counts.add(made.table, chosen)
         after = ids[-1]
         if progress:
             progress(counts.customers, total)
+
+
+def _keep(work: Work, chosen: Policy, counts: Counts, *, actor: str, at: datetime) -> None:
+    """Keep that somebody looked, and what he saw: whoever approves the version asks for it."""
+    row = {
+        "campaign": chosen.campaign.key, "id": new_id("dry", at), "version": chosen.version,
+        "catalogue": chosen.catalogue.version, "policy": chosen.digest, "at": at, "actor": actor,
+        "counts": counts.stored(),
+    }  # fmt: skip
+    work.connection.execute(sa.insert(CampaignDryRunRow).values(**row))
+
+
+def foreseen(work: Work, key: str, version: int, *, before: datetime | None = None) -> Foreseen | None:
+    """Return what the last dry run of a version foresaw (the last until a time); None where nobody has looked."""
+    row = CampaignDryRunRow
+    query = sa.select(row.catalogue, row.at, row.counts).where(row.campaign == key, row.version == version)
+    if before is not None:
+        query = query.where(row.at <= before)
+    found = work.connection.execute(query.order_by(row.at.desc(), row.catalogue.desc(), row.id.desc()).limit(1)).first()
+    if found is None:
+        return None
+    counts = from_stored(found.counts)
+    return Foreseen(
+        version=version, catalogue=found.catalogue, at=found.at, addressed=counts.chosen.total(),
+        held_out=counts.holdout,
+    )  # fmt: skip

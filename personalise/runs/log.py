@@ -7,7 +7,7 @@ names and types of the columns), and its numbers: without the names its numbers 
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from consent.base.canonical import b64u
-from consent.base.clock import rfc3339
+from consent.base.clock import rfc3339, to_ms
 from consent.base.database import table_of
 from consent.base.errors import DecisionUnknown, LedgerBroken
 from consent.base.ids import CustomerId
@@ -32,7 +32,11 @@ from personalise.steps.personalise.policy import Policy
 from personalise.tables import DecisionChunkRow
 
 SALT_BYTES: Final = 32
+REPLAY: Final = "replay"
+"""The column of each decision's hash over policy, instant and what it was made from; empty where nothing was kept."""
+
 _ABOUT: Final = b"byleave"
+_SIZED: Final = ("mask", REPLAY)
 _COMPRESSED: Final = pa.ipc.IpcWriteOptions(compression="zstd")
 
 
@@ -68,7 +72,7 @@ class Span(NamedTuple):
 
 def write(  # noqa: PLR0913 -- a decision is recorded with all that it follows from
     desk: Desk, work: Work, decided: pa.Table, policy: Policy, permitted: Permits,
-    *, chunk_id: str, run: str, number: int, salt: bytes,
+    *, chunk_id: str, run: str, number: int, salt: bytes, at: datetime, marks: Sequence[bytes],
 ) -> bytes:  # fmt: skip
     """Store a chunk's decisions and commit their root to the ledger, in the caller's transaction; return the root.
 
@@ -82,9 +86,13 @@ def write(  # noqa: PLR0913 -- a decision is recorded with all that it follows f
         run: the run's id, or "" for a decision asked for live.
         number: the chunk's number in its run.
         salt: 32 random bytes, from which each decision's own salt is made.
+        at: the instant that was decided at; permissions may have been judged later.
+        marks: each decision's replay hash.
     """
     table = decided.append_column("mask", pa.array(permitted.masks, type=pa.binary()))
-    table = table.replace_schema_metadata({_ABOUT: json.dumps(_about(policy, permitted, salt)).encode()})
+    table = table.append_column(REPLAY, pa.array(marks, type=pa.binary()))
+    about = _about(policy, permitted, salt) | {"decided_at": to_ms(at)}
+    table = table.replace_schema_metadata({_ABOUT: json.dumps(about).encode()})
     root = root_of(table, salt)
     made = Chunk(
         id=chunk_id, run=run, number=number, campaign=policy.campaign.key, at=permitted.at,
@@ -111,7 +119,9 @@ def _about(policy: Policy, permitted: Permits, salt: bytes) -> dict[str, Any]:
         "candidates": [one.key for one in policy.candidates],
         "catalogue": permitted.catalogue.version,
         "categories": list(policy.categories),
+        "contact_policy": policy.contact_policy.version,
         "model": policy.model_version,
+        "model_digest": policy.model.digest.hex() if policy.model else "",
         "needs": [[one.contact, *one.uses] for one in policy.candidates],
         "policy": policy.digest.hex(),
         "purpose": policy.campaign.purpose,
@@ -120,6 +130,16 @@ def _about(policy: Policy, permitted: Permits, salt: bytes) -> dict[str, Any]:
         "salt": salt.hex(),
         "scorer": "response" if policy.model else "rule",
         "version": policy.version,
+    }
+
+
+def pins(about: Mapping[str, Any]) -> dict[str, int]:
+    """Return the versions that a chunk was decided by, as `load_policy` takes them."""
+    return {
+        "version": about["version"],
+        "model": about["model"],
+        "catalogue": about["read_under"],
+        "contact_policy": about["contact_policy"],
     }
 
 
@@ -158,15 +178,19 @@ def _head(table: pa.Table) -> bytes:
 
 
 def _rows(table: pa.Table) -> list[bytes]:
-    """Return each decision's bytes: its customer and mask with their lengths, then its numbers, little-endian."""
-    numbers = [name for name in table.column_names if name not in ("customer", "mask")]
+    """Return each decision's bytes: its customer, mask and replay hash with their lengths, then its numbers.
+
+    Numbers are little-endian. Decisions from before there were replays have no such hash.
+    """
+    sized = [name for name in _SIZED if name in table.column_names]
+    numbers = [name for name in table.column_names if name not in ("customer", *sized)]
     fixed = np.concatenate([_bytes(table[name], table.num_rows) for name in numbers], axis=1)
     width = fixed.shape[1]
     flat = fixed.tobytes()
-    named = zip(table["customer"].to_pylist(), table["mask"].to_pylist(), strict=True)
+    named = zip(table["customer"].to_pylist(), *(table[name].to_pylist() for name in sized), strict=True)
     return [
-        _sized(customer.encode()) + _sized(mask) + flat[spot * width : (spot + 1) * width]
-        for spot, (customer, mask) in enumerate(named)
+        _sized(customer.encode()) + b"".join(map(_sized, binary)) + flat[spot * width : (spot + 1) * width]
+        for spot, (customer, *binary) in enumerate(named)
     ]
 
 
@@ -221,16 +245,32 @@ def read(work: Work, chunk_id: str) -> Chunk:
     return found
 
 
+def place(work: Work, decision: str) -> tuple[Chunk, int]:
+    """Return the chunk that a decision is in, and its place there.
+
+    Raises:
+        DecisionUnknown: there is no such decision.
+        LedgerBroken: the chunk's columns are damaged.
+    """
+    chunk_id, _, number = decision.partition(".")
+    found = find(work, chunk_id) if number.isascii() and number.isdecimal() else None
+    if found is None or str(int(number)) != number or int(number) >= found.table.num_rows:
+        raise DecisionUnknown
+    return found, int(number)
+
+
 def find(work: Work, chunk_id: str) -> Chunk | None:
     """Return a chunk's decisions; None where there is no such chunk."""
     row = work.connection.execute(sa.select(table_of(DecisionChunkRow)).where(DecisionChunkRow.id == chunk_id)).first()
     return _chunk(row) if row else None
 
 
-def places(work: Work) -> dict[str, tuple[int, int]]:
-    """Return the ids of all chunks in the order of the ledger, with the log and entry that commit to each."""
+def places(work: Work, run: str | None = None) -> dict[str, tuple[int, int]]:
+    """Return the ids of all chunks (or of one run's) in the ledger's order, with the log and entry of each."""
     row = DecisionChunkRow
     query = sa.select(row.id, row.log, row.seq).order_by(row.log, row.seq)
+    if run is not None:
+        query = query.where(row.run == run)
     return {identity: (number, seq) for identity, number, seq in work.connection.execute(query)}
 
 

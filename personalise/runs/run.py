@@ -3,6 +3,7 @@
 Resuming is running: a run that was killed goes on from its cursor, and decides as an uninterrupted one would have.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -17,7 +18,6 @@ from consent.base.store import Work
 from consent.deployment import Deployment
 from consent.register import customers
 from consent.uses import Use
-from personalise import shelf
 from personalise.runs import chunk
 from personalise.runs.counts import Counts, from_stored
 from personalise.runs.dry_run import CHUNK, Progress, load_policy
@@ -41,6 +41,7 @@ class Run:
     version: int
     model: int
     catalogue: int
+    contact_policy: int
     at: datetime
     state: str
     done: int
@@ -51,36 +52,61 @@ class Run:
     ended_at: datetime | None
     seconds: float
 
+    @property
+    def pins(self) -> dict[str, int]:
+        """The versions that it decides by, as `load_policy` takes them."""
+        names = ("version", "model", "catalogue", "contact_policy")
+        return {name: getattr(self, name) for name in names}
 
-def start(deployment: Deployment, key: str, *, actor: str) -> RunId:
-    """Open a run of a campaign's newest version; `advance` carries it out.
+
+Noting = Callable[[Work, Run, datetime], None]
+"""Called with how a run stands once its state has changed, and when, in the transaction that changes it."""
+
+
+def opened(
+    deployment: Deployment, work: Work, key: str, *, actor: str, at: datetime, version: int = 0, catalogue: int = 0
+) -> RunId:
+    """Open a run of a campaign's version (0: the newest); `advance` carries it out. The caller holds `shelf.lock`.
+
+    Whether it may be run at all is not asked here: `personalise.life` does, in the same transaction.
 
     Raises:
-        CampaignUnknown: no campaign by that key.
+        CampaignUnknown: no campaign by that key, or no such version.
         StateConflict: a run of it is under way already.
     """
-    at = deployment.clock()
-    with deployment.store.write() as work:
-        shelf.lock(work, key)
-        policy, model = load_policy(deployment, work, key)
-        going = sa.select(RunRow.id).where(RunRow.campaign == key, RunRow.state.in_((RUNNING, PAUSED)))
-        under_way = work.connection.execute(going).scalar()
-        if under_way:
-            msg = f"run {under_way} of {key} is under way: resume or stop it first"
-            raise StateConflict(msg)
-        run = RunId(new_id("run", at))
-        row = {
-            "id": run, "campaign": key, "version": policy.version, "model": model, "at": at,
-            "catalogue": policy.catalogue.version, "policy": policy.digest,
-            "state": RUNNING, "after": "", "chunk": 0, "done": 0, "total": customers.count(work),
-            "counts": Counts().stored(), "asked_by": actor, "created_at": at, "beat_at": at, "ended_at": None,
-            "milliseconds": 0,
-        }  # fmt: skip
-        work.connection.execute(sa.insert(RunRow).values(**row))
+    policy, model = load_policy(deployment, work, key, version=version, catalogue=catalogue)
+    under_way = going(work, key)
+    if under_way:
+        msg = f"run {under_way} of {key} is under way: resume or stop it first"
+        raise StateConflict(msg)
+    run = RunId(new_id("run", at))
+    row = {
+        "id": run, "campaign": key, "version": policy.version, "model": model, "at": at,
+        "catalogue": policy.catalogue.version, "contact_policy": policy.contact_policy.version,
+        "policy": policy.digest,
+        "state": RUNNING, "after": "", "chunk": 0, "done": 0, "total": customers.count(work),
+        "counts": Counts().stored(), "asked_by": actor, "created_at": at, "beat_at": at, "ended_at": None,
+        "milliseconds": 0,
+    }  # fmt: skip
+    work.connection.execute(sa.insert(RunRow).values(**row))
     return run
 
 
-def advance(deployment: Deployment, run: RunId, *, progress: Progress | None = None, most: int = CHUNK) -> Run:
+def going(work: Work, key: str) -> RunId | None:
+    """Return the run of a campaign that is running or paused; None where there is none."""
+    query = sa.select(RunRow.id).where(RunRow.campaign == key, RunRow.state.in_((RUNNING, PAUSED)))
+    found = work.connection.execute(query).scalar()
+    return None if found is None else RunId(found)
+
+
+def advance(
+    deployment: Deployment,
+    run: RunId,
+    *,
+    progress: Progress | None = None,
+    most: int = CHUNK,
+    noting: Noting | None = None,
+) -> Run:
     """Carry a run on, chunk by chunk, until it is finished, paused or stopped; return how it stands then.
 
     Args:
@@ -88,6 +114,7 @@ def advance(deployment: Deployment, run: RunId, *, progress: Progress | None = N
         run: its id.
         progress: called after each chunk with how many customers are done, and how many there were at the start.
         most: customers in a chunk. What is decided doesn't depend on it.
+        noting: called in the transaction in which it has come to its end.
 
     Raises:
         RunUnknown: no run by that id.
@@ -101,13 +128,15 @@ def advance(deployment: Deployment, run: RunId, *, progress: Progress | None = N
                 return _run(row)
             policy = policy or _policy(deployment, work, row)
             done = _one_chunk(deployment, work, row, policy, most=most)
+            if done is None:
+                _finish(deployment, work, run, noting)
+                continue
         if progress and done > row.done:
             progress(done, row.total)
 
 
 def _policy(deployment: Deployment, work: Work, row: Any) -> Policy:  # noqa: ANN401 -- a row of run
-    pinned = {"version": row.version, "model": row.model, "catalogue": row.catalogue}
-    policy, _ = load_policy(deployment, work, row.campaign, **pinned)
+    policy, _ = load_policy(deployment, work, row.campaign, **_run(row).pins)
     if policy.digest != bytes(row.policy):
         msg = "the policy of this run is no longer what it started with, though all its parts are insert-only"
         raise LedgerBroken(msg)
@@ -121,12 +150,12 @@ def _one_chunk(
     policy: Policy,
     *,
     most: int,
-) -> int:
+) -> int | None:
+    """Decide for the next customers and return how many are done; None where there are no more."""
     began = deployment.clock()
     ids = customers.after(work, row.after, most)
     if not ids:
-        _update(work, row.id, state=FINISHED, ended_at=began, beat_at=began)
-        return int(row.done)
+        return None
     chunk.locked(work, ids)
     use = Use(actor=row.asked_by, purpose=policy.campaign.purpose, decision=row.id)
     made = chunk.decided(deployment.desk, work, ids, policy, use=use, at=row.at, now=began)
@@ -143,8 +172,21 @@ def _one_chunk(
     return int(row.done) + len(ids)
 
 
-def change(deployment: Deployment, run: RunId, state: str) -> Run:
+def _finish(deployment: Deployment, work: Work, run: RunId, noting: Noting | None) -> None:
+    at = deployment.clock()
+    _update(work, run, state=FINISHED, ended_at=at, beat_at=at)
+    if noting:
+        noting(work, _run(_locked(work, run)), at)
+
+
+def change(deployment: Deployment, run: RunId, state: str, *, noting: Noting | None = None) -> Run:
     """Pause, resume or stop a run; it takes effect before the next chunk.
+
+    Args:
+        deployment: where it runs.
+        run: its id.
+        state: that it is to be in.
+        noting: called in the transaction that changes it, if anything is changed.
 
     Raises:
         RunUnknown: no run by that id.
@@ -158,6 +200,8 @@ def change(deployment: Deployment, run: RunId, state: str) -> Run:
                 msg = f"a run that is {row.state} can't become {state[:80]}"
                 raise StateConflict(msg)
             _update(work, run, state=state, beat_at=at, ended_at=at if state == STOPPED else None)
+            if noting:
+                noting(work, _run(_locked(work, run)), at)
     return read(deployment, run)
 
 
@@ -184,6 +228,12 @@ def newest(work: Work, campaign: str | None = None, *, most: int = 20, state: st
     return [_run(row) for row in work.connection.execute(query)]
 
 
+def by_id(work: Work, after: str, most: int) -> list[Run]:
+    """Return the runs behind an id ("" for the first), the oldest first."""
+    query = sa.select(table_of(RunRow)).where(RunRow.id > after).order_by(RunRow.id).limit(most)
+    return [_run(row) for row in work.connection.execute(query)]
+
+
 def _locked(work: Work, run: RunId) -> Any:  # noqa: ANN401 -- a row of run
     row = work.connection.execute(sa.select(table_of(RunRow)).where(RunRow.id == run).with_for_update()).first()
     if row is None:
@@ -198,6 +248,7 @@ def _update(work: Work, run: str, **values: object) -> None:
 def _run(row: Any) -> Run:  # noqa: ANN401 -- a row of run
     return Run(
         id=RunId(row.id), campaign=row.campaign, version=row.version, model=row.model, catalogue=row.catalogue,
+        contact_policy=row.contact_policy,
         at=row.at, state=row.state, done=row.done, total=row.total, counts=from_stored(row.counts),
         asked_by=row.asked_by, beat_at=row.beat_at, ended_at=row.ended_at, seconds=row.milliseconds / 1000,
     )  # fmt: skip

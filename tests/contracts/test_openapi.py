@@ -112,7 +112,8 @@ def test_every_text_list_and_number_that_comes_in_has_its_bounds(described):
         if isinstance(each, dict) and not bounded(each)
     ]
     assert seen == {
-        "Acceptance", "Addresses", "AskedAddress", "Check", "Checks", "Customer", "Decide", "ErasureAsked",
+        "Acceptance", "Addresses", "AskedAddress", "CampaignDue", "CampaignStop", "Check", "Checks", "Customer",
+        "Decide", "ErasureAsked",
         "ExportAsked", "FindingOwner", "Import", "MoreTime", "Receipt", "RequestAnswer", "RequestComing",
         "RequestOwner", "Statement", "Statements", "Stop", "Suppress",
         "WantedPack", "WantedSchedule",

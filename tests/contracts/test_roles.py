@@ -18,7 +18,7 @@ from consent.register import links as register_links
 
 AUDITS = KeyScope.AUDITS_RUN
 READ, WRITE, LEDGER = KeyScope.CONSENT_READ, KeyScope.CONSENT_WRITE, KeyScope.LEDGER_READ
-DECIDE = KeyScope.DECISIONS_WRITE
+DECIDE, RUN = KeyScope.DECISIONS_WRITE, KeyScope.CAMPAIGNS_RUN
 RIGHTS, RIGHTS_WRITE = KeyScope.RIGHTS_READ, KeyScope.RIGHTS_WRITE
 EVERYBODY = None
 KNOWN = {"admin", "agent", "approver", "integrator", "marketer", "officer"}
@@ -37,6 +37,8 @@ MATRIX = {
     ("POST", "/api/v1/receipts:verify"): EVERYBODY,
     ("POST", "/api/v1/receipts/<seq>:verify"): EVERYBODY,
     ("POST", "/api/v1/decisions"): ({"agent", "integrator"}, DECIDE),
+    ("GET", "/api/v1/decisions/<decision>"): ({"agent", "integrator", "officer"}, DECIDE),
+    ("POST", "/api/v1/decisions/<decision>:replay"): ({"integrator", "officer"}, AUDITS),
     ("POST", "/api/v1/permissions:check"): ({"agent", "integrator", "officer"}, READ),
     ("POST", "/api/v1/statements"): ({"agent", "integrator"}, WRITE),
     ("POST", "/api/v1/statements:batch"): ({"agent", "integrator"}, WRITE),
@@ -80,6 +82,15 @@ MATRIX = {
     ("GET", "/api/v1/ledger/logs"): ({"integrator", "officer"}, LEDGER),
     ("GET", "/api/v1/ledger/proofs/consistency"): ({"integrator", "officer"}, LEDGER),
     ("GET", "/api/v1/ledger/proofs/inclusion"): ({"integrator", "officer"}, LEDGER),
+    ("GET", "/api/v1/campaigns"): ({"approver", "integrator", "marketer", "officer"}, RUN),
+    ("GET", "/api/v1/campaigns/<campaign>"): ({"approver", "integrator", "marketer", "officer"}, RUN),
+    ("POST", "/api/v1/campaigns/<campaign>:check"): ({"approver", "integrator", "marketer"}, RUN),
+    ("POST", "/api/v1/campaigns/<campaign>:approve"): ({"approver"}, RUN),
+    ("POST", "/api/v1/campaigns/<campaign>:schedule"): ({"approver", "integrator"}, RUN),
+    ("POST", "/api/v1/campaigns/<campaign>:start"): ({"approver", "integrator"}, RUN),
+    ("POST", "/api/v1/campaigns/<campaign>:pause"): ({"approver", "integrator"}, RUN),
+    ("POST", "/api/v1/campaigns/<campaign>:resume"): ({"approver", "integrator"}, RUN),
+    ("POST", "/api/v1/campaigns/<campaign>:stop"): ({"approver", "integrator"}, RUN),
 }
 
 CUSTOMER, STAFF_ALL = {"customer"}, {"admin", "agent", "approver", "marketer", "officer"}
@@ -119,6 +130,10 @@ PAGES = {
     ("POST", "/console/campaigns/<key>/dry-run"): {"approver", "marketer"},
     ("POST", "/console/campaigns/<key>/results"): CAMPAIGNS,
     ("POST", "/console/campaigns/<key>/start"): {"approver"},
+    ("POST", "/console/campaigns/<key>/check"): {"approver", "marketer"},
+    ("POST", "/console/campaigns/<key>/approve"): {"approver"},
+    ("POST", "/console/campaigns/<key>/schedule"): {"approver"},
+    ("POST", "/console/campaigns/<key>/cancel"): {"approver"},
     ("GET", "/console/runs/<run>"): CAMPAIGNS,
     ("POST", "/console/runs/<run>/pause"): {"approver"},
     ("POST", "/console/runs/<run>/resume"): {"approver"},

@@ -8,7 +8,7 @@ import pytest
 
 from personalise.runs import run
 from tests.advancing import advance, started
-from tests.campaigns import chunks, contacts, decisions, fill, publish
+from tests.campaigns import chunks, contacts, decisions, fill, open_run, publish
 
 MANY, SMALL = 300, 15
 
@@ -22,7 +22,7 @@ def shop(world):
 
 
 def begun(world):
-    return run.start(world.deployment, "spring", actor="mia")
+    return open_run(world.deployment, "spring", actor="mia")
 
 
 def same(world, identity, twin, other):

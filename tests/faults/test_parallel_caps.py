@@ -1,4 +1,4 @@
-"""However many ask at once, a cap of one lets one contact through."""
+"""However many ask at once, a cap lets through what remains, a floor holds, and one thing is promised."""
 
 import random
 from collections import Counter
@@ -12,11 +12,13 @@ import pytest
 from consent.base.errors import StateConflict
 from personalise import engine
 from personalise.runs import run
-from tests.advancing import decide, started
+from tests.advancing import decide, decide_in, started
 from tests.builders import START
-from tests.campaigns import TABLES, chunks, contacts, publish, willing
+from tests.campaigns import TABLES, chunks, contacts, open_run, publish, willing
+from tests.flows.test_contact_policy import rule
 
 THREADS = 8
+NOBODY_HELD = {"holdout": {"share": 0, "salt": "s"}}
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def test_processes_against_a_cap_of_one_reserve_one_contact_with_each_customer(s
 
 def test_a_run_and_live_decisions_at_once_reach_everybody_once(shop):
     who = willing(shop, 12)
-    identity = run.start(shop.deployment, "spring", actor="mia")
+    identity = open_run(shop.deployment, "spring", actor="mia")
 
     def does(number):
         if number == 0:
@@ -104,7 +106,7 @@ def test_one_key_asked_at_once_by_many_gives_one_decision(shop):
 def test_of_many_that_start_a_run_at_once_one_does(shop):
     def starts(_):
         try:
-            return run.start(shop.deployment, "spring", actor="mia") and "started"
+            return open_run(shop.deployment, "spring", actor="mia") and "started"
         except StateConflict:
             return "refused"
 
@@ -115,3 +117,66 @@ def test_of_many_that_publish_a_campaign_at_once_each_gets_a_number_of_its_own(s
     at_once(4, lambda number: publish(shop, campaign={"name": f"Spring {number}"}))
 
     assert shop.rows("SELECT version FROM campaign_version ORDER BY version") == [(1,), (2,), (3,), (4,), (5,)]
+
+
+# ------------------------------------------------------------------------- eight processes: caps, goodwill, promises
+
+
+def processes(shop, campaigns, who, count=8):
+    """Have as many processes decide for each of these customers, each beginning with another campaign."""
+    told = [campaigns[number % len(campaigns) :] + campaigns[: number % len(campaigns)] for number in range(count)]
+    clocks = random.Random(3).sample(range(2_000), count)  # noqa: S311 -- clocks that differ
+    going = [started(decide_in, shop.url, shop.keyring, who, keys, clocks[spot]) for spot, keys in enumerate(told)]
+    for process in going:
+        process.join()
+    assert [process.exitcode for process in going] == [0] * count
+
+
+def test_eight_processes_against_a_cap_reserve_as_many_as_remain(world):
+    rule(world, cap=[{"key": "any", "limit": 3, "days": 30}])
+    keys = ["spring", "autumn"]
+    for key in keys:
+        publish(world, treatment=TABLES["treatment"][:1], cap=[], campaign={"key": key, **NOBODY_HELD})
+    who = willing(world, 4)
+    with_one = who[0]
+    engine.decide_one(world.deployment, with_one, campaign="spring", actor="mia")
+    processes(world, keys, who)
+
+    assert Counter(row[0] for row in contacts(world)) == dict.fromkeys(who, 3)
+    assert len(chunks(world)) == 1 + 8 * 2 * 4
+    world.check_ledger()
+
+
+def test_eight_processes_never_take_goodwill_below_its_floor(world):
+    """Ten points, a floor of four, a mail costs one and a half: two at the price of pressure, and no third."""
+    rule(world, goodwill={"opening": 10, "floor": 4, "pressure_days": 7, "prices": {"email": 1.5}})
+    publish(world, treatment=TABLES["treatment"][:1], cap=[], campaign=NOBODY_HELD)
+    who = willing(world, 3)
+    processes(world, ["spring"], who)
+
+    assert world.rows("SELECT customer, balance, entries FROM goodwill ORDER BY 1") == [
+        (each, 5_500, 3) for each in who
+    ]
+    lines = world.rows("SELECT number, amount FROM goodwill_entry WHERE customer = :who ORDER BY 1", who=who[0])
+    assert lines == [(0, 10_000), (1, -1_500), (2, -3_000)]
+    assert Counter(row[0] for row in contacts(world)) == dict.fromkeys(who, 2)
+    world.check_ledger()
+
+
+def test_eight_processes_promise_one_of_two_terms(world):
+    """Whichever comes first, the other's terms are refused from then on."""
+    rule(world, cap=[{"key": "any", "limit": 8, "days": 30}])
+    for key, price in (("spring", "9"), ("autumn", "8")):
+        offer = {**TABLES["offer"][0], "terms": {"price": price}, "validity": 30}
+        publish(
+            world, treatment=TABLES["treatment"][:1], cap=[], offer=[offer, TABLES["offer"][1]],
+            campaign={"key": key, **NOBODY_HELD},
+        )  # fmt: skip
+    who = willing(world, 4)
+    processes(world, ["spring", "autumn"], who)
+
+    made = Counter((row[0], row[1]) for row in contacts(world))
+    promised = world.rows("SELECT customer, campaign FROM commitment ORDER BY 1")
+    assert [customer for customer, _ in promised] == who
+    assert made == dict.fromkeys(promised, 8)
+    world.check_ledger()

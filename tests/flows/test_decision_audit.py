@@ -24,6 +24,7 @@ from tests.campaigns import (
     contacts,
     decisions,
     fill,
+    open_run,
     publish,
     willing,
 )
@@ -43,7 +44,7 @@ def audited(world):
 
 
 def ran(world, most=20):
-    return run.advance(world.deployment, run.start(world.deployment, "spring", actor="mia"), most=most)
+    return run.advance(world.deployment, open_run(world.deployment, "spring", actor="mia"), most=most)
 
 
 @pytest.fixture
@@ -132,7 +133,7 @@ def test_a_withdrawal_after_the_decision_does_not_make_it_wrong(world):
 def test_a_decision_is_judged_under_the_catalogue_that_it_was_made_under(world):
     publish(world, campaign=EVERYBODY)
     willing(world, 30)
-    identity = run.start(world.deployment, "spring", actor="mia")
+    identity = open_run(world.deployment, "spring", actor="mia")
     with world.store.read() as work:
         body = world.deployment.desk.catalogues.current(work).body
     spot = body.index('[[scope]]\nscope = "contact:sms:recommendations"')
@@ -303,7 +304,7 @@ def test_nobody_who_was_addressed_had_not_permitted_it(world, done):
 def test_who_withdrew_after_his_chunk_was_decided_had_permitted_it(world):
     publish(world, campaign=EVERYBODY)
     who = willing(world, 50)
-    identity = run.start(world.deployment, "spring", actor="mia")
+    identity = open_run(world.deployment, "spring", actor="mia")
     withdrawn: list[object] = []
 
     def withdraw(done, _total):

@@ -234,7 +234,9 @@ def test_what_came_to_stand_in_his_name_meanwhile_goes_before_the_proof(world):
     erase(world, world.ann)
     world.tamper("INSERT INTO memory VALUES (:a, 'purchases', :s, 0)", a=world.ann, s=b"late")
     world.tamper(
-        "INSERT INTO contact VALUES (:a, 'd', 'c', 't', 'o', 'email', 'p', 'reserved', 0)", a=world.ann
+        "INSERT INTO contact (customer, decision, campaign, treatment, offer, channel, purpose, status, reserved_at) "
+        "VALUES (:a, 'd', 'c', 't', 'o', 'email', 'p', 'reserved', 0)",
+        a=world.ann,
     )  # fmt: skip
     assert (verify(world).proved, left(world, world.ann)) == ((world.ann,), {})
 

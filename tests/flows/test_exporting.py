@@ -19,7 +19,7 @@ from consent.rights.exporting import Form
 from consent.rights.requests import Asking
 from personalise import engine
 from personalise.runs import run as runs
-from tests.campaigns import fill, publish
+from tests.campaigns import fill, open_run, publish
 
 NO_HOLDOUT = {"holdout": {"share": 0.0, "salt": "s"}}
 CY = "staff:cy"
@@ -53,7 +53,7 @@ def busy(world):
     world.remember(world.ann, main_interest="garden", months_since_purchase=3, spend_past_year=50.0, purchases_count=7)
     engine.decide_one(world.deployment, world.ann, campaign=key, actor="key:k")
     world.clock.advance(minutes=1)
-    runs.advance(world.deployment, runs.start(world.deployment, key, actor="staff:mia"))
+    runs.advance(world.deployment, open_run(world.deployment, key, actor="staff:mia"))
     world.clock.advance(minutes=1)
     world.withdraw(world.ann, "contact:sms:recommendations", evidence="she rang")
     with world.store.write() as work:

@@ -11,10 +11,24 @@ from consent.base.ids import RunId
 from consent.register import publishing
 from personalise import contacts as history
 from personalise import shelf
-from personalise.campaigns.model import Cap
+from personalise.contact_policy.model import Cap
+from personalise.contact_policy.windows import of_cap
 from personalise.runs import dry_run, log, run
 from tests.builders import START
-from tests.campaigns import MAIL, NEEDED, PURCHASES, TABLES, TEXT, chunks, contacts, decisions, fill, publish, willing
+from tests.campaigns import (
+    MAIL,
+    NEEDED,
+    PURCHASES,
+    TABLES,
+    TEXT,
+    chunks,
+    contacts,
+    decisions,
+    fill,
+    open_run,
+    publish,
+    willing,
+)
 
 MANY = 120
 SMALL = 25
@@ -25,7 +39,7 @@ MAIL_ONLY = {"treatment": TABLES["treatment"][:1]}
 
 def ran(world, key="spring", *, most=SMALL, deployment=None):
     deployment = deployment or world.deployment
-    return run.advance(deployment, run.start(deployment, key, actor="mia"), most=most)
+    return run.advance(deployment, open_run(deployment, key, actor="mia"), most=most)
 
 
 def dry(world, most=SMALL):
@@ -54,11 +68,12 @@ def shop(world):
 
 
 def test_a_dry_run_changes_nothing_but_the_record_of_having_looked(shop):
-    before = everything(shop, but=("data_use",))
+    looked = ("data_use", "campaign_dry_run")
+    before = everything(shop, but=looked)
     counts = dry(shop)
 
     assert counts.chosen.total() > 0
-    assert everything(shop, but=("data_use",)) == before
+    assert everything(shop, but=looked) == before
     assert (
         shop.rows("SELECT actor, purpose, decision, reason FROM data_use")
         == [("mia", "recommendations", "", "dry run of spring")] * 5
@@ -86,7 +101,7 @@ def test_a_dry_run_tells_how_far_it_is(sqlite_world):
 
 
 def test_a_campaign_that_was_not_published_can_be_neither_run_nor_tried(world):
-    for use in (run.start, dry_run.dry_run):
+    for use in (open_run, dry_run.dry_run):
         with pytest.raises(CampaignUnknown):
             use(world.deployment, "summer", actor="mia")
 
@@ -233,11 +248,12 @@ def test_each_cap_counts_in_its_own_window_and_on_its_own_channels(world):
     ]  # fmt: skip
     with world.store.write() as work:
         history.reserve(work, [
-            history.Contact(world.ann, f"dec_{number}.0", "c", "t", "o", channel, "p", status, to_ms(START - ago))
+            history.Contact(world.ann, f"dec_{number}.0", "c", "t", "o", channel, "p", status, to_ms(START - ago), "f",
+                            "", "marketing", 0)
             for number, (channel, status, ago) in enumerate(made)
         ])  # fmt: skip
     with world.store.read() as work:
-        found = history.counted(work, [world.bo, world.ann], caps, START)
+        found = history.counted(work, [world.bo, world.ann], [of_cap(cap) for cap in caps], START)
 
     def told(key):
         return [found[f"{what}:{key}"].to_pylist() for what in ("contacts", "contacts_free", "ghosts", "ghosts_free")]
@@ -275,7 +291,7 @@ def interrupt(*_):
 
 def begun(world, chunks_done=1):
     """Start a run and break it off after some chunks; return its id."""
-    identity = run.start(world.deployment, "spring", actor="mia")
+    identity = open_run(world.deployment, "spring", actor="mia")
     for _ in range(chunks_done):
         with pytest.raises(Interrupted):
             run.advance(world.deployment, identity, progress=interrupt, most=SMALL)
@@ -317,7 +333,7 @@ def test_a_stopped_run_stays_as_it_is(shop):
 )  # fmt: skip
 def test_a_run_cannot_go_from_every_state_to_every_other(sqlite_world, path, refused):
     publish(sqlite_world)
-    identity = run.start(sqlite_world.deployment, "spring", actor="mia")
+    identity = open_run(sqlite_world.deployment, "spring", actor="mia")
     for state in path:
         run.change(sqlite_world.deployment, identity, state)
 
@@ -337,16 +353,16 @@ def test_a_finished_run_cannot_be_taken_up_again(sqlite_world):
 def test_one_run_of_a_campaign_at_a_time(world):
     publish(world)
     publish(world, campaign={"key": "other"})
-    first = run.start(world.deployment, "spring", actor="mia")
-    run.start(world.deployment, "other", actor="mia")
+    first = open_run(world.deployment, "spring", actor="mia")
+    open_run(world.deployment, "other", actor="mia")
     with pytest.raises(StateConflict, match=f"run {first} of spring is under way"):
-        run.start(world.deployment, "spring", actor="mia")
+        open_run(world.deployment, "spring", actor="mia")
     run.change(world.deployment, first, "paused")
     with pytest.raises(StateConflict):
-        run.start(world.deployment, "spring", actor="mia")
+        open_run(world.deployment, "spring", actor="mia")
     run.change(world.deployment, first, "stopped")
 
-    assert run.start(world.deployment, "spring", actor="mia") != first
+    assert open_run(world.deployment, "spring", actor="mia") != first
 
 
 def test_a_run_that_does_not_exist_is_unknown(world):
@@ -409,7 +425,7 @@ class FailingClock:
 def test_a_run_that_fails_within_a_chunk_keeps_nothing_of_that_chunk(shop, twins):
     twin = twins(shop)
     whole = ran(twin)
-    identity = run.start(shop.deployment, "spring", actor="mia")
+    identity = open_run(shop.deployment, "spring", actor="mia")
     for reads in (0, 1, 2, 3, 1, 5):
         failing = replace(shop.deployment, clock=FailingClock(shop.clock, reads))
         with pytest.raises(Interrupted):

@@ -17,7 +17,7 @@ from consent.ledger import entry
 from consent.register import proving
 from personalise.runs import run as runs
 from tests.attacker import Attacker
-from tests.campaigns import publish, willing
+from tests.campaigns import open_run, publish, willing
 from tests.opening import die, open_as_it_is
 
 KEEP, USE, NEWS = "remember:browsing", "use:browsing:recommendations", "contact:email:newsletter"
@@ -88,7 +88,7 @@ def test_every_check_that_looks_at_customers_opens_each_payload_once_between_the
 def test_several_processes_find_between_them_what_one_finds(many, processes):
     publish(many, campaign={"holdout": {"share": 0, "salt": "s"}})
     willing(many, 20)
-    runs.advance(many.deployment, runs.start(many.deployment, "spring", actor="mia"), most=15)
+    runs.advance(many.deployment, open_run(many.deployment, "spring", actor="mia"), most=15)
     with many.store.write() as work:
         proving.sign_checkpoint(many.deployment.desk, work, at=many.clock())
     tampered(many)

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -13,7 +14,17 @@ from hypothesis import strategies as st
 from consent import gate
 from consent.catalogue.model import Catalogue
 from consent.permission.verdict import Reason
-from personalise.campaigns.model import Campaign, Cap, Holdout, Objective, Offer, Treatment
+from personalise.campaigns.model import Campaign, Holdout, Objective, Offer, Treatment
+from personalise.contact_policy.model import (
+    NONE,
+    Cap,
+    ContactPolicy,
+    Exclusion,
+    Goodwill,
+    Matching,
+    Order,
+    Rest,
+)
 from personalise.language.expressions import condition, number
 from personalise.steps.invent.response import Arm, Response
 from personalise.steps.personalise.policy import Policy, policy
@@ -69,6 +80,28 @@ caps = st.lists(
     max_size=3,
     unique_by=lambda cap: cap.key,
 ).map(tuple)
+some = st.sampled_from([Matching(channels=("email",)), Matching(tags=("sale",)), Matching(families=("f",))])
+goodwills = st.builds(
+    Goodwill,
+    opening=st.sampled_from([10.0, 100.0]),
+    floor=st.sampled_from([None, 0.0, 5.0]),
+    prices=st.sampled_from([{}, {"email": 1.0}, {"email": 0.5, "post": 2.5}]),
+    price_of_one=st.sampled_from([0.0, 0.25]),
+)
+contact_policies = st.just(NONE) | st.builds(
+    ContactPolicy,
+    version=st.just(1),
+    caps=caps.map(lambda found: tuple(replace(cap, source="law" if cap.limit else "company") for cap in found)),
+    exclusions=st.lists(
+        st.builds(Exclusion, key=st.just("x"), one=some, other=some, days=st.integers(1, 30)), max_size=1
+    ).map(tuple),
+    orders=st.lists(st.builds(Order, key=st.just("o"), first=some, then=some, days=st.integers(1, 30)), max_size=1).map(
+        tuple
+    ),
+    rests=st.lists(st.builds(Rest, key=st.just("r"), days=st.integers(1, 30)), max_size=1).map(tuple),
+    goodwill=goodwills,
+    weight_of_benefit=st.sampled_from([1.0, 0.5, 0.0]),
+)
 TRUE: Final = Meant("TRUE", lambda _: True)
 CONDITION: Final = conditions(1)
 NUMBER: Final = numbers(1)
@@ -118,22 +151,27 @@ def meanings(draw: Any) -> Meaning:
             Treatment(
                 key=key, offer=draw(st.sampled_from(["first", "second"])), channel=draw(st.sampled_from(CHANNELS)),
                 content="", score=number(scores[key].text, ATTRIBUTES),
+                lever=draw(st.sampled_from([1.0, 1.0, 0.5, 2.0])),
             )
             for key in names
         ),
-        body="", format="toml",
+        body="", format="toml", kind=draw(st.sampled_from(["marketing"] * 5 + ["service"])),
+        tags=draw(st.sampled_from([(), ("sale",)])),
     )  # fmt: skip
-    return Meaning(policy(campaign, 1, SHOP, model), audience, offers, scores)
+    chosen = policy(campaign, 1, SHOP, model, contact_policy=draw(contact_policies))
+    return Meaning(chosen, audience, offers, scores)
 
 
 def an_offer(key: str, meant: Meant | None) -> st.SearchStrategy[Offer]:
     read = condition(meant.text, ATTRIBUTES) if meant else None
     return st.builds(
-        Offer, key=st.just(key), family=st.just("f"), terms=st.just({}), eligibility=st.just(read), value=amounts,
-        benefit=costs, cost=costs,
+        Offer, key=st.just(key), family=st.just("f"), terms=st.sampled_from([{}, {"price": 9.5}]),
+        eligibility=st.just(read), value=amounts, benefit=costs, cost=costs, grade=st.sampled_from([None, 1, 2]),
     )  # fmt: skip
 
 
+EMPTY: Final = sha256(b"{}").hexdigest()
+PROMISED: Final = sha256(b'{"price":9.5}').hexdigest()
 reasons = st.sampled_from([0] * 120 + list(Reason))
 times = st.integers(1_790_000_000_000, 1_790_000_000_003)
 
@@ -147,7 +185,13 @@ def customers(draw: Any, chosen: Policy) -> list[dict[str, Any]]:
         **{f"permit:{scope}": reasons for scope in chosen.scopes},
         **CELL,
     }
-    for cap in chosen.campaign.caps:
+    for family in chosen.families:
+        fields[f"committed:{family}"] = st.sampled_from([None] * 4 + [PROMISED, "other"])
+        fields[f"committed_grade:{family}"] = st.sampled_from([None, 1, 2])
+    if chosen.charges:
+        fields |= {"goodwill": st.integers(-2_000, 110_000), "pressure": st.integers(0, 3)}
+        fields["ghost_pressure"] = st.integers(0, 3)
+    for cap in chosen.windows:
         fields |= {f"contacts:{cap.key}": st.integers(0, 3), f"ghosts:{cap.key}": st.integers(0, 3)}
         fields |= {f"contacts_free:{cap.key}": times, f"ghosts_free:{cap.key}": times}
     rows: list[dict[str, Any]] = draw(st.lists(st.fixed_dictionaries(fields), min_size=3, max_size=9))
@@ -166,6 +210,7 @@ def chunk(chosen: Policy, rows: list[dict[str, Any]]) -> pa.Table:
     kinds |= {name: pa.uint8() for name in rows[0] if name.startswith("permit:")}
     kinds |= {name: gate.ARROW[kind] for name, kind in KINDS.items()}
     kinds |= {"customer": pa.string(), "enrolled": pa.bool_()}
+    kinds |= {name: pa.string() for name in rows[0] if name.startswith("committed:")}
     unread = KINDS.keys() - set(chosen.attributes)
     return pa.table(
         {name: pa.array([row[name] for row in rows], type=kinds[name]) for name in kinds if name not in unread}
@@ -178,17 +223,18 @@ def chunk(chosen: Policy, rows: list[dict[str, Any]]) -> pa.Table:
 def decision(meaning: Meaning, row: Mapping[str, Any]) -> dict[str, Any]:
     """Decide for one customer, as one would explain it; rules by their names."""
     chosen = meaning.policy
-    held = row["bucket"] < chosen.campaign.holdout.share
+    exempt = chosen.campaign.kind != "marketing"
+    share = 0.0 if exempt else chosen.campaign.holdout.share / 10_000
+    held = row["bucket"] / 10_000 < share
     left: dict[str, str] = {}
     worth: dict[str, float] = {}
     prior: dict[str, bool] = {}
     for one in chosen.candidates:
-        worth[one.key], prior[one.key] = worth_of(meaning, one, row)
+        worth[one.key], prior[one.key] = worth_of(meaning, one, row, held=held)
         left[one.key] = refusal(meaning, one, row, held=held)
-    winner = arbitrated(left, worth)
+    winner = arbitrated(left, worth, {one.key: breaks_word(one, row) for one in chosen.candidates})
     if held:
-        left = {key: "holdout" if rule in LATE or rule.startswith("cap:") else rule for key, rule in left.items()}
-    share = chosen.campaign.holdout.share / 10_000
+        left = {key: "holdout" if late(rule) else rule for key, rule in left.items()}
     told: dict[str, Any] = {
         "customer": row["customer"], "chosen": -1 if held else winner, "ghost": winner if held else -1,
         "propensity": 1.0 if winner == -1 else share if held else 1.0 - share,
@@ -201,25 +247,54 @@ def decision(meaning: Meaning, row: Mapping[str, Any]) -> dict[str, Any]:
             f"prior:{one.key}": prior[one.key],
         }
     told |= {f"permit:{scope}": row[f"permit:{scope}"] for scope in chosen.scopes}
-    for cap in chosen.campaign.caps:
+    for cap in chosen.windows:
         what = "ghosts" if held else "contacts"
         told |= {f"contacts:{cap.key}": row[f"{what}:{cap.key}"], f"free:{cap.key}": row[f"{what}_free:{cap.key}"]}
+    if chosen.charges:
+        told["goodwill"] = row["goodwill"]
+        told |= {f"charge:{one.key}": charge(meaning, one, row, held=held) for one in chosen.candidates}
     return told
 
 
-LATE: Final = ("", "outranked", "worth_nothing")
+EARLY: Final = ("not_enrolled", "hard_stop", "audience", "eligibility", "unknown")
 
 
-def arbitrated(left: dict[str, str], worth: Mapping[str, float]) -> int:
+def late(rule: str) -> bool:
+    """Say whether who left by a rule had come past the permissions."""
+    return rule not in EARLY and not rule.startswith("permission:")
+
+
+def arbitrated(left: dict[str, str], worth: Mapping[str, float], broken: Mapping[str, str]) -> int:
     """Write down why those who are left over lose, and return who wins, -1 for leaving alone."""
     winner, best = -1, 0.0
     for spot, key in enumerate(left):
-        if not left[key] and worth[key] > best:
+        if not left[key] and not broken[key] and worth[key] > best:
             winner, best = spot, worth[key]
     for spot, key in enumerate(left):
         if not left[key] and spot != winner:
-            left[key] = "outranked" if worth[key] > 0 else "worth_nothing"
+            would_win = worth[key] > best or (worth[key] == best and spot < winner)
+            if worth[key] <= 0:
+                left[key] = "worth_nothing"
+            else:
+                left[key] = broken[key] if broken[key] and would_win else "outranked"
     return winner
+
+
+def breaks_word(one: Any, row: Mapping[str, Any]) -> str:
+    """Return the rule by which other terms than the promised ones are refused, "" where they may be offered."""
+    family = one.offer.family
+    promised, grade = row[f"committed:{family}"], row[f"committed_grade:{family}"]
+    if promised is None or promised == (PROMISED if one.offer.terms else EMPTY):
+        return ""
+    better = one.offer.grade is not None and grade is not None and one.offer.grade >= grade
+    return "" if better else f"commitment:{family}"
+
+
+def charge(meaning: Meaning, one: Any, row: Mapping[str, Any], *, held: bool) -> int:
+    """Return what a contact costs in goodwill, in thousandths of a point."""
+    price = meaning.policy.contact_policy.goodwill.prices.get(one.treatment.channel, 0.0)
+    lately: int = row["ghost_pressure" if held else "pressure"]
+    return round(price * 1000) * (1 + lately)
 
 
 def refusal(meaning: Meaning, one: Any, row: Mapping[str, Any], *, held: bool) -> str:
@@ -239,21 +314,43 @@ def refusal(meaning: Meaning, one: Any, row: Mapping[str, Any], *, held: bool) -
         if row[f"permit:{scope}"]:
             return f"permission:{scope}"
     what = "ghosts" if held else "contacts"
-    binding = [cap for cap in one.caps if row[f"{what}:{cap.key}"] >= cap.limit]
-    latest = max((row[f"{what}_free:{cap.key}"] for cap in binding), default=0)
-    return next((f"cap:{cap.key}" for cap in binding if row[f"{what}_free:{cap.key}"] == latest), "")
+    binding = [
+        each
+        for each in one.windows
+        if (
+            row[f"{what}:{each.key}"] < 1 if each.rule.startswith("order:") else row[f"{what}:{each.key}"] >= each.limit
+        )
+    ]
+    latest = max((row[f"{what}_free:{each.key}"] for each in binding), default=0)
+    by_contacts = next((each.rule for each in binding if row[f"{what}_free:{each.key}"] == latest), "")
+    return by_contacts or by_goodwill(meaning, one, row, held=held)
 
 
-def worth_of(meaning: Meaning, one: Any, row: Mapping[str, Any]) -> tuple[float, bool]:
+def by_goodwill(meaning: Meaning, one: Any, row: Mapping[str, Any], *, held: bool) -> str:
+    """Return the rule by which what is left of the goodwill refuses a contact, "" where it doesn't."""
+    floor = meaning.policy.contact_policy.goodwill.floor
+    if not meaning.policy.charges or floor is None:
+        return ""
+    left = row["goodwill"] - charge(meaning, one, row, held=held)
+    return "goodwill" if left < floor * 1000 else ""
+
+
+def worth_of(meaning: Meaning, one: Any, row: Mapping[str, Any], *, held: bool) -> tuple[float, bool]:
     """Return what a candidate is worth to one customer, and whether a prior stood in."""
     offer, model = one.offer, meaning.policy.model
     if model:
         chance, prior = added(model, one.key, row)
     else:
         found: Any = meaning.score[one.key].of(row)
-        prior = found is None or not math.isfinite(float(found) * offer.value)
+        prior = found is None or not math.isfinite(float(found) * offer.value * one.treatment.lever)
         chance = 0.0 if prior else float(found) + 0.0
-    return chance * offer.value + (offer.benefit - offer.cost), prior
+    rules = meaning.policy.contact_policy
+    worth = chance * offer.value * one.treatment.lever + (rules.weight_of_benefit * offer.benefit - offer.cost)
+    if meaning.policy.charges:
+        opening = rules.goodwill.opening * 1000
+        spent = min(max((opening - row["goodwill"]) / opening, 0.0), 1.0)
+        worth -= rules.goodwill.price_of_one * (1.0 + spent) * (charge(meaning, one, row, held=held) / 1000)
+    return worth, prior
 
 
 def added(model: Response, treatment: str, row: Mapping[str, Any]) -> tuple[float, bool]:

@@ -1,15 +1,26 @@
 """The sentence for the customer: why he gets this, or why he hears nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from consent.base.clock import from_ms, rfc3339
-from consent.catalogue.model import ASKED, SERVICE, Catalogue, LegalBasis
+from consent.catalogue.model import Catalogue, ScopeRule
 from consent.permission.verdict import Reason
 from personalise.campaigns.model import LEAVE_ALONE
-from personalise.steps.personalise.policy import HARD_STOP, WORTH_NOTHING, Candidate, Policy, stage_of
-from personalise.steps.personalise.stages import LETS_ALL_PASS, Stage
+from personalise.contact_policy.model import THOUSANDTHS
+from personalise.steps.personalise.policy import (
+    COMMITMENT,
+    HARD_STOP,
+    HOURS,
+    WISH,
+    WORTH_NOTHING,
+    Candidate,
+    Policy,
+    stage_of,
+)
+from personalise.steps.personalise.sentences import Sentences, spoken
+from personalise.steps.personalise.stages import Stage
 
 _FAR: Final = 2**53
 """Beyond this many milliseconds "allowed from" means never."""
@@ -57,9 +68,19 @@ def _verdict(one: Candidate, row: dict[str, Any], policy: Policy) -> CandidateVe
     frees = 0
     if stage in (Stage.PERMISSION, Stage.HARD_STOPS):
         observed = Reason(_reason(one, rule, row)).name
+    elif rule.startswith(HOURS):
+        frees = row[f"hours_free:{one.treatment.channel}"]
+    elif rule.startswith(WISH):
+        channel = one.treatment.channel
+        observed, limit, frees = (row[f"{name}:{channel}"] for name in ("wish", "wish_limit", "wish_free"))
     elif stage is Stage.CONTACT_POLICY:
-        cap = next(cap for cap in policy.campaign.caps if rule == f"cap:{cap.key}")
-        observed, limit, frees = row[f"contacts:{cap.key}"], cap.limit, row[f"free:{cap.key}"]
+        window = next(each for each in policy.windows if rule == each.rule)
+        observed, limit, frees = row[f"contacts:{window.key}"], window.limit, row[f"free:{window.key}"]
+    elif stage is Stage.GOODWILL:
+        observed = (row["goodwill"] - row[f"charge:{one.key}"]) / THOUSANDTHS
+        limit = policy.contact_policy.goodwill.floor
+    elif stage is Stage.COMMITMENTS:
+        observed = rule.removeprefix(COMMITMENT)
     elif stage in (Stage.ARBITRATION, Stage.CHOSEN):
         observed = row[f"worth:{one.key}"]
         limit = 0.0 if rule == WORTH_NOTHING else None
@@ -79,84 +100,48 @@ def _reason(one: Candidate, rule: str, row: dict[str, Any]) -> int:
     return reason
 
 
-def explanation(row: dict[str, Any], policy: Policy) -> str:
-    """Return one sentence for the customer, in English.
+def explanation(row: dict[str, Any], policy: Policy, *, language: str = "en") -> str:
+    """Return one sentence for the customer, in his language where it is spoken here, else in English.
 
     It names what he allowed, or what he would have to allow; never what is known of him.
     """
-    catalogue = policy.catalogue
+    words = spoken(language)
     if row["chosen"] >= 0:
-        return _given(policy.candidates[row["chosen"]], policy)
+        return _given(policy.candidates[row["chosen"]], policy, words)
     furthest = max(policy.candidates, key=lambda one: policy.stage_of[row[f"rule:{one.key}"]])
-    rule = policy.rules[row[f"rule:{furthest.key}"]]
-    return _left(stage_of(rule), rule, furthest, row=row, catalogue=catalogue)
+    return _left(policy.rules[row[f"rule:{furthest.key}"]], furthest, row, catalogue=policy.catalogue, words=words)
 
 
-def _given(one: Candidate, policy: Policy) -> str:
+def _given(one: Candidate, policy: Policy, words: Sentences) -> str:
     """Say on what he gets it: only what he was asked for did he allow."""
     catalogue = policy.catalogue
     rules = [rule for scope in (*one.uses, one.contact) if (rule := catalogue.scopes.get(scope))]
     grounds = []
-    for words, bases in _GROUNDS:
-        what = [_asked(rule.operation, rule.target, catalogue) for rule in rules if rule.legal_basis in bases]
+    for ground, bases in words.grounds:
+        what = [_asked(rule, catalogue, words) for rule in rules if rule.legal_basis in bases]
         if what:
-            grounds.append(words.format(what=_listed(what)))
-    return f"You get this because {_listed(grounds)}, for “{catalogue.purposes[policy.campaign.purpose].title}”."
+            grounds.append(ground.format(what=_listed(what, words)))
+    title = catalogue.purposes[policy.campaign.purpose].title
+    return words.given.format(grounds=_listed(grounds, words), purpose=title)
 
 
-def _left(stage: Stage, rule: str, one: Candidate, *, row: dict[str, Any], catalogue: Catalogue) -> str:
+def _left(rule: str, one: Candidate, row: dict[str, Any], *, catalogue: Catalogue, words: Sentences) -> str:
+    stage = stage_of(rule)
     if stage is Stage.IDENTITY:
-        return "We don't know you, so nothing here is chosen for you in person."
+        return words.unknown
     if stage in (Stage.HARD_STOPS, Stage.PERMISSION):
         scope = catalogue.scopes.get(one.contact if rule == HARD_STOP else rule.removeprefix("permission:"))
-        what = _asked(scope.operation, scope.target, catalogue) if scope else "this"
-        return f"You get nothing of this, because {_BECAUSE[Reason(_reason(one, rule, row))].format(what=what)}."
-    return _SENTENCES[stage]
+        what = _asked(scope, catalogue, words) if scope else words.this
+        return words.left.format(why=words.because[Reason(_reason(one, rule, row))].format(what=what))
+    return words.stages[stage]
 
 
-_GROUNDS: Final = (
-    ("you allowed {what}", ASKED),
-    ("you have not objected to {what}", frozenset({LegalBasis.LEGITIMATE_INTEREST})),
-    ("serving you takes {what}", SERVICE),
-)
-_SENTENCES: Final = {
-    Stage.ELIGIBILITY: "You get nothing of this, because it is not meant for your situation.",
-    Stage.HOLDOUT: "You get nothing of this: a few customers, picked by chance, are left out to see whether it helps.",
-    Stage.CONTACT_POLICY: "You get nothing of this now, because you have heard from us often enough lately.",
-    Stage.ARBITRATION: "You get nothing of this, because nothing we could send would be worth your time.",
-}
-_BECAUSE: Final = {
-    Reason.CUSTOMER_ERASED: "you were forgotten, as you asked",
-    Reason.SUPPRESSED: "you asked never to be contacted",
-    Reason.RESTRICTED: "you restricted what may be done with your data",
-    Reason.PAUSED: "you paused us",
-    Reason.UNKNOWN_SCOPE: "nobody asked you for {what}",
-    Reason.MINOR: "you are too young for {what}",
-    Reason.OBJECTED: "you objected to {what}",
-    Reason.WITHDRAWN: "you withdrew your permission for {what}",
-    Reason.REFUSED: "you refused {what}",
-    Reason.GPC: "your browser asks not to share what it does",
-    Reason.NOTICE_STALE: "the wording of {what} has changed since you agreed to it",
-    Reason.EXPIRED: "your permission for {what} has run out",
-    Reason.PENDING_CONFIRMATION: "you have not confirmed {what} yet",
-    Reason.REQUESTED: "you have not answered yet whether you allow {what}",
-    Reason.NO_RECORD: "you have not allowed {what}",
-    Reason.REMEMBER_MISSING: "you have not allowed us to remember what {what} needs",
-}
+def _asked(rule: ScopeRule, catalogue: Catalogue, words: Sentences) -> str:
+    titled: Mapping[str, Any] = {"contact": catalogue.channels, "share": catalogue.recipients}.get(
+        rule.operation, catalogue.categories
+    )
+    return words.asked[rule.operation].format(title=titled[rule.target].title)
 
 
-def _asked(operation: str, target: str, catalogue: Catalogue) -> str:
-    if operation == "contact":
-        return f"contact by {catalogue.channels[target].title}"
-    if operation == "share":
-        return f"sharing with {catalogue.recipients[target].title}"
-    return f"the use of “{catalogue.categories[target].title}”"
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def trace_notes() -> dict[str, str]:
-    """Return what a trace says of the stages that judge nothing yet."""
-    return {stage.name.lower(): "lets everything pass in this version" for stage in sorted(LETS_ALL_PASS)}
+def _listed(parts: Sequence[str], words: Sentences) -> str:
+    return f" {words.conjunction} ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

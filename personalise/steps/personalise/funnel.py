@@ -7,24 +7,34 @@ candidates that share it.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from consent.permission.verdict import Reason
-from personalise.campaigns.model import Cap
+from personalise.contact_policy.model import THOUSANDTHS
+from personalise.contact_policy.windows import Window
+from personalise.hours.judging import ALLOWED, judged
+from personalise.hours.own import own_rule
+from personalise.hours.whereabouts import Whereabouts, whereabouts
 from personalise.language.columns import Frame, Truth
 from personalise.steps.invent.response import extra, numeric
 from personalise.steps.personalise.policy import (
     AUDIENCE,
+    COMMITMENT,
     ELIGIBILITY,
+    GOODWILL,
     HARD_STOP,
     HELD_OUT,
+    HOURS,
     NOT_ENROLLED,
     OUTRANKED,
     UNKNOWN,
+    WISH,
     WORTH_NOTHING,
     Candidate,
     Policy,
@@ -33,6 +43,8 @@ from personalise.steps.personalise.refusals import Mask, Numbering, Refusals, fi
 
 _HARD: Final = (Reason.CUSTOMER_ERASED, Reason.SUPPRESSED, Reason.RESTRICTED, Reason.PAUSED, Reason.MINOR)
 _IS_HARD: Final = np.isin(np.arange(256), _HARD)
+NEVER: Final = np.iinfo(np.int64).max
+"""When one more is allowed, in milliseconds, where it never is."""
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -49,7 +61,9 @@ class Funnel:
         self.chunk = chunk
         self.rows = chunk.num_rows
         self.frame = Frame(chunk, at=at)
-        self.control: Mask = self.column("bucket") < policy.campaign.holdout.share
+        self._at = at
+        self._hours: dict[str, tuple[NDArray[np.int16], NDArray[np.int64]]] = {}
+        self.control: Mask = self.column("bucket") < policy.share
         self._rules = Numbering(policy.rules)
         self._reasons: dict[str, NDArray[np.uint8]] = {scope: self.column(f"permit:{scope}") for scope in policy.scopes}
         self._audience = self.frame.holds(policy.campaign.audience)
@@ -101,7 +115,8 @@ class Funnel:
     def _shared(self, one: Candidate, missing: Mask) -> Refusals:
         """All of these stages but the offer's own condition: the same for all candidates that are alike."""
         audience = np.minimum(self._rules.by(AUDIENCE, self._audience.false), self._rules.by(UNKNOWN, missing))
-        stages = (self._identity_and_stops(one.contact), audience, self._permission(one), self._capped(one.caps))
+        contacts = self._held_back(one), self._goodwill(one)
+        stages = (self._identity_and_stops(one.contact), audience, self._permission(one), *contacts)
         return first(*stages, none=self._rules.none)
 
     def _identity_and_stops(self, contact: str) -> Refusals:
@@ -115,49 +130,147 @@ class Funnel:
         denied = [self._rules.by(f"permission:{scope}", self._reasons[scope] != Reason.PERMIT) for scope in scopes]
         return first(*denied, none=self._rules.none)
 
-    def _capped(self, caps: Sequence[Cap]) -> Refusals:
-        """Stage 6: all caps must hold; the binding one is the one that frees last. Controls count their ghosts."""
-        refused = self._rules.by(NOT_ENROLLED, np.zeros(self.rows, dtype=np.bool_))  # nobody, so far
-        latest = np.full(self.rows, -1, dtype=np.int64)
-        for cap in caps:
-            count, frees = self.contacts(cap)
-            binds = (count >= cap.limit) & (frees > latest)
-            refused = first(self._rules.by(f"cap:{cap.key}", binds), refused, none=self._rules.none)
-            latest = np.where(binds, frees, latest)
-        return refused
+    def _nobody(self) -> Refusals:
+        return self._rules.by(NOT_ENROLLED, np.zeros(self.rows, dtype=np.bool_))
 
-    def contacts(self, cap: Cap) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return how many contacts count against a cap, and when one more is allowed (ms); of controls, ghosts."""
-        known = self._contacts.get(cap.key)
+    def _held_back(self, one: Candidate) -> Refusals:
+        """Stage 6: all rules must hold; the binding one is the one that frees last. Controls count their ghosts."""
+        refused, latest = self._quiet(one.treatment.channel)
+        for each in one.windows:
+            count, frees = self.contacts(each)
+            refuses = count < each.limit if each.needs else count >= each.limit
+            binds = refuses & (frees > latest)
+            refused = first(self._rules.by(each.rule, binds), refused, none=self._rules.none)
+            latest = np.where(binds, frees, latest)
+        return self._unwished(one.treatment.channel, refused, latest)
+
+    def _unwished(self, channel: str, refused: Refusals, latest: NDArray[np.int64]) -> Refusals:
+        """Add the customer's own limit on a channel, where it frees later than what binds already."""
+        if channel not in self.policy.wished or f"wish:{channel}" not in self.chunk.column_names:
+            return refused
+        count, frees = self.wish(channel)
+        limit = self.column(f"wish_limit:{channel}")
+        binds = (limit >= 0) & (count >= limit) & (frees > latest)
+        return first(self._rules.by(f"{WISH}{channel}", binds), refused, none=self._rules.none)
+
+    def wish(self, channel: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the count against customers' own limits, and when they free (ms); of controls, ghosts."""
+        names = ("wish", "wish_free")
+        count, frees = (
+            np.where(self.control, self.column(f"ghost_{name}:{channel}"), self.column(f"{name}:{channel}"))
+            for name in names
+        )
+        return count, frees
+
+    def contacts(self, window: Window) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return how many contacts a rule counts, and when one more is allowed (ms); of controls, ghosts."""
+        known = self._contacts.get(window.key)
         if known is None:
-            count, ghosts = self.column(f"contacts:{cap.key}"), self.column(f"ghosts:{cap.key}")
-            frees, free_ghosts = self.column(f"contacts_free:{cap.key}"), self.column(f"ghosts_free:{cap.key}")
+            count, ghosts = self.column(f"contacts:{window.key}"), self.column(f"ghosts:{window.key}")
+            frees, free_ghosts = self.column(f"contacts_free:{window.key}"), self.column(f"ghosts_free:{window.key}")
             known = np.where(self.control, ghosts, count), np.where(self.control, free_ghosts, frees)
-            self._contacts[cap.key] = known
+            self._contacts[window.key] = known
         return known
+
+    def _quiet(self, channel: str) -> tuple[Refusals, NDArray[np.int64]]:
+        """Return whom the hours refuse, and when they will allow it (ms), -1 where they do now."""
+        refused, latest = self._nobody(), np.full(self.rows, -1, dtype=np.int64)
+        if self.policy.hours:
+            rule, frees = self.hours(channel)
+            for number, name in enumerate(self.policy.hours.names):
+                refused = np.minimum(refused, self._rules.by(f"{HOURS}{name}", rule == number))
+            latest = np.where(rule == ALLOWED, latest, frees)
+        return refused, latest
+
+    def hours(self, channel: str) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
+        """Return which rule of hours is quiet for each customer on a channel, and until when (ms)."""
+        if channel not in self._hours and self.policy.hours:
+            self._hours[channel] = judged(
+                self.policy.hours, channel=channel, kind=self.policy.campaign.kind, places=self._places, at=self._at
+            )
+        return self._hours[channel]
+
+    @cached_property
+    def _places(self) -> list[Whereabouts]:
+        """Where each customer may be, by what is known and permitted of it."""
+        told = self.policy.contact_policy.zones
+        names = (told.zone, told.address, told.telephone, told.country)
+        columns = [
+            self.chunk[name].to_pylist() if name in self.policy.attributes else [""] * self.rows for name in names
+        ]
+        quiet = self.chunk["own_hours"].to_pylist() if "own_hours" in self.chunk.column_names else [None] * self.rows
+        return [
+            whereabouts(
+                zone=zone or "", address=address or "", telephone=telephone or "", country=country or "",
+                own=own_rule(own),
+            )
+            for zone, address, telephone, country, own in zip(*columns, quiet, strict=True)
+        ]  # fmt: skip
+
+    # ------------------------------------------------------------------------------------------------------- stage 7
+
+    @cached_property
+    def pressure(self) -> NDArray[np.int64]:
+        """How many contacts there were lately, on any channel; of controls, ghosts."""
+        return np.where(self.control, self.column("ghost_pressure"), self.column("pressure"))
+
+    def charge(self, one: Candidate) -> NDArray[np.int64]:
+        """Return what a contact costs in goodwill now, in thousandths of a point."""
+        return one.price * (1 + self.pressure)
+
+    def _goodwill(self, one: Candidate) -> Refusals:
+        """Stage 7: what is left after the contact must not fall below the floor."""
+        floor = self.policy.contact_policy.goodwill.floor
+        if not self.policy.charges or floor is None:
+            return self._nobody()
+        left = self.column("goodwill") - self.charge(one)
+        return self._rules.by(GOODWILL, left < round(floor * THOUSANDTHS))
+
+    @cached_property
+    def _point(self) -> Floats:
+        """What the company gives for one point of goodwill: its price at a full balance, twice that at an empty one."""
+        terms = self.policy.contact_policy.goodwill
+        opening = terms.opening * THOUSANDTHS
+        spent = np.clip((opening - self.column("goodwill")) / opening, 0.0, 1.0)
+        price: Floats = terms.price_of_one * (1.0 + spent)
+        return price
 
     # --------------------------------------------------------------------------------------------------- stages 8, 5
 
     def worth(self, one: Candidate) -> tuple[Floats, Mask]:
-        """Return what a candidate is worth, probability × value + benefit - cost, and where the probability is known.
+        """Return what a candidate is worth, and where its probability is known.
 
-        The probability is the model's, or the rule's. Where it is unknown the model's plain rates stand in for it, or
-        nothing at all for a rule.
+        It is probability × value × lever + w × benefit - cost - λ(balance) × goodwill. The probability is the model's,
+        or the rule's. Where it is unknown the model's plain rates stand in for it, or nothing at all for a rule.
         """
         offer = one.offer
         with np.errstate(over="ignore", invalid="ignore"):
-            if self.policy.model:
-                chance, known = extra(self.policy.model, one.key, self._features, rows=self.rows)
-                gained = chance * offer.value
-            else:
-                gained = self.frame.value(one.treatment.score).values * offer.value  # NaN where unknown
+            chance, known = self._chance(one)
+            gained = chance * offer.value * one.treatment.lever
+            if self.policy.model is None:
                 known = np.isfinite(gained)
                 gained = zero_unless(known, gained)
-            gained += offer.benefit - offer.cost
+            gained += self.policy.contact_policy.weight_of_benefit * offer.benefit - offer.cost
+            if self.policy.charges:
+                gained -= self._point * (self.charge(one) / THOUSANDTHS)
             return gained, known
 
+    def chance(self, one: Candidate) -> Floats:
+        """Return how likely a candidate brings the outcome (by a model: how much likelier); 0 where that is unknown."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            chance, known = self._chance(one)
+        return zero_unless(known, chance)
+
+    def _chance(self, one: Candidate) -> tuple[Floats, Mask]:
+        if self.policy.model:
+            return extra(self.policy.model, one.key, self._features, rows=self.rows)
+        chance = self.frame.value(one.treatment.score).values  # NaN where unknown
+        return chance, np.isfinite(chance)
+
     def arbitrated(self, refused: Refusals, worths: Sequence[Floats]) -> tuple[Refusals, NDArray[np.int16]]:
-        """Stage 8, then 5: the best candidate above zero wins, else leaving alone does; of equals the first.
+        """Stages 8 and 9, then 5: the best candidate above zero wins, else leaving alone does; of equals the first.
+
+        Whoever would win but for what the customer was promised leaves at the commitments, and the next best wins.
 
         Controls went through the whole funnel; what they would have got is theirs as a ghost, and all that came past
         the permissions leaves at the holdout.
@@ -169,7 +282,9 @@ class Funnel:
         best = np.zeros(self.rows)
         place = np.zeros(self.rows, dtype=np.int16)  # the winner's, counted from 1
         pays = np.stack([worth > 0 for worth in worths])
-        contends = pays & (refused == self._rules.none)
+        runs = pays & (refused == self._rules.none)
+        broken = np.stack([self._breaks_word(one) for one in self.policy.candidates])
+        contends = runs & ~broken
         for row, (contender, worth) in enumerate(zip(contends, worths, strict=True), 1):
             offered = zero_unless(contender, worth)
             better = offered > best
@@ -177,14 +292,34 @@ class Funnel:
             np.maximum(place, better * np.int16(row), out=place)
         won = place == np.arange(1, len(worths) + 1, dtype=np.int16)[:, np.newaxis]
         late = np.minimum(self._rules.by(OUTRANKED, pays & ~won), self._rules.by(WORTH_NOTHING, ~pays))
+        if broken.any():
+            rows = np.arange(1, len(worths) + 1, dtype=np.int16)[:, np.newaxis]
+            worth = np.stack(worths)
+            kept_back = runs & broken & ((worth > best) | ((worth == best) & (rows < place)))
+            for row, one in enumerate(self.policy.candidates):
+                by_word = self._rules.by(f"{COMMITMENT}{one.offer.family}", kept_back[row])
+                late[row] = np.where(kept_back[row], by_word, late[row])
         # Rules are numbered in the order of their stages: what is beyond the holdout's came past the permissions.
         left = np.minimum(np.minimum(refused, late), self._rules.by(HELD_OUT, self.control))
         return self._rules.numbers(left), place - np.int16(1)
 
+    def _breaks_word(self, one: Candidate) -> Mask:
+        """Stage 9: where other terms of the family were promised, and these are not known to be as good or better."""
+        promised = self.chunk[f"committed:{one.offer.family}"]
+        if promised.null_count == self.rows:
+            return np.zeros(self.rows, dtype=np.bool_)
+        other = np.asarray(pc.fill_null(pc.not_equal(promised, one.offer.terms_hash), fill_value=False))
+        if one.offer.grade is None:
+            return other
+        grades = self.chunk[f"committed_grade:{one.offer.family}"]
+        better = np.asarray(pc.fill_null(pc.less_equal(grades, one.offer.grade), fill_value=False))
+        kept: Mask = other & ~better
+        return kept
+
 
 def _alike(candidates: Sequence[Candidate]) -> list[list[int]]:
-    """Return the places of candidates in groups of one channel, one use, and the same caps."""
+    """Return the places of candidates in groups of one channel, one use, the same rules and the same price."""
     groups: dict[tuple[object, ...], list[int]] = {}
     for row, one in enumerate(candidates):
-        groups.setdefault((one.contact, one.uses, one.caps), []).append(row)
+        groups.setdefault((one.contact, one.uses, one.windows, one.price), []).append(row)
     return list(groups.values())

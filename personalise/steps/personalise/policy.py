@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 
 from consent.base.ids import Scope
 from consent.catalogue.model import Catalogue
-from personalise.campaigns.model import NOTHING, Campaign, Cap, Offer, Treatment
+from personalise.campaigns.model import NOTHING, Campaign, Offer, Treatment
+from personalise.contact_policy import windows
+from personalise.contact_policy.model import HELD_BACK, NONE, THOUSANDTHS, ContactPolicy, Told
+from personalise.contact_policy.windows import Window
+from personalise.hours.model import Hours
 from personalise.steps.invent.response import Response
 from personalise.steps.personalise.stages import Stage
 
@@ -22,6 +26,10 @@ WORTH_NOTHING: Final = "worth_nothing"
 OUTRANKED: Final = "outranked"
 NOT_ENROLLED: Final = "not_enrolled"
 HARD_STOP: Final = "hard_stop"
+GOODWILL: Final = "goodwill"
+COMMITMENT: Final = "commitment:"
+HOURS: Final = "hours:"
+WISH: Final = "wish:"
 
 _EARLY: Final = {
     "": Stage.CHOSEN,
@@ -32,7 +40,12 @@ _EARLY: Final = {
     UNKNOWN: Stage.ELIGIBILITY,
 }
 _LATE: Final = {WORTH_NOTHING: Stage.ARBITRATION, OUTRANKED: Stage.ARBITRATION}
-_STAGES: Final = {**_EARLY, HELD_OUT: Stage.HOLDOUT, **_LATE}
+_STAGES: Final = {**_EARLY, HELD_OUT: Stage.HOLDOUT, GOODWILL: Stage.GOODWILL, **_LATE}
+_KINDS: Final = {
+    "permission": Stage.PERMISSION,
+    COMMITMENT.rstrip(":"): Stage.COMMITMENTS,
+    **{prefix.rstrip(":"): Stage.CONTACT_POLICY for prefix in windows.RULES},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +58,10 @@ class Candidate:
     categories: tuple[str, ...]
     """Every category that the audience, the offer's rules, and the score or the model (whichever scores) reads."""
     uses: tuple[Scope, ...]
-    caps: tuple[Cap, ...]
+    windows: tuple[Window, ...]
+    """The rules about past contacts that bind it; none for a service or legal message."""
+    price: int = 0
+    """What one contact costs in goodwill where there were none lately, in thousandths of a point."""
 
     @property
     def key(self) -> str:
@@ -55,7 +71,7 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """A campaign's version under a catalogue's version, with the model that scores it (None: its rules score)."""
+    """A campaign's version under a catalogue's and a contact policy's, with what scores it (no model: its rules do)."""
 
     campaign: Campaign
     version: int
@@ -64,31 +80,64 @@ class Policy:
     model: Response | None
     model_version: int
     """The number of the model; 0 where the rules score."""
+    contact_policy: ContactPolicy = NONE
+
+    @property
+    def held_back(self) -> bool:
+        """Whether holdout, caps and goodwill apply: to all but service and legal messages."""
+        return self.campaign.kind == HELD_BACK
+
+    @property
+    def share(self) -> int:
+        """The holdout's share in ten-thousandths."""
+        return self.campaign.holdout.share if self.held_back else 0
+
+    @property
+    def charges(self) -> bool:
+        """Whether contacts of this campaign cost goodwill."""
+        return self.held_back and self.contact_policy.goodwill.judges
 
     @cached_property
     def digest(self) -> bytes:
-        """SHA-256 over campaign, version, catalogue and model: two policies with one digest decide alike."""
+        """SHA-256 over all that it is made of: two policies with one digest decide alike."""
         parts = [self.campaign.body.encode(), str(self.version).encode(), self.catalogue.digest]
         parts.append(self.model.digest if self.model else b"rules")
         parts.append(" ".join(one.key for one in self.candidates).encode())
+        parts.append(f"{self.contact_policy.version}\n{self.contact_policy.body}".encode())
+        parts.append(self.hours.digest if self.hours else b"at any hour")
         return hashlib.sha256(b"\x00".join(hashlib.sha256(part).digest() for part in parts)).digest()
 
     @cached_property
     def scopes(self) -> tuple[Scope, ...]:
         """Every scope that some candidate needs."""
         needed = (scope for one in self.candidates for scope in (one.contact, *one.uses))
-        return tuple(dict.fromkeys(needed))
+        told = (f"use:{category}:{self.campaign.purpose}" for category in self._of_zones)
+        return tuple(dict.fromkeys((*needed, *map(Scope, told))))
+
+    @cached_property
+    def hours(self) -> Hours | None:
+        """The rules of hours that can bind a message of this campaign; None where there are none."""
+        hours = self.contact_policy.hours
+        return hours if hours and self.campaign.kind != "legal" else None
+
+    @cached_property
+    def _of_zones(self) -> tuple[str, ...]:
+        """The categories of what tells where a customer is. Where they aren't permitted, that is unknown."""
+        names = self.contact_policy.zones.attributes if self.hours else ()
+        known = self.catalogue.attributes
+        return tuple(dict.fromkeys(known[name].category for name in names if name in known))
 
     @cached_property
     def categories(self) -> tuple[str, ...]:
         """Every category read, in order; a decision's `used` bits count in this order."""
-        return tuple(sorted({category for one in self.candidates for category in one.categories}))
+        return tuple(sorted({*self._of_zones, *(category for one in self.candidates for category in one.categories)}))
 
     @cached_property
     def attributes(self) -> tuple[str, ...]:
         """Every attribute read."""
         campaign = self.campaign
         names = set(campaign.audience.attributes)
+        names |= set(self.contact_policy.zones.attributes) & self.catalogue.attributes.keys() if self.hours else set()
         for one in self.candidates:
             names |= one.offer.eligibility.attributes if one.offer.eligibility else frozenset()
             names |= one.treatment.score.attributes if self.model is None else frozenset()
@@ -101,7 +150,30 @@ class Policy:
         Number 0 is "no rule": chosen.
         """
         permissions = (f"permission:{scope}" for scope in self.scopes)
-        return (*_EARLY, *permissions, HELD_OUT, *(f"cap:{cap.key}" for cap in self.campaign.caps), *_LATE)
+        contacts = [each.rule for each in self.windows]
+        contacts += [f"{WISH}{channel}" for channel in self.wished]
+        contacts += [f"{HOURS}{name}" for name in self.hours.names] if self.hours else []
+        goodwill = (GOODWILL,) if self.charges else ()
+        commitments = (f"{COMMITMENT}{family}" for family in self.families)
+        return (*_EARLY, *permissions, HELD_OUT, *contacts, *goodwill, *_LATE, *commitments)
+
+    @cached_property
+    def windows(self) -> tuple[Window, ...]:
+        """The campaign's caps, and whatever else about past contacts binds some candidate."""
+        found = [windows.of_cap(cap) for cap in self.campaign.caps] if self.held_back else []
+        found += (each for one in self.candidates for each in one.windows)
+        return tuple({each.rule: each for each in found}.values())
+
+    @cached_property
+    def wished(self) -> tuple[str, ...]:
+        """The channels on which customers' own limits bind."""
+        channels = (one.treatment.channel for one in self.candidates if self.held_back)
+        return tuple(dict.fromkeys(channels))
+
+    @cached_property
+    def families(self) -> tuple[str, ...]:
+        """The offer families that its candidates are of."""
+        return tuple(dict.fromkeys(one.offer.family for one in self.candidates))
 
     @cached_property
     def stage_of(self) -> NDArray[np.uint8]:
@@ -115,36 +187,26 @@ def stage_of(rule: str) -> Stage:
     >>> stage_of("cap:mail-30d").name, stage_of("permission:contact:email:newsletter").name, stage_of("audience").name
     ('CONTACT_POLICY', 'PERMISSION', 'ELIGIBILITY')
     """
-    if rule.startswith("permission:"):
-        return Stage.PERMISSION
-    return Stage.CONTACT_POLICY if rule.startswith("cap:") else _STAGES[rule]
+    kind, colon, _ = rule.partition(":")
+    return _KINDS[kind] if colon else _STAGES[rule]
 
 
 def policy(
-    campaign: Campaign, version: int, catalogue: Catalogue, model: Response | None = None, *, model_version: int = 0
+    campaign: Campaign,
+    version: int,
+    catalogue: Catalogue,
+    model: Response | None = None,
+    *,
+    model_version: int = 0,
+    contact_policy: ContactPolicy = NONE,
 ) -> Policy:
     """Compile a campaign into the policy that decides.
 
     A model scores only where the campaign asks for one and this one fits it; otherwise the campaign's rules do.
     """
     scoring = model if model and campaign.scorer == "response" and _fits(model, campaign) else None
-    modelled = {catalogue.attributes[name].category for name in scoring.features} if scoring else None
-    candidates = []
-    for treatment in campaign.treatments:
-        offer = campaign.offers[treatment.offer]
-        read = campaign.audience.categories | (treatment.score.categories if modelled is None else modelled)
-        read |= offer.eligibility.categories if offer.eligibility else frozenset()
-        categories = tuple(sorted(read))
-        candidates.append(
-            Candidate(
-                treatment=treatment,
-                offer=offer,
-                contact=Scope(f"contact:{treatment.channel}:{campaign.purpose}"),
-                categories=categories,
-                uses=tuple(Scope(f"use:{category}:{campaign.purpose}") for category in categories),
-                caps=tuple(cap for cap in campaign.caps if treatment.channel in cap.channels),
-            )
-        )
+    modelled = frozenset(catalogue.attributes[name].category for name in scoring.features) if scoring else None
+    candidates = [_candidate(campaign, treatment, contact_policy, modelled) for treatment in campaign.treatments]
     return Policy(
         campaign=campaign,
         version=version,
@@ -152,6 +214,39 @@ def policy(
         candidates=tuple(candidates),
         model=scoring,
         model_version=model_version if scoring else 0,
+        contact_policy=contact_policy,
+    )
+
+
+def _candidate(
+    campaign: Campaign, treatment: Treatment, rules: ContactPolicy, modelled: frozenset[str] | None
+) -> Candidate:
+    """Return a treatment as the funnel sees it; `modelled` are the categories that a model reads, if one scores."""
+    offer = campaign.offers[treatment.offer]
+    read = campaign.audience.categories | (treatment.score.categories if modelled is None else modelled)
+    read |= offer.eligibility.categories if offer.eligibility else frozenset()
+    categories = tuple(sorted(read))
+    binding = windows.binding(rules, campaign.caps, told_by(campaign, treatment))
+    return Candidate(
+        treatment=treatment,
+        offer=offer,
+        contact=Scope(f"contact:{treatment.channel}:{campaign.purpose}"),
+        categories=categories,
+        uses=tuple(Scope(f"use:{category}:{campaign.purpose}") for category in categories),
+        windows=tuple(binding) if campaign.kind == HELD_BACK else (),
+        price=round(rules.goodwill.prices.get(treatment.channel, 0) * THOUSANDTHS),
+    )
+
+
+def told_by(campaign: Campaign, treatment: Treatment) -> Told:
+    """Return what a contact by this treatment says of itself to the rules about contacts."""
+    return Told(
+        channel=treatment.channel,
+        purpose=campaign.purpose,
+        tags=campaign.tags,
+        campaign=campaign.key,
+        offer=treatment.offer,
+        family=campaign.offers[treatment.offer].family,
     )
 
 

@@ -21,8 +21,5 @@ class Stage(IntEnum):
     DISPATCH = 11
 
 
-LETS_ALL_PASS: Final = frozenset({Stage.GOODWILL, Stage.COMMITMENTS})
-"""Stages that judge nothing yet; the trace of a decision says so."""
-
 LEAVING: Final = tuple(stage for stage in Stage if Stage.CHOSEN < stage < Stage.RESERVE)
 """The stages at which the decision itself can lose a candidate."""

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 from api.jobs.worker import _heartbeat
 from api.roles import Role
 from personalise.runs import run as runs
-from tests.campaigns import fill, publish
+from tests.campaigns import fill, open_run, publish
 from tests.faces.browser.conftest import PHONE, enter, run_of
 
 MAIL, NEWS = "contact:email:recommendations", "contact:email:newsletter"
@@ -105,7 +105,7 @@ def test_a_refused_form_says_where_and_keeps_what_was_typed(served, visit):
     world = served.world
     fill(world, 5)
     key = publish(world)
-    run = runs.start(world.deployment, key, actor="staff:pat")
+    run = open_run(world.deployment, key, actor="staff:pat")
     visitor = visit(java_script_enabled=False)
     enter(visitor, served.staff_door(Role.APPROVER))
     page = visitor.open(f"/console/runs/{run}")

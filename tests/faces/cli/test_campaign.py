@@ -1,17 +1,19 @@
 """`campaign` and `decide`: what is checked, decided, run and measured."""
 
+from datetime import timedelta
+
 import pytest
 
 from api.cli.frame import caller
 from consent.base.clock import system_clock
-from personalise.runs import run as runs
+from personalise.life import running
 from tests.faces.cli.conftest import CUSTOMERS, SOMEBODY, Shell
 
 DRY_RUN = ["customers", "stages", "chosen", "left_alone", "holdout", "reasons", "seconds"]
 RUN = [*DRY_RUN, "run", "state"]
 DECISION = [
     "decision", "customer", "campaign", "chosen", "content", "propensity", "verdicts", "explanation",
-    "categories_used", "position", "passes",
+    "categories_used", "position",
 ]  # fmt: skip
 VERDICT = ("candidate", "stage", "rule", "observed", "limit", "allowed_from")
 
@@ -19,12 +21,13 @@ VERDICT = ("candidate", "stage", "rule", "observed", "limit", "allowed_from")
 def under_way(shell: Shell) -> str:
     """Open a run and leave it as a killed process would: running, and nobody at it."""
     with shell.house() as house:
-        return runs.start(house.deployment, "spring", actor=caller().name)
+        return running.start(house.deployment, "spring", actor=caller().name, four_eyes=False)
 
 
 def test_check_says_what_a_campaign_needs(shell: Shell):
     ran = shell("campaign", "check", "campaign.toml", "--json")
-    assert (ran.code, list(ran.json)) == (0, ["key", "objective", "treatments", "categories", "scopes"])
+    keys = ["key", "objective", "treatments", "categories", "scopes", "ok", "advice"]
+    assert (ran.code, list(ran.json), ran.json["ok"]) == (0, keys, True)
     assert ran.json["categories"] == ["interests", "purchases"]
 
 
@@ -91,7 +94,7 @@ def test_a_report_tells_effects_with_their_intervals(shell: Shell):
     assert (empty.code, empty.json["rates"], empty.json["effects"]) == (0, [], [])
     shell("import", "outcomes", "outcomes.csv", "--mapping", "outcomes_mapping.toml")
     ran = shell("campaign", "report", "spring", "--json")
-    assert (ran.code, list(ran.json)) == (0, ["key", "version", "runs", "rates", "effects"])
+    assert (ran.code, list(ran.json)) == (0, ["key", "version", "runs", "rates", "effects", "holdout"])
     assert {tuple(each) for each in ran.json["rates"]} == {("arm", "n", "successes", "rate", "lower", "upper")}
     assert {tuple(each) for each in ran.json["effects"]} == {("outcome", "arm", "n", "n_control", "effect", "too_few")}
     assert {each["arm"] for each in ran.json["rates"]} == {"none", "home-mail", "outdoor-mail", "outdoor-text"}
@@ -154,3 +157,68 @@ def test_runs_are_timed_by_the_clock(shell: Shell):
     began = system_clock()
     ran = shell("campaign", "run", "spring", "--json")
     assert 0 <= ran.json["seconds"] <= (system_clock() - began).total_seconds() + 0.01
+
+
+# ------------------------------------------------------------------------------------------------------ its life
+
+
+def test_check_advises_by_heading_and_says_what_binds(shell: Shell):
+    text = (shell.folder / "campaign.toml").read_text()
+    (shell.folder / "poor.toml").write_text(text.replace("goodwill_budget = 30000", "goodwill_budget = 0"))
+    ran = shell("campaign", "check", "poor.toml", "--json")
+    assert (ran.code, ran.json["ok"]) == (0, True)
+    assert [tuple(each) for each in ran.json["advice"]][:1] == [("heading", "rule", "must", "what", "where", "do")]
+    assert [(each["heading"], each["rule"], each["must"]) for each in ran.json["advice"]] == [
+        ("Give value for money", "goodwill_budget", False),
+        ("Make me feel secure", "dry_run", False),
+    ]
+    told = shell("campaign", "check", "poor.toml").out
+    assert "\nGive value for money\n  should: It doesn't say how much of the customers' goodwill it may spend." in told
+
+
+def test_where_four_eyes_are_demanded_more_binds(shell: Shell, monkeypatch):
+    monkeypatch.setenv("BYLEAVE_FOUR_EYES", "true")
+    text = (shell.folder / "campaign.toml").read_text()
+    (shell.folder / "poor.toml").write_text(text.replace("goodwill_budget = 30000", "goodwill_budget = 0"))
+    ran = shell("campaign", "check", "poor.toml", "--json")
+    assert (ran.code, ran.json["ok"]) == (1, False)
+    assert [(each["rule"], each["must"]) for each in ran.json["advice"]] == [
+        ("goodwill_budget", True),
+        ("dry_run", False),
+    ]
+    assert shell("campaign", "check", "campaign.toml").code == 1  # it is published, and nobody has looked at it
+    shell("campaign", "dry-run", "spring")
+    assert shell("campaign", "check", "campaign.toml").code == 0
+    for typed in (["run", "spring"], ["approve", "spring"]):
+        refused = shell("campaign", *typed)
+        assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
+
+
+def test_what_breaks_a_rule_that_always_binds_is_not_run(shell: Shell):
+    text = (shell.folder / "campaign.toml").read_text()
+    (shell.folder / "blank.toml").write_text(text.replace('benefit = "You hear', 'benefit = "TBD" # "You hear'))
+    assert shell("campaign", "publish", "blank.toml").code == 0
+    refused = shell("campaign", "run", "spring")
+    assert (refused.code, refused.out, "campaign.benefit" in refused.err) == (1, "", True)
+
+
+def test_a_campaign_is_approved_scheduled_cancelled_and_its_history_told(shell: Shell):
+    approved = shell("campaign", "approve", "spring", "--version", "1", "--json")
+    assert (approved.code, approved.json["state"], approved.json["version"]) == (0, "approved", 1)
+    assert shell("campaign", "approve", "spring").code == 1
+    assert shell("campaign", "schedule", "spring", "--at", "2020-01-01T00:00:00Z").code == 2
+    due = f"{system_clock() + timedelta(days=1):%Y-%m-%dT%H:%M}:00Z"
+    scheduled = shell("campaign", "schedule", "spring", "--at", due, "--json")
+    assert (scheduled.code, scheduled.json["state"], scheduled.json["due_at"][:16]) == (0, "scheduled", due[:16])
+    stopped = shell("campaign", "stop", "spring", "--reason", "the shop is closed", "--json")
+    assert (stopped.code, stopped.json) == (0, {"run": None, "campaign": "spring", "state": "stopped"})
+    told = shell("campaign", "history", "spring", "--json").json
+    assert [each["event"] for each in told["history"]] == ["published", "approved", "scheduled", "stopped"]
+    assert (told["state"], told["history"][-1]["reason"]) == ("stopped", "the shop is closed")
+    assert "the shop is closed" in shell("campaign", "history", "spring").out
+    shell.check_ledger()
+
+
+def test_a_version_that_nobody_looked_at_is_not_approved(shell: Shell):
+    refused = shell("campaign", "approve", "spring", "--version", "2")
+    assert (refused.code, refused.out) == (1, "")

@@ -9,7 +9,7 @@ from tests.faces.cli.conftest import HOME, Ran, Shell
 
 CHECKS = [
     "settings", "home", "keyring", "database", "storage", "triggers", "clock", "ledger", "witness", "worker", "audits",
-    "keys", "erasures", "horizon", "rights",
+    "keys", "erasures", "horizon", "approvals", "rights",
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from api.cli.frame import caller
 from api.wiring import open_house
 from consent.base.clock import rfc3339, system_clock
 from consent.ledger import cosignature
-from personalise.runs import run as runs
+from personalise.life import running as life
 from tests import witnesses
 from tests.faces.cli.conftest import HOME, SOMEBODY, Shell
 from tests.faces.cli.test_findings import FORGE, UNFORGE, tamper
@@ -102,7 +102,13 @@ def mended(scene: Scene) -> None:
 def running(scene: Scene) -> None:
     """Have a run under way."""
     with scene.shell.house() as house:
-        runs.start(house.deployment, "spring", actor=caller().name)
+        life.start(house.deployment, "spring", actor=caller().name, four_eyes=False)
+
+
+def decided(scene: Scene) -> None:
+    """Have a decision that can be asked for."""
+    made = scene.shell("decide", SOMEBODY, "--campaign", "spring", "--json").json
+    scene.called["dec_9f2c….0"] = made["decision"]
 
 
 def later(scene: Scene) -> None:
@@ -131,18 +137,25 @@ def rolled_back(scene: Scene) -> None:
 
 
 KEY: Final = in_file("log.vkey", "ledger", "vkey")
+RULES: Final = in_file("contact-policy.toml", "contact-policy", "draft")
 ASKED: Final = typed(f"request open {SOMEBODY} access")
 WITNESS: Final = all_of(KEY, typed("witness init --name witness.example/w1"))
 
 READY: Final[Mapping[str, Callable[[Scene], None]]] = {
     "audit pack verify": all_of(KEY, typed(f"audit pack make --customer {SOMEBODY} --out pack.zip")),
     "audit show": typed("audit run"),
+    "campaign approve": all_of(changed("campaign.toml"), typed("campaign publish campaign.toml")),
+    "campaign compare": all_of(changed("campaign.toml"), typed("campaign publish campaign.toml")),
     "campaign pause": running,
     "campaign publish": changed("campaign.toml"),
     "campaign resume": all_of(running, typed("campaign pause spring")),
     "campaign stop": running,
     "catalogue publish": changed("catalogue.toml"),
+    "contact-policy check": RULES,
+    "contact-policy publish": RULES,
     "db restore": typed("db backup byleave-2026-11-21.db"),
+    "decision replay": decided,
+    "decision show": decided,
     "finding accept": found,
     "finding assign": found,
     "finding resolve": all_of(found, mended),

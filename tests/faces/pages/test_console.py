@@ -2,13 +2,19 @@
 
 import pytest
 
+from api.actors import links
+from api.app import create_app
 from api.jobs.worker import _heartbeat, _runs
 from api.roles import Role
 from consent import gate
 from consent.base.ids import RunId
+from personalise.campaigns.reading import parse_campaign
+from personalise.life import approving
+from personalise.runs import dry_run
 from personalise.runs import run as runs
-from tests.campaigns import fill, publish, willing
-from tests.faces.pages.conftest import house_of
+from tests.builders import toml
+from tests.campaigns import fill, open_run, publish, ready, willing
+from tests.faces.pages.conftest import Visitor, house_of
 
 DECIDED = ("run", "decision_chunk", "contact", "ledger_entry")
 
@@ -102,11 +108,14 @@ def test_a_campaign_that_the_catalogue_has_left_behind_is_marked(world, marketer
 def test_only_an_approver_is_offered_the_start(marketer, approver, staff, key):
     path = f"/console/campaigns/{key}"
     assert {role: who.open(path).buttons() for role, who in (("marketer", marketer), ("approver", approver))} == {
-        "marketer": ["Dry run for 62 customers (changes nothing)", "Measure what came of it"],
+        "marketer": ["Dry run for 62 customers (changes nothing)", "Measure what came of it", "Check version 1"],
         "approver": [
             "Dry run for 62 customers (changes nothing)",
             "Start the run for 62 customers",
             "Measure what came of it",
+            "Check version 1",
+            "Approve version 1",
+            "Schedule version 1",
         ],
     }
     assert staff(Role.OFFICER).open(path).buttons() == ["Measure what came of it"]
@@ -215,7 +224,7 @@ def test_an_unknown_run_is_not_found(approver):
 
 
 def test_who_may_not_steer_a_run_is_shown_no_button_for_it(world, marketer, key):
-    run = runs.start(world.deployment, key, actor="staff:pat")
+    run = open_run(world.deployment, key, actor="staff:pat")
     assert marketer.open(f"/console/runs/{run}").buttons() == ["Measure what came of spring"]
 
 
@@ -263,6 +272,128 @@ def test_an_arm_that_is_too_small_says_so(world, marketer, key):
     assert "too few to judge" in arms(page)[0][4]
 
 
+def test_the_holdout_is_told_beside_with_what_it_cost(world, marketer, key):
+    willing(world, 40)
+    runs.advance(world.deployment, open_run(world.deployment, key, actor="staff:pat"))
+    [(addressed,)] = world.rows("SELECT count(*) FROM contact WHERE status <> 'ghost'")
+    [(held_out,)] = world.rows("SELECT count(*) FROM contact WHERE status = 'ghost'")
+    page = marketer.press(marketer.open(f"/console/campaigns/{key}"), "Measure what came of it")
+    assert arms(page) == [
+        ("addressed", str(addressed), "0", "–", "0", "0"),
+        ("held out", str(held_out), "0", "–", "0", "0"),
+    ]
+    told = [item.text for item in page.main.one("section").all("li")]
+    assert told[0] == "Goodwill spent: 0 points; given back: 0."
+    assert "too few to judge (expected customers in an arm: 0 of 5)" in told[1]
+
+
 def test_measuring_is_written_down(world, marketer, key):
     marketer.press(marketer.open(f"/console/campaigns/{key}"), "Measure what came of it")
     assert ("staff:pat", "measuring the effects of spring") in world.rows("SELECT actor, reason FROM data_use")
+
+
+# ----------------------------------------------------------------------------------------------------------- its life
+
+
+@pytest.fixture
+def strict(world):
+    """Return a function that signs somebody in where a second person is demanded."""
+    app = create_app(house_of(world, four_eyes=True))
+
+    def enter(role, name):
+        with world.store.write() as work:
+            token = links.for_staff(work, name, role, at=world.clock())
+        visitor = Visitor(client=app.test_client())
+        visitor.press(visitor.open(f"/s/{token}"), f"Continue as {name}")
+        return visitor
+
+    return enter
+
+
+@pytest.fixture
+def waiting(world):
+    """Publish a version in Mia's name, with nothing to advise but a dry run; return its page's address."""
+    fill(world, 60)
+    with world.store.write() as work:
+        desk = world.deployment.desk
+        read = parse_campaign(toml(ready()), "toml", desk.catalogues.current(work))
+        approving.publish(desk, work, read, actor="staff:mia", four_eyes=True, at=world.clock())
+    return "/console/campaigns/spring"
+
+
+def life(page):
+    """How a campaign stands, and the steps of its history, the newest first."""
+    state = page.main.one("section", **{"aria-labelledby": "life"}).one("span", class_="state").text
+    history = page.main.one("section", **{"aria-labelledby": "history"})
+    return state, [each.text for each in history.all("p", class_="card-head")]
+
+
+def test_a_campaign_page_shows_what_stands_in_the_way_of_an_approval(strict, waiting):
+    page = strict(Role.APPROVER, "cy").open(waiting)
+    advice = page.main.one("section", **{"aria-labelledby": "advice"})
+    assert [each.text for each in advice.all("h3")] == ["Make me feel secure"]
+    do = "Run `byleave campaign dry-run spring` and look at who is lost and why."
+    found = [each.text for each in advice.all("li")]
+    assert found == [f"Must: Nobody has looked at whom this version reaches. {do}"]
+    assert life(page) == ("Version 1: Draft", ["version 1 published"])
+    assert page.buttons() == [
+        "Dry run for 62 customers (changes nothing)",
+        "Measure what came of it",
+        "Check version 1",
+    ]
+    assert "It can start once it is approved." in page.main.text
+
+
+def test_a_second_person_approves_and_then_it_can_start(world, strict, waiting):
+    mia, cy = strict(Role.MARKETER, "mia"), strict(Role.APPROVER, "cy")
+    mia.press(mia.open(waiting), "Dry run for 62 customers (changes nothing)")
+    assert life(mia.press(mia.open(waiting), "Check version 1"))[0] == "Version 1: Checked, not approved"
+    assert "Approve version 1" not in mia.open(waiting).buttons()
+    page = cy.press(cy.open(waiting), "Approve version 1")
+    assert life(page)[0] == "Version 1: Approved"
+    assert "Start the run for 62 customers" in page.buttons()
+    cy.press(page, "Start the run for 62 customers")
+    assert life(cy.open(waiting)) == (
+        "Version 1: Running",
+        [
+            "version 1 started", "version 1 approved", "version 1 checked: nothing stands against an approval",
+            "version 1 published",
+        ],
+    )  # fmt: skip
+    world.check_ledger()
+
+
+def test_who_published_a_version_is_told_that_somebody_else_approves_it(strict, waiting):
+    mia = strict(Role.APPROVER, "mia")
+    mia.press(mia.open(waiting), "Dry run for 62 customers (changes nothing)")
+    page = mia.open(waiting)
+    assert "You published this version, so somebody else approves it." in page.main.text
+    assert "Approve version 1" not in page.buttons()
+    tag = page.form("Check version 1").fields["tag"]
+    token = page.form("Check version 1").fields["csrf_token"]
+    assert mia.send(f"{waiting}/approve", {"tag": tag, "csrf_token": token}).status == 403
+
+
+def test_a_start_is_scheduled_for_later_and_cancelled(approver, waiting):
+    page = approver.open(waiting)
+    wrong = approver.press(page, "Schedule version 1", at="2020-01-01T10:00")
+    assert (wrong.status, wrong.main.one("input", id="start-at").attrs["value"]) == (422, "2020-01-01T10:00")
+    page = approver.press(wrong, "Schedule version 1", at="2026-11-22T10:00")
+    assert life(page)[0] == "Version 1: Scheduled"
+    assert "Version 1 is scheduled for 22 November 2026, 10:00 UTC." in page.main.text
+    page = approver.press(page, "Cancel the scheduled start")
+    assert life(page)[0] == "Version 1: Stopped"
+
+
+def test_an_approval_on_a_page_of_yesterday_is_refused(world, strict, waiting):
+    cy = strict(Role.APPROVER, "cy")
+    dry_run.dry_run(world.deployment, "spring", actor="mia")
+    page = cy.open(waiting)
+    publish(world, campaign={"name": "Spring again"})
+    assert cy.press(page, "Approve version 1").status == 412
+
+
+def test_looking_at_a_campaign_writes_nothing(world, marketer, waiting):
+    size = world.size()
+    marketer.open(waiting)
+    assert (world.size(), world.rows("SELECT COUNT(*) FROM campaign_event")) == (size, [(1,)])

@@ -13,8 +13,7 @@ from api.pages import BLUEPRINTS
 from api.roles import ACTIONS, Role, action_of, undeclared
 from api.security import HEADERS, SILENT
 from consent.audit import run as audits
-from personalise.runs import run as runs
-from tests.campaigns import publish
+from tests.campaigns import open_run, publish
 from tests.faces.pages.conftest import house_of
 
 TABLES = (
@@ -32,7 +31,7 @@ def world(sqlite_world):
 def places(world):
     """Every page that can be fetched, with whoever may: None for everybody."""
     key = publish(world)
-    run = runs.start(world.deployment, key, actor=world.mia)
+    run = open_run(world.deployment, key, actor=world.mia)
     audit = audits.run(world.deployment, CHECKS, asked_by=world.cy).audit
     return {
         "/": None,

@@ -34,6 +34,9 @@ CONFIG = {
 OFFICERS = ("/export", "/erasure")
 """What no integrator's key may."""
 
+APPROVERS = (":approve",)
+"""What it takes a second person for."""
+
 ENDING = ("/erasure",)
 """After which a customer can say nothing any more: it is tried on another than all the rest."""
 
@@ -85,7 +88,7 @@ def called(operation, mode, who, customer):
 def test_the_api_does_what_its_description_says(app, shop, caller, sqlite_world, mode):
     described = schemathesis.openapi.from_wsgi("/openapi.json", app, config=SchemathesisConfig.from_dict(CONFIG))
     answers = []
-    officer = caller(role=Role.OFFICER)
+    officer, approver = caller(role=Role.OFFICER), caller(role=Role.APPROVER)
 
     for found in described.get_all_operations():
         assert isinstance(found, Ok), found
@@ -95,6 +98,7 @@ def test_the_api_does_what_its_description_says(app, shop, caller, sqlite_world,
             continue  # nothing comes in that could be wrong
 
         who = officer if operation.path.endswith(OFFICERS) else shop
+        who = approver if operation.path.endswith(APPROVERS) else who
         customer = sqlite_world.bo if operation.path.endswith(ENDING) else sqlite_world.ann
 
         answers += called(operation, mode, who, customer)

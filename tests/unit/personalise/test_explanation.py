@@ -6,7 +6,7 @@ from consent.base.clock import to_ms
 from consent.permission.verdict import Reason
 from personalise.campaigns.reading import parse_campaign
 from personalise.decide import decide
-from personalise.steps.personalise.explanation import explanation, trace_notes, verdicts
+from personalise.steps.personalise.explanation import explanation, verdicts
 from personalise.steps.personalise.policy import policy
 from tests.builders import START, published_catalogue, toml
 from tests.campaigns import INTERESTS, LETTER, MAIL, PURCHASES, TABLES, TEXT, columns, tables, the_policy
@@ -158,7 +158,3 @@ def test_a_control_is_shown_the_ghosts_that_counted():
 
     assert verdict(0, **row) == ("holdout", "holdout", None, None, None)
     assert row_of(**row)["contacts:mail"] == 2
-
-
-def test_the_trace_says_which_stages_let_everything_pass():
-    assert trace_notes() == dict.fromkeys(("goodwill", "commitments"), "lets everything pass in this version")

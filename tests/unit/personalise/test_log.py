@@ -13,7 +13,7 @@ from consent.base.errors import DecisionUnknown, LedgerBroken
 from consent.register import publishing
 from personalise import engine
 from personalise.runs import log, run
-from tests.campaigns import chunks, fill, publish, willing
+from tests.campaigns import chunks, fill, open_run, publish, willing
 from tests.reference import root
 
 
@@ -28,7 +28,7 @@ def chunk(world):
     """Return the chunk of a run over seven customers."""
     willing(world, 2)
     fill(world, 3)
-    run.advance(world.deployment, run.start(world.deployment, "spring", actor="mia"))
+    run.advance(world.deployment, open_run(world.deployment, "spring", actor="mia"))
     [found] = chunks(world)
     return found
 
@@ -98,15 +98,15 @@ def test_a_chunk_that_does_not_exist_is_unknown(world):
 
 
 def test_the_root_is_the_published_tree_over_salted_leaves(chunk):
-    names = [name for name in chunk.table.column_names if name not in ("customer", "mask")]
+    names = [name for name in chunk.table.column_names if name not in ("customer", "mask", "replay")]
     columns = [[field.name, str(field.type)] for field in chunk.table.schema]
     head = hashlib.sha256(json.dumps(dict(chunk.about)).encode() + b"\0" + json.dumps(columns).encode()).digest()
     leaves = []
     for number, row in enumerate(chunk.table.to_pylist()):
         cells = b"".join(np.asarray(chunk.table[name])[number].tobytes() for name in names)
         own = hmac.new(salt(chunk), number.to_bytes(8, "big"), hashlib.sha256).digest()[:16]
-        who = row["customer"].encode()
-        plain = len(who).to_bytes(2, "big") + who + len(row["mask"]).to_bytes(2, "big") + row["mask"] + cells
+        sized = [row["customer"].encode(), row["mask"], row["replay"]]
+        plain = b"".join(len(each).to_bytes(2, "big") + each for each in sized) + cells
         leaves.append(hashlib.sha256(b"\0" + own + head + plain).digest())
 
     assert chunk.root == root(leaves)

@@ -8,7 +8,7 @@ from consent.catalogue.model import published
 from consent.catalogue.reading import parse_catalogue
 from personalise.campaigns.reading import parse_campaign
 from personalise.steps.personalise.policy import policy, stage_of
-from personalise.steps.personalise.stages import LEAVING, LETS_ALL_PASS, Stage
+from personalise.steps.personalise.stages import LEAVING, Stage
 from tests.campaigns import (
     INTERESTS,
     LETTER,
@@ -113,7 +113,8 @@ def test_rules_are_numbered_in_the_order_of_their_stages():
     assert chosen.rules == (
         "", "not_enrolled", "hard_stop", "audience", "eligibility", "unknown",
         f"permission:{MAIL}", f"permission:{PURCHASES}", f"permission:{TEXT}", f"permission:{LETTER}",
-        f"permission:{INTERESTS}", "holdout", "cap:mail", "worth_nothing", "outranked",
+        f"permission:{INTERESTS}", "holdout", "cap:mail", "wish:email", "wish:sms", "wish:post",
+        "worth_nothing", "outranked", "commitment:spring",
     )  # fmt: skip
     assert chosen.stage_of.tolist() == sorted(chosen.stage_of.tolist())
     assert chosen.stage_of.tolist() == [stage_of(rule) for rule in chosen.rules]
@@ -131,7 +132,6 @@ def test_stages_stand_in_the_order_of_the_funnel():
         "identity", "hard_stops", "eligibility", "permission", "holdout", "contact_policy", "goodwill", "arbitration",
         "commitments",
     ]  # fmt: skip
-    assert {Stage.GOODWILL, Stage.COMMITMENTS} == LETS_ALL_PASS
 
 
 # -------------------------------------------------------------------------------- what a candidate needs permission for
@@ -145,7 +145,7 @@ def test_a_candidate_needs_what_its_expressions_touch_and_its_channel():
         "text": (TEXT, (PURCHASES,)),
         "letter": (LETTER, (INTERESTS, PURCHASES)),
     }
-    assert {key: keys(one.caps) for key, one in by_key.items()} == {"mail": ["mail"], "text": [], "letter": []}
+    assert {key: keys(one.windows) for key, one in by_key.items()} == {"mail": ["mail"], "text": [], "letter": []}
 
 
 def test_a_policy_reads_what_its_expressions_read_and_nothing_else():

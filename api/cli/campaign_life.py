@@ -1,0 +1,107 @@
+"""`byleave campaign approve`, `schedule`, `history`: who lets a campaign happen, and what has become of it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import click
+
+from api.cli.frame import Command, Instant, Words, at_home, caller, json_option
+from api.cli.output import print_json, print_line, print_table, shown
+from api.roles import action
+from personalise.campaigns.judging import Advice
+from personalise.life import approving, events
+from personalise.life.approving import Judged
+from personalise.life.events import Standing
+
+_KEY = Words("key", 63)
+
+
+@click.command(cls=Command, example="byleave campaign approve spring --version 2")
+@click.argument("key", type=_KEY)
+@click.option("--version", type=click.IntRange(1), help="The version that you have looked at; the newest if left out.")
+@json_option
+@action("campaigns.approve")
+def approve(key: str, *, version: int | None, as_json: bool) -> None:
+    """Approve a campaign's newest version. Where four eyes are demanded, whoever published it can't."""
+    with at_home() as house:
+        four_eyes = house.settings.demands_four_eyes
+        stands = approving.approve(
+            house.deployment, key, actor=caller().name, four_eyes=four_eyes, version=version or 0
+        )
+    _print_standing(stands, as_json=as_json)
+
+
+@click.command(cls=Command, example="byleave campaign schedule spring --at 2026-12-01T09:00:00+01:00")
+@click.argument("key", type=_KEY)
+@click.option("--at", "due_at", type=Instant(), required=True, help="When the worker is to start it.")
+@json_option
+@action("campaigns.run")
+def schedule(key: str, *, due_at: datetime, as_json: bool) -> None:
+    """Have the worker start a campaign's newest version at a time; a time that was missed is made up for, once."""
+    with at_home() as house:
+        four_eyes = house.settings.demands_four_eyes
+        stands = approving.schedule(house.deployment, key, due_at=due_at, actor=caller().name, four_eyes=four_eyes)
+    _print_standing(stands, as_json=as_json)
+
+
+@click.command(cls=Command, example="byleave campaign history spring")
+@click.argument("key", type=_KEY)
+@json_option
+@action("campaigns.show")
+def history(key: str, *, as_json: bool) -> None:
+    """Show what has become of a campaign's versions, by whom, and where the ledger has it."""
+    with at_home() as house, house.deployment.store.read() as work:
+        stands = events.standing(work, key)
+    if as_json:
+        print_json({**told(stands), "history": [each.as_json() for each in stands.events]})
+        return
+    print_table(
+        ("when", "version", "what", "by", "run", "due", "why", "entry"),
+        [
+            (each.at, each.version, each.did, each.actor, each.run or None, each.due_at, each.reason or None,
+             each.position)
+            for each in stands.events
+        ],
+        empty="Nothing was noted yet: its newest version is a draft.",
+    )  # fmt: skip
+
+
+def told(stands: Standing) -> dict[str, Any]:
+    """Return how a campaign stands, for programs."""
+    live, approval = stands.live, stands.approval
+    return {
+        "key": stands.key,
+        "version": stands.version,
+        "state": str(stands.state),
+        "published_by": stands.published.by,
+        "approved_by": approval.actor if approval else None,
+        "due_at": live.due_at if live else None,
+        "tag": stands.tag,
+    }
+
+
+def _print_standing(stands: Standing, *, as_json: bool) -> None:
+    if as_json:
+        print_json(told(stands))
+        return
+    live = stands.live
+    when = f" for {shown(live.due_at)}" if live and live.due_at else ""
+    print_line(f"Version {stands.version} of {stands.key} is {stands.state}{when}.")
+
+
+def advised(found: Judged) -> dict[str, object]:
+    """Return advice, for programs."""
+    return {"ok": found.ok, "advice": [each.as_json() for each in found.advice]}
+
+
+def print_advice(advice: Sequence[Advice]) -> None:
+    """Print advice by heading: what is wrong, where, and what to do."""
+    for heading, several in groupby(advice, key=lambda each: each.heading):
+        print_line()
+        print_line(str(heading))
+        for each in several:
+            where = f" ({each.where})" if each.where else ""
+            print_line(f"  {'must' if each.must else 'should'}: {each.what}{where}")
+            print_line(f"    {each.do}")

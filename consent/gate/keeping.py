@@ -1,0 +1,104 @@
+"""What a decision was made from, sealed for its replay, each customer's part under his own data key.
+
+Without the key neither the part opens nor its mark tells anything: both go with the customer when he is erased.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from consent import uses
+from consent.base.errors import KeyLost, NotAllowed
+from consent.base.ids import CustomerId
+from consent.base.store import Work
+from consent.ledger import log
+from consent.register.desk import Desk
+from consent.uses import Use
+from consent.vault import memory, seal
+
+_SEALING: Final = "decision-input/v1"
+_MARKING: Final = "decision-mark/v1"
+
+
+class SealedRows(NamedTuple):
+    """Sealed rows, and the mark of each: HMAC-SHA256 over head and row. Both are empty of who has no key."""
+
+    rows: list[bytes]
+    marks: list[bytes]
+
+
+class Opened(NamedTuple):
+    """Rows as they were sealed, None in the place of one that doesn't open, and their marks made anew.
+
+    `keyless` are the places of customers who have no data key (any more).
+    """
+
+    rows: list[bytes | None]
+    marks: list[bytes]
+    keyless: frozenset[int]
+
+
+def keep_rows(
+    desk: Desk, work: Work, customers: Sequence[CustomerId], rows: Sequence[bytes], *, place: str, head: bytes
+) -> SealedRows:
+    """Seal a row of each customer under his data key, and mark it.
+
+    Args:
+        desk: keys.
+        work: a transaction.
+        customers: whose rows.
+        rows: one a customer.
+        place: what they stand in (a chunk's id): in another, they don't open.
+        head: what all of the rows have in common, 32 bytes; it goes into the marks.
+    """
+    keys = memory.data_keys_or_why(desk.keys, work, customers)
+    sealed, marks = [], []
+    for customer, row in zip(customers, rows, strict=True):
+        key = keys.get(customer)
+        if key is None or isinstance(key, KeyLost):
+            sealed.append(b"")
+            marks.append(b"")
+            continue
+        sealed.append(seal.seal(key, _SEALING, row, bound=_bound(place, customer)))
+        marks.append(seal.mark(key, _MARKING, head + row))
+    return SealedRows(sealed, marks)
+
+
+def open_rows(  # noqa: PLR0913 -- what `keep_rows` took, and why it is opened
+    desk: Desk, work: Work, customers: Sequence[CustomerId], sealed: Sequence[bytes],
+    *, place: str, head: bytes, use: Use, categories: tuple[str, ...], at: datetime,
+) -> Opened:  # fmt: skip
+    """Open what `keep_rows` sealed, and write the use down.
+
+    Raises:
+        NotAllowed: the transaction can't write, so the use couldn't be recorded.
+    """
+    if not work.writing:
+        msg = "data are read in a transaction that can record the use"
+        raise NotAllowed(msg)
+    keys = memory.data_keys_or_why(desk.keys, work, customers)
+    rows: list[bytes | None] = []
+    marks: list[bytes] = []
+    for customer, blob in zip(customers, sealed, strict=True):
+        row, mark = _opened(keys.get(customer), blob, place, customer, head)
+        rows.append(row)
+        marks.append(mark)
+    count = sum(row is not None for row in rows)
+    uses.record(work, use, categories=categories, customers=count, position=log.head(work).position, at=at)
+    return Opened(rows, marks, frozenset(spot for spot, customer in enumerate(customers) if customer not in keys))
+
+
+def _opened(
+    key: bytes | KeyLost | None, blob: bytes, place: str, customer: CustomerId, head: bytes
+) -> tuple[bytes | None, bytes]:
+    if not isinstance(key, bytes):
+        return None, b""
+    try:
+        row = seal.unseal(key, _SEALING, blob, bound=_bound(place, customer))
+    except KeyLost:
+        return None, b""
+    return row, seal.mark(key, _MARKING, head + row)
+
+
+def _bound(place: str, customer: CustomerId) -> str:
+    return f"byleave/decision-input/v1\x00{place}\x00{customer}"

@@ -1,0 +1,85 @@
+"""The check `goodwill`: accounts add up, and what contacts cost stands in them."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from consent.audit.findings import Evidence, Finding, Judged, Severity, Yielded
+from consent.base.database import table_of
+from consent.base.store import Work
+from personalise.contacts import GHOST
+from personalise.goodwill import CREDITS, Entry
+from personalise.tables import ContactRow, GoodwillEntryRow, GoodwillRow
+
+KEY: Final = "goodwill"
+_PAGE: Final = 2_000
+"""Accounts looked at in one transaction."""
+
+_account, _entry, _contact = table_of(GoodwillRow), table_of(GoodwillEntryRow), table_of(ContactRow)
+
+
+def goodwill(evidence: Evidence) -> Iterator[Yielded]:
+    """Add every account up, and hold its entries for contacts against the contacts."""
+    after = ""
+    while True:
+        with evidence.store.read() as work:
+            whose = _next(work, after)
+            found = [
+                Finding(check=KEY, severity=Severity.HIGH, subject=customer, why=why)
+                for customer, why in (_judged(work, whose) if whose else ())
+            ]
+        if not whose:
+            return
+        yield from found
+        yield Judged(len(whose))
+        after = whose[-1]
+
+
+def _next(work: Work, after: str) -> list[str]:
+    """Return the next customers who have an account, an entry of one, or a contact that cost something."""
+    asked = [sa.select(table.c.customer).where(table.c.customer > after) for table in (_account, _entry)]
+    asked.append(sa.select(_contact.c.customer).where(_contact.c.customer > after, _contact.c.charge != 0))
+    every = sa.union(*asked).subquery()
+    query = sa.select(every.c.customer).order_by(every.c.customer).limit(_PAGE)
+    return list(work.connection.execute(query).scalars())
+
+
+def _inside(table: sa.Table, whose: Sequence[str]) -> sa.ColumnElement[bool]:
+    return sa.and_(table.c.customer >= whose[0], table.c.customer <= whose[-1])
+
+
+def _judged(work: Work, whose: Sequence[str]) -> Iterator[tuple[str, str]]:
+    query = sa.select(_account).where(_inside(_account, whose))
+    accounts = {row.customer: row for row in work.connection.execute(query)}
+    query = sa.select(_entry).where(_inside(_entry, whose)).order_by(_entry.c.customer, _entry.c.number)
+    entries = {one: list(rows) for one, rows in groupby(work.connection.execute(query), key=attrgetter("customer"))}
+    query = sa.select(_contact.c.customer, _contact.c.decision, _contact.c.charge).where(
+        _inside(_contact, whose), _contact.c.charge != 0, _contact.c.status != GHOST
+    )
+    charged: dict[str, dict[str, int]] = {}
+    for row in work.connection.execute(query):
+        charged.setdefault(row.customer, {})[row.decision] = row.charge
+    for customer in whose:
+        for why in _wrong(accounts.get(customer), entries.get(customer, []), charged.get(customer, {})):
+            yield customer, why
+
+
+def _wrong(account: Any, entries: Sequence[Any], charged: dict[str, int]) -> Iterator[str]:  # noqa: ANN401 -- a row or none
+    total = sum(entry.amount for entry in entries)
+    stands = (account.balance, account.entries) if account else (0, 0)
+    if stands != (total, len(entries)):
+        yield f"the account says {stands[0]} in {stands[1]} entries, and its entries are {len(entries)}, {total} in all"
+    if [entry.number for entry in entries] != list(range(len(entries))):
+        yield "entries are missing, or stand twice"
+    balance = opening = entries[0].amount if entries else 0
+    for entry in entries[1:]:
+        balance += entry.amount
+        if entry.kind in CREDITS and entry.amount > 0 and balance > opening:
+            yield f"entry {entry.number} lifted it to {balance}, above the {opening} it opened with"
+    booked = {entry.reference: -entry.amount for entry in entries if entry.kind == Entry.CONTACT}
+    for decision in sorted(charged.keys() | booked.keys()):
+        if charged.get(decision, 0) != booked.get(decision, 0):
+            yield f"{decision} cost {charged.get(decision, 0)}, and {booked.get(decision, 0)} was taken for it"

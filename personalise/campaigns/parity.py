@@ -1,0 +1,60 @@
+"""PURE: price parity. Terms may not depend on what a catalogue says they may never depend on.
+
+How long somebody has been a customer, how likely he is to leave, what he uses to look: `unpriced` names such facts by
+category. A dependence shows in the expressions that decide who gets which terms, and in the features of the model.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from consent.catalogue.model import Catalogue
+from personalise.campaigns.judging import Case, Flaw, Heading, Rule, Weight
+from personalise.campaigns.model import Campaign
+
+
+def unpriced(catalogue: Catalogue) -> frozenset[str]:
+    """Return the attributes that no terms may depend on."""
+    return frozenset(name for category in catalogue.categories.values() for name in category.unpriced)
+
+
+def dependences(campaign: Campaign, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    """Walk what terms depend on and may not: the place in the file, and the attribute.
+
+    Who may have an offer at all is a term: its eligibility and the audience count always. Which of several terms of a
+    family somebody gets is decided by scores, so those count where a family has more than one.
+    """
+    forbidden = unpriced(catalogue)
+    for name in sorted(forbidden & campaign.audience.attributes):
+        yield "campaign.audience", name
+    for spot, offer in enumerate(campaign.offers.values()):
+        for name in sorted(forbidden & offer.eligibility.attributes) if offer.eligibility else ():
+            yield f"offer[{spot}].eligibility", name
+    yield from _scored_by(campaign, forbidden)
+
+
+def _scored_by(campaign: Campaign, forbidden: frozenset[str]) -> Iterator[tuple[str, str]]:
+    several = _several(campaign)
+    for spot, each in enumerate(campaign.treatments):
+        if campaign.offers[each.offer].family in several:
+            for name in sorted(forbidden & each.score.attributes):
+                yield f"treatment[{spot}].score", name
+    if several and campaign.scorer == "response":
+        for name in sorted(forbidden.intersection(campaign.features)):
+            yield "campaign.features", name
+
+
+def _several(campaign: Campaign) -> set[str]:
+    """Return the families of which the campaign offers more than one kind of terms."""
+    terms: dict[str, set[str]] = {}
+    for offer in campaign.offers.values():
+        terms.setdefault(offer.family, set()).add(offer.terms_hash)
+    return {family for family, hashes in terms.items() if len(hashes) > 1}
+
+
+def _parity(case: Case) -> Iterator[Flaw]:
+    for where, name in dependences(case.campaign, case.catalogue):
+        what = f"Who gets which terms depends on {name}, and the catalogue says that no terms may."
+        yield Flaw(what, where, f"Leave {name} out: what new customers get is open to all.")
+
+
+RULES: Final = (Rule(key="price_parity", heading=Heading.FAIR, weight=Weight.MUST, judge=_parity),)

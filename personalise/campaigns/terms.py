@@ -1,0 +1,120 @@
+"""PURE: rules over offers, channels and permissions: the same everywhere, held in check, and asked for?"""
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Final
+
+from personalise.campaigns.judging import Case, Flaw, Heading, Rule, Weight
+from personalise.contact_policy.model import HELD_BACK
+
+
+def _alike(case: Case) -> Iterator[Flaw]:
+    shown = [(spot, each, case.campaign.offers[each.offer]) for spot, each in enumerate(case.campaign.treatments)]
+    for (_, one, first), (spot, other, second) in combinations(shown, 2):
+        graded = first.grade is not None and second.grade is not None
+        if first.family == second.family and one.channel != other.channel and first.terms != second.terms:
+            if graded:
+                continue
+            what = f"Whoever hears of {one.key} by {one.channel} is told other terms by {other.channel} ({other.key})."
+            yield Flaw(what, f"treatment[{spot}].offer", "Give both channels one offer, or the offers a grade.")
+
+
+def _capped(case: Case) -> Iterator[Flaw]:
+    caps = [cap for cap in (*case.campaign.caps, *case.contact_policy.caps) if not cap.tags and not cap.offers]
+    open_ = {each.channel for each in case.campaign.treatments}
+    for cap in caps:
+        open_ -= set(cap.channels) if cap.channels else open_
+    for channel in sorted(open_) if case.campaign.kind == HELD_BACK else ():
+        what = f"Nothing limits how often a customer is addressed by {channel}."
+        yield Flaw(what, "cap", "Write a cap: so many in so many days.")
+
+
+def _terms(case: Case) -> Iterator[Flaw]:
+    for spot, offer in enumerate(case.campaign.offers.values()):
+        if not offer.terms:
+            what = f"Nobody can look up on what terms {offer.key} is offered."
+            yield Flaw(what, f"offer[{spot}].terms", "Write down price, conditions and until when.")
+
+
+def _cost(case: Case) -> Iterator[Flaw]:
+    for spot, offer in enumerate(case.campaign.offers.values()):
+        if offer.value > 0 and offer.cost == 0:
+            what = f"A contact about {offer.key} counts as free, so it always seems worth it."
+            yield Flaw(
+                what, f"offer[{spot}].cost", "Say what a contact costs the customer's patience; nothing is free."
+            )
+
+
+def _used(case: Case) -> Iterator[Flaw]:
+    shown = {each.offer for each in case.campaign.treatments}
+    for spot, key in enumerate(case.campaign.offers):
+        if key not in shown:
+            yield Flaw(f"No treatment offers {key}.", f"offer[{spot}].key", "Leave it out, or write its treatment.")
+
+
+def _budget(case: Case) -> Iterator[Flaw]:
+    if case.campaign.kind == HELD_BACK and case.campaign.goodwill_budget <= 0:
+        what = "It doesn't say how much of the customers' goodwill it may spend."
+        yield Flaw(what, "campaign.goodwill_budget", "Give the most points it may cost, over all customers.")
+
+
+def _scopes(case: Case) -> Iterator[Flaw]:
+    campaign = case.campaign
+    for spot, each in enumerate(campaign.treatments):
+        scope = f"contact:{each.channel}:{campaign.purpose}"
+        if scope not in case.catalogue.scopes:
+            what = f"No customer is ever asked for {scope}, so {each.key} reaches nobody."
+            yield Flaw(
+                what, f"treatment[{spot}].channel", "Choose a channel that the catalogue asks for, or extend it."
+            )
+    for where, category in _read(case):
+        scope = f"use:{category}:{campaign.purpose}"
+        if scope not in case.catalogue.scopes:
+            what = f"No customer is ever asked for {scope}, so what it reads stays unknown."
+            yield Flaw(what, where, "Leave the attribute out, or have the catalogue ask for it.")
+
+
+def _special(case: Case) -> Iterator[Flaw]:
+    for where, category in _read(case):
+        if case.catalogue.categories[category].special:
+            what = f"It reads “{case.catalogue.categories[category].title}”, which people hold to be private."
+            yield Flaw(what, where, "Do without it, unless the customer would expect it here.")
+
+
+def _read(case: Case) -> Iterator[tuple[str, str]]:
+    """Walk the categories that the campaign's expressions read, each where it is read first."""
+    campaign = case.campaign
+    read = [("campaign.audience", campaign.audience.categories)]
+    for spot, offer in enumerate(campaign.offers.values()):
+        if offer.eligibility:
+            read.append((f"offer[{spot}].eligibility", offer.eligibility.categories))
+    read += [(f"treatment[{spot}].score", each.score.categories) for spot, each in enumerate(campaign.treatments)]
+    seen: set[str] = set()
+    for where, categories in read:
+        for category in sorted(categories - seen):
+            seen.add(category)
+            yield where, category
+
+
+def _purpose(case: Case) -> Iterator[Flaw]:
+    purpose = case.catalogue.purposes.get(case.campaign.purpose)
+    if purpose is None:
+        yield Flaw(
+            "The catalogue knows no such purpose.", "campaign.purpose", "Choose one that customers are asked for."
+        )
+    elif case.campaign.kind == HELD_BACK and not purpose.marketing:
+        what = f"It advertises under “{purpose.title}”, which customers allow for their service."
+        yield Flaw(what, "campaign.purpose", "Choose a purpose that says what this is.")
+
+
+RULES: Final = (
+    Rule(key="terms_alike", heading=Heading.REMEMBER, weight=Weight.SHOULD, judge=_alike),
+    Rule(key="contacts_capped", heading=Heading.TIME, weight=Weight.SHOULD, judge=_capped),
+    Rule(key="offers_used", heading=Heading.SIMPLE, weight=Weight.SHOULD, judge=_used),
+    Rule(key="terms_written", heading=Heading.ACCESSIBLE, weight=Weight.SHOULD, judge=_terms),
+    Rule(key="goodwill_budget", heading=Heading.VALUE, weight=Weight.GATE, judge=_budget),
+    Rule(key="contact_cost", heading=Heading.VALUE, weight=Weight.SHOULD, judge=_cost),
+    Rule(key="purpose", heading=Heading.SECURE, weight=Weight.GATE, judge=_purpose),
+    Rule(key="scopes_asked", heading=Heading.SECURE, weight=Weight.GATE, judge=_scopes),
+    Rule(key="special_categories", heading=Heading.SECURE, weight=Weight.SHOULD, judge=_special),
+)

@@ -1,0 +1,220 @@
+"""Start, pause, resume and stop what was approved, and write down how it ended.
+
+A run has states of its own (`personalise.runs.run`); here each change of one is noted in the same transaction, so that
+the campaign's state and the run's can't differ. Locks are taken in one order: the campaign or the run, then the ledger.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from consent.base.errors import CampaignUnknown, RunUnknown
+from consent.base.ids import RunId, is_id
+from consent.base.store import Work
+from consent.deployment import Deployment
+from personalise.life import approving, events
+from personalise.life.events import Did, Event, Published, State
+from personalise.runs import run as runs
+from personalise.runs.dry_run import CHUNK, Progress
+from personalise.runs.run import Noting, Run
+
+_DID: Final = {
+    runs.RUNNING: Did.RESUMED,
+    runs.PAUSED: Did.PAUSED,
+    runs.STOPPED: Did.STOPPED,
+    runs.FINISHED: Did.FINISHED,
+}
+
+
+class Came(StrEnum):
+    """What came of a start that was due."""
+
+    STARTED = "started"
+    LAPSED = "lapsed"
+    """Its approval does not hold any more."""
+    WAITS = "waits"
+    """Another run of the campaign is under way."""
+    GONE = "gone"
+    """It was stopped, started or scheduled anew meanwhile."""
+
+
+Closing = Callable[[Work, Came], None]
+
+
+def start(deployment: Deployment, key: str, *, actor: str, four_eyes: bool, tag: str | None = None) -> RunId:
+    """Start a run of the newest version; `advance` carries it out.
+
+    Where no second person is demanded, whoever starts a version that isn't approved approves it by that.
+
+    Raises:
+        CampaignUnknown: no campaign by that key.
+        CampaignUnready: it breaks rules that bind; every place is named.
+        StateConflict: it is not approved, or something of it is scheduled or under way.
+        VersionMoved: something has become of it since it had that tag.
+    """
+    desk, at = deployment.desk, deployment.clock()
+    with deployment.store.write() as work:
+        stands = approving.locked(work, key, tag)
+        approving.idle(stands, but=(State.SCHEDULED,))
+        approving.require(desk, work, stands.published, stands.approval, actor=actor, four_eyes=four_eyes, at=at)
+        return _opened(deployment, work, stands.published, actor=actor, four_eyes=four_eyes, at=at)
+
+
+def start_due(deployment: Deployment, scheduled: Event, *, four_eyes: bool, closing: Closing) -> Came:
+    """Start a version whose time has come, in the name of who scheduled it.
+
+    Args:
+        deployment: where.
+        scheduled: the event, as `events.due` gave it.
+        four_eyes: whether a second person has to have approved it.
+        closing: called with what came of it, in the transaction that starts it: a slot that is no longer the caller's
+            is refused there, and nothing is started.
+    """
+    desk, at = deployment.desk, deployment.clock()
+    with deployment.store.write() as work:
+        stands = approving.locked(work, scheduled.campaign)
+        live = stands.live
+        if live is None or live.position != scheduled.position:
+            came = Came.GONE
+        elif runs.going(work, scheduled.campaign):
+            came = Came.WAITS
+        else:
+            version = events.published(work, scheduled.campaign, scheduled.version)
+            given = stands.approval_of(scheduled.version)
+            if approving.holds(desk, work, given, four_eyes=four_eyes):
+                came = Came.STARTED
+                _opened(deployment, work, version, actor=scheduled.actor, four_eyes=four_eyes, at=at)
+            else:
+                came = Came.LAPSED
+                _lapse(deployment, work, version, scheduled, four_eyes=four_eyes, at=at)
+        closing(work, came)
+    return came
+
+
+def _lapse(
+    deployment: Deployment, work: Work, version: Published, scheduled: Event, *, four_eyes: bool, at: datetime
+) -> None:
+    lapsed = Event(
+        campaign=version.campaign, version=version.version, did=Did.LAPSED, at=at, actor=scheduled.actor,
+        reason="its approval does not hold any more", due_at=scheduled.due_at,
+        catalogue=deployment.desk.catalogues.current(work).version, four_eyes=four_eyes, publisher=version.by,
+    )  # fmt: skip
+    events.note(deployment.desk, work, lapsed, version.digest)
+
+
+def _opened(
+    deployment: Deployment, work: Work, version: Published, *, actor: str, four_eyes: bool, at: datetime
+) -> RunId:
+    run = runs.opened(deployment, work, version.campaign, actor=actor, at=at, version=version.version)
+    started = Event(
+        campaign=version.campaign, version=version.version, did=Did.STARTED, at=at, actor=actor, run=run,
+        catalogue=deployment.desk.catalogues.current(work).version, four_eyes=four_eyes, publisher=version.by,
+    )  # fmt: skip
+    events.note(deployment.desk, work, started, version.digest)
+    return run
+
+
+def advance(deployment: Deployment, run: RunId, *, progress: Progress | None = None, most: int = CHUNK) -> Run:
+    """Carry a run on until it is finished, paused or stopped, as `runs.advance` does, and note its end."""
+    return runs.advance(deployment, run, progress=progress, most=most, noting=_noting(deployment))
+
+
+def change(
+    deployment: Deployment, run: RunId, state: str, *, actor: str, reason: str = "", tag: str | None = None
+) -> Run:
+    """Pause, resume or stop a run; it takes effect before the next chunk.
+
+    Raises:
+        RunUnknown: no run by that id.
+        StateConflict: it can't go from its state to that one.
+        VersionMoved: something has become of its campaign since it had that tag.
+    """
+    return runs.change(deployment, run, state, noting=_noting(deployment, actor=actor, reason=reason, tag=tag))
+
+
+def pause(deployment: Deployment, key: str, *, actor: str, tag: str | None = None) -> Run:
+    """Pause the run of a campaign that is under way.
+
+    Raises:
+        CampaignUnknown, RunUnknown, StateConflict, VersionMoved: as `under_way` and `change` say.
+    """
+    return change(deployment, under_way(deployment, key), runs.PAUSED, actor=actor, tag=tag)
+
+
+def resume(deployment: Deployment, key: str, *, actor: str, tag: str | None = None) -> Run:
+    """Let a paused run of a campaign go on.
+
+    Raises:
+        CampaignUnknown, RunUnknown, StateConflict, VersionMoved: as `under_way` and `change` say.
+    """
+    return change(deployment, under_way(deployment, key), runs.RUNNING, actor=actor, tag=tag)
+
+
+def stop(deployment: Deployment, key: str, *, actor: str, reason: str = "", tag: str | None = None) -> Run | None:
+    """Stop what is under way of a campaign for good, or what is scheduled; None where nothing had been started yet.
+
+    Raises:
+        CampaignUnknown: no campaign by that key.
+        RunUnknown: nothing of it is under way or scheduled.
+        VersionMoved: something has become of it since it had that tag.
+    """
+    while True:
+        with deployment.store.read() as work:
+            events.published(work, key)
+            run = runs.going(work, key)
+        if run is not None:
+            return change(deployment, run, runs.STOPPED, actor=actor, reason=reason, tag=tag)
+        at = deployment.clock()
+        with deployment.store.write() as work:
+            stands = approving.locked(work, key, tag)
+            if runs.going(work, key):
+                continue  # it was started between the two looks
+            live = stands.live
+            if live is None:
+                raise RunUnknown(f"no run of {key} is under way, and none is scheduled")
+            version = events.published(work, key, live.version)
+            stopped = Event(
+                campaign=key, version=version.version, did=Did.STOPPED, at=at, actor=actor, reason=reason,
+                catalogue=live.catalogue, four_eyes=live.four_eyes, publisher=version.by,
+            )  # fmt: skip
+            events.note(deployment.desk, work, stopped, version.digest)
+        return None
+
+
+def under_way(deployment: Deployment, run_or_key: str) -> RunId:
+    """Return the run that is named, or that is under way of the campaign that is named.
+
+    Raises:
+        CampaignUnknown: it names neither a run nor a campaign.
+        RunUnknown: no run of that campaign is under way.
+    """
+    if is_id(run_or_key, "run"):
+        return RunId(run_or_key)
+    with deployment.store.read() as work:
+        try:
+            events.published(work, run_or_key)
+        except CampaignUnknown:
+            raise CampaignUnknown(f"{run_or_key!r} is neither a run nor a campaign") from None
+        found = runs.going(work, run_or_key)
+    if found is None:
+        raise RunUnknown(f"no run of {run_or_key} is under way")
+    return found
+
+
+def _noting(deployment: Deployment, *, actor: str = "", reason: str = "", tag: str | None = None) -> Noting:
+    """Return what notes a change of a run; whoever had it started is who it ends for."""
+
+    def noting(work: Work, now: Run, at: datetime) -> None:
+        if tag is not None:
+            approving.same(events.standing(work, now.campaign), tag)
+        version = events.published(work, now.campaign, now.version)
+        started = events.of_run(work, now.id)
+        changed = Event(
+            campaign=now.campaign, version=now.version, did=_DID[now.state], at=at, actor=actor or now.asked_by,
+            reason=reason, run=now.id, catalogue=now.catalogue, four_eyes=bool(started and started.four_eyes),
+            publisher=version.by,
+        )  # fmt: skip
+        events.note(deployment.desk, work, changed, version.digest)
+
+    return noting

@@ -1,0 +1,1 @@
+"""What a campaign did, judged by those whom it left out by chance."""

@@ -1,0 +1,188 @@
+"""Gather a campaign's arms chunk by chunk: who is in which, what came of him, and what it took from his goodwill."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import sqlalchemy as sa
+
+from consent import gate, standings
+from consent.base.database import Hot, among, table_of
+from consent.base.ids import CustomerId
+from consent.base.store import Work
+from consent.deployment import Deployment
+from consent.permission.standing import Status, from_stored
+from consent.uses import Use
+from personalise.campaigns.model import Campaign
+from personalise.contacts import GHOST
+from personalise.goodwill import CREDITS, Entry
+from personalise.steps.personalise.holdout import buckets
+from personalise.tables import ContactRow, DecisionChunkRow, GoodwillEntryRow, OutcomeRow
+
+_NOES: Final = frozenset({Status.REFUSED, Status.WITHDRAWN, Status.OBJECTED})
+_contact = table_of(ContactRow)
+_chunk = table_of(DecisionChunkRow)
+_entry = table_of(GoodwillEntryRow)
+_outcome = table_of(OutcomeRow)
+_CONTACTS: Final = Hot(
+    lambda dialect: (
+        sa.select(
+            _contact.c.customer, _contact.c.reserved_at, _contact.c.decision, _contact.c.status, _contact.c.charge
+        )
+        .where(among(_contact.c.customer, "customers")(dialect), _contact.c.campaign == sa.bindparam("campaign"))
+        .order_by(_contact.c.customer, _contact.c.reserved_at, _contact.c.decision)
+    ),
+    "customers",
+    "campaign",
+)
+_JUDGED: Final = Hot(
+    lambda dialect: sa.select(_chunk.c.id, _chunk.c.position).where(among(_chunk.c.id, "chunks")(dialect)), "chunks"
+)
+_ENTRIES: Final = Hot(
+    lambda dialect: sa.select(_entry.c.customer, _entry.c.at, _entry.c.kind, _entry.c.amount, _entry.c.reference).where(
+        among(_entry.c.customer, "customers")(dialect)
+    ),
+    "customers",
+)
+_CAME: Final = Hot(
+    lambda dialect: sa.select(_outcome.c.customer, _outcome.c.came_at).where(
+        among(_outcome.c.customer, "customers")(dialect), _outcome.c.campaign == sa.bindparam("campaign")
+    ),
+    "customers",
+    "campaign",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Of which campaign, and what is read for it."""
+
+    deployment: Deployment
+    campaign: Campaign
+    kinds: Mapping[str, pa.DataType]
+    """Of what is read: the outcome, and the covariate if there is one."""
+    scopes: tuple[str, ...]
+    """What has to be permitted to read it."""
+    covariate: str
+    use: Use
+    bits: frozenset[int]
+    """Of the scopes that the campaign asks for."""
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What was gathered: lists and tables have a row a customer, amounts are in thousandths of a point."""
+
+    treated: list[bool] = field(default_factory=list)
+    facts: list[pa.Table] = field(default_factory=list)
+    opted_out: list[bool] = field(default_factory=list)
+    complained: list[bool] = field(default_factory=list)
+    misplaced: int = 0
+    early: int = 0
+    untimed: int = 0
+    contacts: int = 0
+    taken: int = 0
+    given: int = 0
+
+
+class _First(NamedTuple):
+    """A customer's first contact, or the first one that he would have had."""
+
+    customer: CustomerId
+    at: int
+    decision: str
+    ghost: bool
+
+
+def gather(work: Work, asked: Asked, ids: Sequence[CustomerId], found: Gathered) -> None:
+    """Add what is known of some customers, in a transaction that can record the use."""
+    rows = work.run(_CONTACTS, work.listed(ids), asked.campaign.key).fetchall()
+    if not rows:
+        return
+    by_customer = [list(several) for _, several in groupby(rows, key=lambda row: row[0])]
+    firsts = [_First(CustomerId(one[0][0]), one[0][1], one[0][2], one[0][3] == GHOST) for one in by_customer]
+    told = _entries(work, [first.customer for first in firsts])
+    _add_goodwill(rows, told, found)
+    firsts = _placed(firsts, asked, found)
+    if not firsts:
+        return
+    found.treated += [not first.ghost for first in firsts]
+    found.complained += [
+        any(kind == Entry.COMPLAINT and at >= first.at for at, kind, _, _ in told.get(first.customer, ()))
+        for first in firsts
+    ]
+    found.opted_out += _opted_out(work, asked, firsts)
+    found.facts.append(_facts(work, asked, firsts, found))
+
+
+def _placed(firsts: list[_First], asked: Asked, found: Gathered) -> list[_First]:
+    """Return those who are in the arm that their ids say, and count the others."""
+    hold = asked.campaign.holdout
+    drawn = buckets([first.customer for first in firsts], salt=hold.salt, scope=asked.campaign.key) < hold.share
+    kept = [first for first, control in zip(firsts, drawn.tolist(), strict=True) if first.ghost == control]
+    found.misplaced += len(firsts) - len(kept)
+    return kept
+
+
+def _entries(work: Work, ids: Sequence[CustomerId]) -> Mapping[str, list[tuple[int, str, int, str]]]:
+    """Return the lines of customers' accounts: time (ms), kind, amount, reference."""
+    lines: dict[str, list[tuple[int, str, int, str]]] = {}
+    for customer, *line in work.run(_ENTRIES, work.listed(ids)).fetchall():
+        at, kind, amount, reference = line
+        lines.setdefault(customer, []).append((at, kind, amount, reference))
+    return lines
+
+
+def _add_goodwill(
+    contacts: Sequence[Any], told: Mapping[str, list[tuple[int, str, int, str]]], found: Gathered
+) -> None:
+    """Add what these contacts cost, and what else was booked with reference to their decisions."""
+    found.contacts += sum(row[4] for row in contacts)
+    ours = {row[2] for row in contacts}
+    for lines in told.values():
+        for _, kind, amount, reference in lines:
+            if reference not in ours or kind == Entry.CONTACT:  # what a contact cost stands in the contact
+                continue
+            if kind in CREDITS:
+                found.given += amount
+            else:
+                found.taken -= amount
+
+
+def _opted_out(work: Work, asked: Asked, firsts: Sequence[_First]) -> list[bool]:
+    """Return of whom a no stands that was recorded after his permissions were judged for the first contact."""
+    chunks = {first.decision: first.decision.partition(".")[0] for first in firsts}
+    judged = {row[0]: row[1] for row in work.run(_JUDGED, work.listed(sorted(set(chunks.values())))).fetchall()}
+    stand = standings.read(work, [first.customer for first in firsts])
+    found: list[bool] = []
+    for first in firsts:
+        row, since = stand.get(first.customer), judged.get(chunks[first.decision], 0)
+        scopes = from_stored(row).scopes if row else {}
+        noes = (scopes[bit] for bit in asked.bits if bit in scopes and scopes[bit].status in _NOES)
+        found.append(any(no.position >= since for no in noes))
+    return found
+
+
+def _facts(work: Work, asked: Asked, firsts: Sequence[_First], found: Gathered) -> pa.Table:
+    """Recall outcome and covariate; an outcome that came in before the first contact is not of it."""
+    desk, at = asked.deployment.desk, asked.deployment.clock()
+    ids = [first.customer for first in firsts]
+    permitted = gate.permits(desk, work, ids, asked.scopes, at=at)
+    told = gate.recall(desk, work, permitted, attributes=asked.kinds, use=asked.use)
+    # A newer catalogue may have dropped an attribute, or made another kind of thing of it.
+    still = {name for name, kind in asked.kinds.items() if name in told.column_names and told[name].type == kind}
+    table = pa.table(
+        {name: told[name] if name in still else pa.nulls(len(ids), kind) for name, kind in asked.kinds.items()}
+    )
+    came = {row[0]: row[1] for row in work.run(_CAME, work.listed(ids), asked.campaign.key).fetchall()}
+    measure = asked.campaign.objective.measure
+    known = np.asarray(table[measure].is_valid())
+    early = np.array([came.get(first.customer, first.at) < first.at for first in firsts], dtype=np.bool_)
+    timed = np.array([first.customer in came for first in firsts], dtype=np.bool_)
+    found.early += int((known & early).sum())
+    found.untimed += int((known & ~timed).sum())
+    kept = pa.array(table[measure].to_pylist(), type=table[measure].type, mask=early)
+    return table.set_column(table.column_names.index(measure), measure, kept)

@@ -1,0 +1,141 @@
+"""The customer's sentence in each language that it is said in: why he gets something, or why he doesn't.
+
+Every table has the same sentences. {braces} are filled in: what he allowed, or would have to allow, by the catalogue's
+own titles; never what is known of him.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from consent.catalogue.model import ASKED, SERVICE, LegalBasis
+from consent.permission.verdict import Reason
+from personalise.steps.personalise.stages import Stage
+
+_OBJECTABLE: Final = frozenset({LegalBasis.LEGITIMATE_INTEREST})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentences:
+    """What is said in one language."""
+
+    given: str
+    """Of {grounds}, for {purpose}."""
+    grounds: Sequence[tuple[str, frozenset[LegalBasis]]]
+    unknown: str
+    left: str
+    """Of a {why} out of `because`."""
+    because: Mapping[Reason, str]
+    stages: Mapping[Stage, str]
+    asked: Mapping[str, str]
+    """What a scope is about: its {title}, by operation."""
+    this: str
+    conjunction: str
+
+
+ENGLISH: Final = Sentences(
+    given="You get this because {grounds}, for “{purpose}”.",
+    grounds=(
+        ("you allowed {what}", ASKED),
+        ("you have not objected to {what}", _OBJECTABLE),
+        ("serving you takes {what}", SERVICE),
+    ),
+    unknown="We don't know you, so nothing here is chosen for you in person.",
+    left="You get nothing of this, because {why}.",
+    because={
+        Reason.CUSTOMER_ERASED: "you were forgotten, as you asked",
+        Reason.SUPPRESSED: "you asked never to be contacted",
+        Reason.RESTRICTED: "you restricted what may be done with your data",
+        Reason.PAUSED: "you paused us",
+        Reason.UNKNOWN_SCOPE: "nobody asked you for {what}",
+        Reason.MINOR: "you are too young for {what}",
+        Reason.OBJECTED: "you objected to {what}",
+        Reason.WITHDRAWN: "you withdrew your permission for {what}",
+        Reason.REFUSED: "you refused {what}",
+        Reason.GPC: "your browser asks not to share what it does",
+        Reason.NOTICE_STALE: "the wording of {what} has changed since you agreed to it",
+        Reason.EXPIRED: "your permission for {what} has run out",
+        Reason.PENDING_CONFIRMATION: "you have not confirmed {what} yet",
+        Reason.REQUESTED: "you have not answered yet whether you allow {what}",
+        Reason.NO_RECORD: "you have not allowed {what}",
+        Reason.REMEMBER_MISSING: "you have not allowed us to remember what {what} needs",
+    },
+    stages={
+        Stage.ELIGIBILITY: "You get nothing of this, because it is not meant for your situation.",
+        Stage.HOLDOUT: (
+            "You get nothing of this: a few customers, picked by chance, are left out to see whether it helps."
+        ),
+        Stage.CONTACT_POLICY: "You get nothing of this now, because you have heard from us often enough lately.",
+        Stage.GOODWILL: "You get nothing of this now: we have asked enough of your time and patience lately.",
+        Stage.COMMITMENTS: "You get nothing else of this, because what you were offered before still holds.",
+        Stage.ARBITRATION: "You get nothing of this, because nothing we could send would be worth your time.",
+    },
+    asked={
+        "contact": "contact by {title}",
+        "share": "sharing with {title}",
+        "use": "the use of “{title}”",
+        "remember": "the use of “{title}”",
+    },
+    this="this",
+    conjunction="and",
+)
+GERMAN: Final = Sentences(
+    given="Sie bekommen dies, weil {grounds}; der Zweck ist „{purpose}“.",
+    grounds=(
+        ("Sie {what} erlaubt haben", ASKED),
+        ("Sie gegen {what} nichts eingewandt haben", _OBJECTABLE),
+        ("es für Ihre Bedienung {what} braucht", SERVICE),
+    ),
+    unknown="Wir kennen Sie nicht, deshalb ist hier nichts für Sie persönlich ausgewählt.",
+    left="Sie bekommen hiervon nichts, weil {why}.",
+    because={
+        Reason.CUSTOMER_ERASED: "wir Sie auf Ihren Wunsch vergessen haben",
+        Reason.SUPPRESSED: "Sie nie kontaktiert werden möchten",
+        Reason.RESTRICTED: "Sie eingeschränkt haben, was mit Ihren Daten geschehen darf",
+        Reason.PAUSED: "Sie eine Pause von uns wünschen",
+        Reason.UNKNOWN_SCOPE: "Sie niemand um die Erlaubnis für {what} gebeten hat",
+        Reason.MINOR: "Sie für {what} zu jung sind",
+        Reason.OBJECTED: "Sie gegen {what} Widerspruch eingelegt haben",
+        Reason.WITHDRAWN: "Sie Ihre Erlaubnis für {what} widerrufen haben",
+        Reason.REFUSED: "Sie {what} abgelehnt haben",
+        Reason.GPC: "Ihr Browser darum bittet, nicht weiterzugeben, was er tut",
+        Reason.NOTICE_STALE: "sich der Wortlaut geändert hat, seit Sie {what} erlaubt haben",
+        Reason.EXPIRED: "Ihre Erlaubnis für {what} abgelaufen ist",
+        Reason.PENDING_CONFIRMATION: "Sie {what} noch nicht bestätigt haben",
+        Reason.REQUESTED: "Sie noch nicht geantwortet haben, ob Sie {what} erlauben",
+        Reason.NO_RECORD: "Sie {what} nicht erlaubt haben",
+        Reason.REMEMBER_MISSING: "wir uns nicht merken dürfen, was es für {what} braucht",
+    },
+    stages={
+        Stage.ELIGIBILITY: "Sie bekommen hiervon nichts, weil es nicht für Ihre Situation gedacht ist.",
+        Stage.HOLDOUT: (
+            "Sie bekommen hiervon nichts: Einige durch Zufall bestimmte Kunden bleiben außen vor, damit sich zeigt, "
+            "ob es hilft."
+        ),
+        Stage.CONTACT_POLICY: "Sie bekommen hiervon jetzt nichts, weil Sie zuletzt oft genug von uns gehört haben.",
+        Stage.GOODWILL: (
+            "Sie bekommen hiervon jetzt nichts: Wir haben Ihre Zeit und Geduld zuletzt genug in Anspruch genommen."
+        ),
+        Stage.COMMITMENTS: "Sie bekommen hiervon nichts anderes, weil noch gilt, was Ihnen vorher angeboten wurde.",
+        Stage.ARBITRATION: ("Sie bekommen hiervon nichts, weil nichts, was wir schicken könnten, Ihre Zeit wert wäre."),
+    },
+    asked={
+        "contact": "den Kontakt per „{title}“",
+        "share": "die Weitergabe an „{title}“",
+        "use": "die Nutzung von „{title}“",
+        "remember": "die Nutzung von „{title}“",
+    },
+    this="dies",
+    conjunction="und",
+)
+LANGUAGES: Final[Mapping[str, Sentences]] = MappingProxyType({"en": ENGLISH, "de": GERMAN})
+
+
+def spoken(language: str) -> Sentences:
+    """Return the sentences of a language ("de-AT" is German's); who speaks none of these gets English.
+
+    >>> spoken("de-AT").conjunction, spoken("fr").conjunction
+    ('und', 'and')
+    """
+    return LANGUAGES.get(language.partition("-")[0], ENGLISH)

@@ -1,0 +1,126 @@
+"""Interact: how often and when a customer wants to hear from the company, by his own word.
+
+A company's rules can only be stricter. What he wishes holds for marketing; his quiet hours for service too.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from consent.base.clock import to_ms
+from consent.base.database import Hot, among, table_of
+from consent.base.errors import Place, WishInvalid
+from consent.base.ids import CustomerId
+from consent.base.store import Work
+from personalise.tables import WishRow
+
+ANY: Final = "*"
+"""Stands for every channel."""
+
+MOST: Final = 100
+LONGEST_DAYS: Final = 365
+_DAY_MINUTES: Final = 1_440
+_row = table_of(WishRow)
+_COLUMNS: Final = ("customer", "channel", "most", "days", "quiet_from", "quiet_until", "said_at")
+
+
+class Limit(NamedTuple):
+    """At most so many contacts in so many days."""
+
+    most: int
+    days: int
+
+
+class Quiet(NamedTuple):
+    """From one minute of the day until another, by his own clock, every day; it may wrap midnight."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What one customer wishes: limits by channel (`ANY` for all together), and when he wants to be left alone."""
+
+    limits: Mapping[str, Limit] = field(default_factory=lambda: MappingProxyType({}))
+    quiet: Quiet | None = None
+
+    @property
+    def told(self) -> str | None:
+        """His quiet hours as a decision reads them."""
+        return f"{self.quiet.start}-{self.quiet.end}" if self.quiet else None
+
+
+NONE: Final = Wishes()
+
+
+_READ: Final = Hot(
+    lambda dialect: sa.select(_row.c.customer, _row.c.channel, _row.c.most, _row.c.days, _row.c.quiet_from,
+                              _row.c.quiet_until).where(among(_row.c.customer, "customers")(dialect)),
+    "customers",
+)  # fmt: skip
+_FORGET: Final = Hot(sa.delete(_row).where(_row.c.customer == sa.bindparam("whose")), "whose")
+_INSERT: Final = Hot(sa.insert(_row), *_COLUMNS)
+
+
+def read(work: Work, customers: Sequence[CustomerId]) -> dict[str, Wishes]:
+    """Return what customers wish; who wishes nothing is left out."""
+    found: dict[str, tuple[dict[str, Limit], list[Quiet]]] = {}
+    for customer, channel, most, days, start, end in work.run(_READ, work.listed(customers)).fetchall():
+        limits, quiet = found.setdefault(customer, ({}, []))
+        if days:
+            limits[channel] = Limit(most, days)
+        else:
+            quiet.append(Quiet(start, end))
+    return {
+        customer: Wishes(limits=MappingProxyType(limits), quiet=quiet[0] if quiet else None)
+        for customer, (limits, quiet) in found.items()
+    }
+
+
+def of(found: Mapping[str, Wishes], customer: str) -> Wishes:
+    """Return what one of these customers wishes."""
+    return found.get(customer, NONE)
+
+
+def say(work: Work, customer: CustomerId, wishes: Wishes, *, channels: Iterable[str], at: datetime) -> None:
+    """Keep what a customer wishes, in place of what he wished before.
+
+    Args:
+        work: a transaction that has locked the customer.
+        customer: who.
+        wishes: all of it.
+        channels: the channels that there are.
+        at: when he said so.
+
+    Raises:
+        WishInvalid: with every place that is wrong.
+    """
+    places = list(_wrong(wishes, {ANY, *channels}))
+    if places:
+        raise WishInvalid(places=places)
+    said = to_ms(at)
+    rows = [(customer, channel, each.most, each.days, 0, 0, said) for channel, each in wishes.limits.items()]
+    if wishes.quiet:
+        rows.append((customer, "", 0, 0, *wishes.quiet, said))
+    work.run(_FORGET, customer)
+    work.run_many(_INSERT, rows)
+
+
+def _wrong(wishes: Wishes, channels: set[str]) -> Iterable[Place]:
+    for channel, limit in wishes.limits.items():
+        if channel not in channels:
+            yield Place(f"limits.{channel[:80]}", "is no channel of the catalogue")
+        if not (0 <= limit.most <= MOST and 1 <= limit.days <= LONGEST_DAYS):
+            why = f"must be 0 to {MOST} contacts in 1 to {LONGEST_DAYS} days"
+            yield Place(f"limits.{channel[:80]}", why)
+    if wishes.quiet and not (
+        0 <= wishes.quiet.start < _DAY_MINUTES
+        and 0 <= wishes.quiet.end <= _DAY_MINUTES
+        and wishes.quiet.start != wishes.quiet.end
+    ):
+        yield Place("quiet", "must be from one time of the day until another")

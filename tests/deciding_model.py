@@ -1,0 +1,260 @@
+"""What a decision is and leaves behind, after the words of the rules, in plain loops over dicts; slow, and on its own.
+
+Nothing of the product is imported: what agrees with this was understood twice. Times are milliseconds; goodwill is
+counted in thousandths of a point.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+DAY: Final = 86_400_000
+NEVER: Final = 2**63 - 1
+PURPOSE: Final = "recommendations"
+USE: Final = f"use:purchases:{PURPOSE}"
+
+Tables = Mapping[str, Any]
+"""A campaign's file, or a contact policy's, as TOML reads it."""
+
+Limit = tuple[str, int, int, list[int]]
+"""A rule, how many it lets be, in how many days, and when those were that it counts."""
+
+MEANT: Final[Mapping[str, Callable[[Any], bool | None]]] = {
+    "months_since_purchase <= 12": lambda it: None if it["months"] is None else it["months"] <= 12,
+    "spend_past_year > 10": lambda it: None if it["spend"] is None else it["spend"] > 10,
+    "TRUE": lambda _: True,
+}
+"""What each condition that is drawn says of a customer's facts: None where it can't be known."""
+
+
+@dataclass
+class Contact:
+    """A contact, or a ghost, with what it said of itself when it was made."""
+
+    customer: str
+    at: int
+    treatment: str
+    told: dict[str, Any]
+    ghost: bool
+    charge: int
+    decision: str = ""
+    turned_down: int | None = None
+
+
+@dataclass
+class Person:
+    """What a customer permits, until when he paused, and what is remembered of him."""
+
+    granted: set[str]
+    facts: dict[str, Any]
+    paused_until: int = 0
+
+
+@dataclass
+class Decided:
+    """What came of one customer: who won (None: leave alone), to whom it went, by which rule each candidate left."""
+
+    customer: str
+    chosen: str | None
+    ghost: str | None
+    rules: dict[str, str]
+
+
+@dataclass
+class Shop:
+    """Everything there is."""
+
+    people: dict[str, Person] = field(default_factory=dict)
+    contacts: list[Contact] = field(default_factory=list)
+    accounts: dict[str, list[int]] = field(default_factory=dict)
+    promises: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+
+    def decide(self, who: str, campaign: Tables, rules: Tables, *, at: int, now: int) -> Decided:
+        """Decide for one customer as of `at`, by what he permits `now`, and write down what follows."""
+        moment = _Moment(self, who, campaign, rules, at=at, now=now)
+        left = {each["key"]: moment.refusal(each) for each in campaign["treatment"]}
+        worth = {each["key"]: moment.worth(each) for each in campaign["treatment"]}
+        word = {each["key"]: moment.breaks_word(each) for each in campaign["treatment"]}
+        winner, best = None, 0.0
+        for key, rule in left.items():
+            if not rule and not word[key] and worth[key] > best:
+                winner, best = key, worth[key]
+        keys = list(left)
+        for key, rule in list(left.items()):
+            if rule or key == winner:
+                continue
+            ahead = worth[key] > best or (
+                worth[key] == best and winner is not None and keys.index(key) < keys.index(winner)
+            )
+            if worth[key] <= 0:
+                left[key] = "worth_nothing"
+            else:
+                left[key] = word[key] if word[key] and ahead else "outranked"
+        if moment.control:
+            early = ("hard_stop", "audience", "eligibility", "unknown", "permission:")
+            left = {key: rule if rule.startswith(early) else "holdout" for key, rule in left.items()}
+        if winner:
+            moment.keep(next(each for each in campaign["treatment"] if each["key"] == winner))
+        control = moment.control
+        return Decided(who, None if control else winner, winner if control else None, left)
+
+    def balance(self, who: str, opening: int) -> int:
+        return sum(self.accounts[who]) if who in self.accounts else opening
+
+
+class _Moment:
+    """One customer, one campaign, one instant."""
+
+    def __init__(self, shop: Shop, who: str, campaign: Tables, rules: Tables, *, at: int, now: int) -> None:
+        self.shop, self.who, self.campaign, self.rules, self.at, self.now = shop, who, campaign, rules, at, now
+        self.person = shop.people[who]
+        self.about = campaign["campaign"]
+        self.marketing = self.about.get("class", "marketing") == "marketing"
+        holdout = self.about["holdout"]
+        text = f"{holdout['salt']}|{self.about['key']}|{who}"
+        bucket = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) % 10_000
+        self.control = self.marketing and bucket < round(holdout["share"] * 10_000)
+        self.offers = {each["key"]: each for each in campaign["offer"]}
+        self.goodwill = rules.get("goodwill", {})
+        self.prices = self.goodwill.get("prices", {}) if self.marketing else {}
+        self.opening = round(self.goodwill.get("opening", 100) * 1000)
+        self.permits = USE in self.person.granted and self.person.paused_until <= now
+        known = self.person.facts if self.permits else {"months": None, "spend": None}
+        self.facts = known
+
+    # ----------------------------------------------------------------------------------------------------- the funnel
+
+    def refusal(self, each: Tables) -> str:
+        """Return the first rule before arbitration that refuses a candidate, "" for none."""
+        contact = f"contact:{each['channel']}:{PURPOSE}"
+        if self.person.paused_until > self.now:
+            return "hard_stop"
+        conditions = (
+            ("audience", self.about["audience"]),
+            ("eligibility", self.offers[each["offer"]].get("eligibility", "TRUE")),
+        )
+        for rule, text in conditions:
+            answer = MEANT[text](self.facts)
+            if answer is False:
+                return rule
+            if answer is None and self.permits:
+                return "unknown"
+        for scope in (contact, USE):
+            if scope not in self.person.granted:
+                return f"permission:{scope}"
+        return self.held_back(each) or self.below_the_floor(each)
+
+    def told(self, each: Tables) -> dict[str, Any]:
+        return {
+            "channels": {each["channel"]}, "purposes": {PURPOSE}, "tags": set(self.about.get("tags", [])),
+            "campaigns": {self.about["key"]}, "offers": {each["offer"]},
+            "families": {self.offers[each["offer"]]["family"]},
+        }  # fmt: skip
+
+    def held_back(self, each: Tables) -> str:
+        """Return the rule about past contacts that frees last; of several, the one that is named first."""
+        if not self.marketing:
+            return ""
+        found = [(rule, frees) for rule, frees in self.past(self.told(each)) if frees]
+        latest = max((frees for _, frees in found), default=0)
+        return next((rule for rule, frees in found if frees == latest), "")
+
+    def past(self, told: Mapping[str, Any]) -> list[tuple[str, int]]:
+        """Return each rule that binds a candidate, with when it frees: 0 where it lets him through."""
+        limits = [*self.capped(told), *self.excluded(told), *self.resting(told)]
+        found = [(rule, self.at_most(limit, days, when)) for rule, limit, days, when in limits]
+        for order in self.rules.get("order", []):
+            if fits(order["then"], told):
+                came = any(when > self.at - order["days"] * DAY for when in self.those(order["first"]))
+                found.append((f"order:{order['key']}", 0 if came else NEVER))
+        return found
+
+    def capped(self, told: Mapping[str, Any]) -> Iterator[Limit]:
+        for prefix, caps in (("cap", self.campaign.get("cap", [])), ("company", self.rules.get("cap", []))):
+            for cap in caps:
+                if fits(cap, told):
+                    yield f"{prefix}:{cap['key']}", cap["limit"], cap["days"], self.those(cap)
+
+    def excluded(self, told: Mapping[str, Any]) -> Iterator[Limit]:
+        for each in self.rules.get("exclusion", []):
+            for side, other in (("one", "other"), ("other", "one")):
+                if fits(each[side], told):
+                    yield f"exclusion:{each['key']}:{side}", 1, each["days"], self.those(each[other])
+
+    def resting(self, told: Mapping[str, Any]) -> Iterator[Limit]:
+        mine = [one for one in self.shop.contacts if one.customer == self.who and one.turned_down]
+        for rest in self.rules.get("rest", []):
+            for family in told["families"]:
+                when = [one.turned_down or 0 for one in mine if family in one.told["families"]]
+                yield f"rest:{rest['key']}:{family}", 1, rest["days"], when
+
+    def those(self, wanted: Tables) -> list[int]:
+        """Return when his contacts of a kind were; where he is held out, when his ghosts were."""
+        return [
+            one.at
+            for one in self.shop.contacts
+            if one.customer == self.who and one.ghost == self.control and fits(wanted, one.told)
+        ]
+
+    def at_most(self, limit: int, days: int, when: list[int]) -> int:
+        """Return when one more is allowed with at most `limit` in `days`: 0 for now."""
+        if limit == 0:
+            return NEVER
+        late = sorted((each for each in when if each > self.at - days * DAY), reverse=True)
+        return late[limit - 1] + days * DAY if len(late) >= limit else 0
+
+    def charge(self, each: Tables) -> int:
+        days = self.goodwill.get("pressure_days", 7)
+        lately = [when for when in self.those({}) if when > self.at - days * DAY]
+        price: float = self.prices.get(each["channel"], 0)
+        return round(price * 1000) * (1 + len(lately))
+
+    def below_the_floor(self, each: Tables) -> str:
+        if not self.prices or "floor" not in self.goodwill:
+            return ""
+        left = self.shop.balance(self.who, self.opening) - self.charge(each)
+        return "goodwill" if left < self.goodwill["floor"] * 1000 else ""
+
+    def worth(self, each: Tables) -> float:
+        offer = self.offers[each["offer"]]
+        worth: float = float(each["score"]) * offer["value"] + offer.get("benefit", 0.0) - offer.get("cost", 0.0)
+        if self.prices:
+            spent = (self.opening - self.shop.balance(self.who, self.opening)) / self.opening
+            point = self.goodwill.get("price_of_one", 0) * (1 + min(max(spent, 0), 1))
+            worth -= point * self.charge(each) / 1000
+        return worth
+
+    def breaks_word(self, each: Tables) -> str:
+        """Return the rule by which other terms than the promised ones are refused, unless they are as good."""
+        offer = self.offers[each["offer"]]
+        promise = self.shop.promises.get((self.who, offer["family"]))
+        if promise is None or promise["until"] <= self.at or promise["terms"] == terms(offer):
+            return ""
+        better = None not in (offer.get("grade"), promise["grade"]) and offer["grade"] >= promise["grade"]
+        return "" if better else f"commitment:{offer['family']}"
+
+    # ------------------------------------------------------------------------------------------------- what it leaves
+
+    def keep(self, each: Tables) -> None:
+        charge = 0 if self.control else self.charge(each)
+        made = Contact(self.who, self.at, each["key"], self.told(each), self.control, charge)
+        if charge:
+            self.shop.accounts.setdefault(self.who, [self.opening]).append(-charge)
+        offer = self.offers[each["offer"]]
+        if offer.get("validity") and not self.control:
+            until = self.at + offer["validity"] * DAY
+            promise = {"terms": terms(offer), "grade": offer.get("grade"), "until": until, "offer": offer["key"]}
+            self.shop.promises[self.who, offer["family"]] = promise
+        self.shop.contacts.append(made)
+
+
+def fits(wanted: Tables, told: Mapping[str, Any]) -> bool:
+    """Say whether a contact is one that a rule is about: what it leaves out asks nothing."""
+    kinds = ("channels", "purposes", "tags", "campaigns", "offers", "families")
+    return all(told[kind].intersection(wanted[kind]) for kind in kinds if wanted.get(kind))
+
+
+def terms(offer: Tables) -> str:
+    return hashlib.sha256(json.dumps(offer["terms"], separators=(",", ":"), sort_keys=True).encode()).hexdigest()

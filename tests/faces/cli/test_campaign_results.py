@@ -1,0 +1,57 @@
+"""`campaign report` by the holdout, and `campaign compare`: what is printed, for people and for programs."""
+
+from tests.faces.cli.conftest import CUSTOMERS, Shell
+
+HOLDOUT = [
+    "version", "outcome", "flag", "share", "addressed", "held_out", "misplaced", "early", "untimed", "sample_ratio",
+    "known_ratio", "withheld", "effect", "covariate", "adjusted", "opt_outs", "complaints", "goodwill",
+    "goodwill_per_outcome", "target", "reached",
+]  # fmt: skip
+SIDE = [
+    "campaign", "version", "contact_policy", "outcome", "customers", "stages", "chosen", "left_alone", "holdout",
+    "reasons", "contacts", "expected_outcomes", "expected_value", "worth", "goodwill", "below_floor",
+]  # fmt: skip
+
+
+def test_a_report_tells_what_the_holdout_says_beside_what_it_told_before(shell: Shell):
+    shell("campaign", "run", "spring")
+    ran = shell("campaign", "report", "spring", "--json")
+    holdout = ran.json["holdout"]
+
+    assert (ran.code, list(ran.json)) == (0, ["key", "version", "runs", "rates", "effects", "holdout"])
+    assert list(holdout) == HOLDOUT
+    [run] = ran.json["runs"]
+    assert holdout["addressed"]["customers"] == sum(run["chosen"].values())
+    assert holdout["held_out"]["customers"] <= run["holdout"]
+    assert holdout["effect"] == {
+        "too_few": {"what": "expected customers in an arm", "had": 0, "needed": 5},
+    }
+    printed = shell("campaign", "report", "spring")
+    assert (printed.code, printed.err) == (0, "")
+    assert "by the holdout" in printed.out
+    assert "too few to judge" in printed.out
+
+
+def test_a_covariate_that_nobody_could_permit_is_refused(shell: Shell):
+    ran = shell("campaign", "report", "spring", "--covariate", "purchases_count")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+
+
+def test_a_campaign_is_compared_with_itself_and_under_no_contact_policy(shell: Shell):
+    size = shell.size()
+    ran = shell("campaign", "compare", "spring@1", "--contact-policy", "0", "--json")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert list(ran.json) == ["a", "b", "changed", "moves", "gain", "lose"]
+    assert sorted(ran.json["a"]) == sorted(ran.json["b"]) == sorted(SIDE)
+    assert sum(move["customers"] for move in ran.json["moves"]) == CUSTOMERS
+    assert (ran.json["b"]["contact_policy"], shell.size()) == (0, size)
+    printed = shell("campaign", "compare", "spring", "spring@1")
+    assert (printed.code, printed.err) == (0, "")
+    assert f"0 of {CUSTOMERS:,} customers change." in printed.out
+
+
+def test_what_cannot_be_compared_is_refused_in_one_line(shell: Shell):
+    for typed in (["spring", "summer"], ["spring@"], ["spring", "spring@2"], ["spring", "--contact-policy", "7"]):
+        ran = shell("campaign", "compare", *typed)
+        assert (ran.code in (1, 2), ran.out, ran.err.count("\n")) == (True, "", 1), typed

@@ -1,0 +1,81 @@
+"""Many at once are decided as one by one, bit for bit, and in whatever order the chunks come: on both databases."""
+
+import random
+
+import pyarrow as pa
+import pytest
+
+from consent.uses import Use
+from personalise.runs import chunk, log, run
+from personalise.runs.dry_run import load_policy
+from tests.campaigns import TABLES, fill, open_run, publish, same_bits
+from tests.flows.test_contact_policy import rule
+
+
+@pytest.fixture
+def shop(world):
+    """Return a world with customers of all kinds who were contacted before, under rules of every kind."""
+    rule(
+        world, cap=[{"key": "any", "limit": 3, "days": 7}], rest=[{"key": "r", "days": 60}],
+        exclusion=[{"key": "x", "days": 5, "one": {"tags": ["sale"]}, "other": {"tags": ["care"]}}],
+        goodwill={"opening": 10, "floor": 5, "prices": {"email": 1.5, "sms": 2}, "price_of_one": 0.001},
+    )  # fmt: skip
+    first = {**TABLES["offer"][0], "validity": 14, "terms": {"price": "9"}}
+    for key, tag in (("autumn", "care"), ("winter", "gift")):
+        publish(world, campaign={"key": key, "tags": [tag], "holdout": {"share": 0.3, "salt": key}},
+                offer=[first, TABLES["offer"][1]])  # fmt: skip
+    publish(world, campaign={"tags": ["sale"], "holdout": {"share": 0.3, "salt": "s"}})
+    fill(world, 36)
+    for key in ("autumn", "winter"):
+        run.advance(world.deployment, open_run(world.deployment, key, actor="mia"))
+        world.clock.advance(hours=30)
+    return world
+
+
+def decided(world, groups):
+    """Decide for groups of customers, each in a transaction; return every decision as logged, by customer."""
+    tables = []
+    with world.store.read() as work:
+        policy, _ = load_policy(world.deployment, work, "spring")
+    use = Use(actor="mia", purpose="recommendations", reason="a test")
+    for number, who in enumerate(groups):
+        at = world.clock()
+        with world.store.write() as work:
+            chunk.locked(work, who)
+            made = chunk.decided(world.deployment.desk, work, who, policy, use=use, at=at, now=at)
+            identity = chunk.chunk_id("run_x", number)
+            chunk.keep(world.deployment.desk, work, made, policy, chunk_id=identity, run="run_x", number=number, at=at)
+        with world.store.read() as work:
+            tables.append(log.read(work, identity).table.replace_schema_metadata(None))
+    return pa.concat_tables(tables).sort_by("customer").combine_chunks()
+
+
+def kept(world):
+    """Return all that decisions left behind, but for their ids."""
+    return [
+        world.rows("SELECT customer, campaign, treatment, status, reserved_at, charge FROM contact ORDER BY 1, 2, 5"),
+        world.rows("SELECT customer, balance, entries FROM goodwill ORDER BY 1"),
+        world.rows("SELECT customer, family, terms, until FROM commitment ORDER BY 1, 2"),
+    ]
+
+
+def test_a_batch_equals_its_customers_one_by_one_and_chunks_in_any_order(shop, twins):
+    who = [row[0] for row in shop.rows("SELECT id FROM customer ORDER BY id")]
+    drawn = random.Random(5)  # noqa: S311 -- an order
+    cuts = sorted(drawn.sample(range(1, len(who)), 6))
+    pieces = [who[start:end] for start, end in zip([0, *cuts], [*cuts, len(who)], strict=True)]
+    shuffled = drawn.sample(pieces, len(pieces))
+    mixed = drawn.sample(who, len(who))
+    ways = [[who], [[each] for each in mixed], pieces, shuffled, [sorted(mixed[:9]), sorted(mixed[9:])]]
+
+    worlds = [twins(shop) for _ in ways]
+    tables = [decided(world, way) for world, way in zip(worlds, ways, strict=True)]
+    assert [table.num_rows for table in tables] == [len(who)] * len(ways)
+    assert {*tables[0]["chosen"].to_pylist()} > {-1}  # some are addressed, and some are left out
+    assert len({*tables[0]["rule:mail"].to_pylist()}) > 3
+    for table in tables[1:]:
+        plain = [name for name in table.column_names if name not in ("mask", "replay")]
+        assert same_bits(table.select(plain), tables[0].select(plain))
+        assert table.select(["mask", "replay"]).to_pylist() == tables[0].select(["mask", "replay"]).to_pylist()
+    assert [kept(world) for world in worlds[1:]] == [kept(worlds[0])] * (len(ways) - 1)
+    worlds[1].check_ledger()

@@ -1,0 +1,184 @@
+"""Would your mother approve: each heading has a rule, each rule finds what it is for, and nothing where all is well."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from consent.catalogue.model import Catalogue
+from personalise.campaigns import approval
+from personalise.campaigns.judging import Case, Foreseen, Heading, Weight
+from personalise.campaigns.reading import parse_campaign
+from tests.builders import START, toml
+from tests.campaigns import SHOP, ready
+
+ROOT = Path(__file__).parents[3]
+SEEN = Foreseen(version=1, catalogue=1, at=START, addressed=30_000, held_out=8_000)
+
+
+def case(*, catalogue: Catalogue = SHOP, foreseen=SEEN, version=1, **changes) -> Case:
+    read = parse_campaign(toml(ready(**changes)), "toml", catalogue)
+    return Case(campaign=read, catalogue=catalogue, at=START, version=version, foreseen=foreseen)
+
+
+def advised(judged: Case, *, four_eyes: bool = True) -> list[tuple[str, bool]]:
+    return [(each.rule, each.must) for each in approval.advise(judged, four_eyes=four_eyes)]
+
+
+def treatment(**changes) -> list[dict[str, object]]:
+    first, *rest = ready()["treatment"]
+    return [{**first, **changes}, *rest]
+
+
+def offer(**changes) -> list[dict[str, object]]:
+    first, *rest = ready()["offer"]
+    return [{**first, **changes}, *rest]
+
+
+def test_every_expectation_has_a_rule():
+    assert {rule.heading for rule in approval.RULES} == set(Heading)
+
+
+def test_every_rule_has_a_key_of_its_own():
+    keys = [rule.key for rule in approval.RULES]
+    assert len(keys) == len(set(keys))
+
+
+def test_where_all_is_well_there_is_nothing_to_advise():
+    assert (advised(case()), advised(case(), four_eyes=False)) == ([], [])
+
+
+FLAWS: dict[str, dict[str, Any]] = {
+    "benefit": {"campaign": {"benefit": "TBD"}},
+    "benefit_for_customer": {"campaign": {"benefit": "It lifts our sales."}},
+    "message_reason": {"treatment": treatment(content="Tea. desk@shop.example. STOP ends this.")},
+    "message_honest": {"treatment": treatment(content="Last chance! You asked; desk@shop.example; STOP ends this.")},
+    "message_short": {"treatment": treatment(content=ready()["treatment"][0]["content"] + " Tea is good." * 200)},
+    "way_out": {"campaign": {"way_out": "none"}},
+    "message_way_out": {"treatment": treatment(content="Tea, because you asked. desk@shop.example")},
+    "way_out_easy": {"campaign": {"way_out": "Log in and choose a box"}},
+    "message_finished": {"treatment": treatment(content=ready()["treatment"][0]["content"] + " TODO")},
+    "message_plain": {"treatment": treatment(content="You asked desk@shop.example, stop" + ", and tea" * 20)},
+    "person_to_reach": {"campaign": {"person_to_reach": "-"}},
+    "message_person": {"treatment": treatment(content="Tea, because you asked. STOP ends this.")},
+    "message_readable": {"treatment": treatment(content=ready()["treatment"][0]["content"] + " TEA FOR ALL NOW!!!")},
+    "terms_alike": {"offer": offer(terms={"prices": "half"})},
+    "contacts_capped": {"cap": [{"key": "some", "channels": ["email", "post"], "limit": 2, "days": 30}]},
+    "offers_used": {"offer": [*ready()["offer"], {**ready()["offer"][0], "key": "spare"}]},
+    "terms_written": {"offer": [{**each, "terms": {}} for each in ready()["offer"]]},
+    "goodwill_budget": {"campaign": {"goodwill_budget": 0}},
+    "contact_cost": {"offer": offer(cost=0)},
+    "target": {"objective": {"target": 0, "minimum_effect": 0.02}},
+    "target_day": {"objective": {"by": "2026-11-20"}},
+    "window": {"objective": {**ready()["objective"]}},
+    "minimum_effect": {"objective": {"minimum_effect": 0}},
+    "effect_below_target": {"objective": {"minimum_effect": 0.03}},
+    "holdout": {"campaign": {"holdout": {"share": 0, "salt": "s"}}},
+}
+del FLAWS["window"]["objective"]["window_days"]
+ALONG = {"target": {"effect_below_target"}, "message_readable": set(), "terms_written": set()}
+"""Other rules that the same flaw breaks."""
+
+
+@pytest.mark.parametrize("rule", FLAWS)
+def test_a_rule_finds_what_it_is_for_and_no_other_does(rule):
+    table = FLAWS[rule]
+    judged = case(**table) if rule != "window" else _without_window()
+    [weight] = [each.weight for each in approval.RULES if each.key == rule]
+    found = dict(advised(judged))
+    assert found.keys() - ALONG.get(rule, set()) == {rule}
+    assert found[rule] == (weight >= Weight.GATE)
+    assert dict(advised(judged, four_eyes=False))[rule] == (weight == Weight.MUST)
+
+
+def _without_window() -> Case:
+    tables = ready()
+    del tables["objective"]["window_days"]
+    read = parse_campaign(toml(tables), "toml", SHOP)
+    return Case(campaign=read, catalogue=SHOP, at=START, version=1, foreseen=SEEN)
+
+
+def test_a_waiver_stands_in_for_a_holdout():
+    waived = {"holdout": {"share": 0, "salt": "s", "waiver": "All forty guests hear of the fire drill: the owner."}}
+    assert advised(case(campaign=waived)) == []
+
+
+def test_a_service_message_needs_no_holdout_no_way_out_and_no_cap():
+    plain = [{**each, "content": "Your order has come, as you asked."} for each in ready()["treatment"]]
+    service = {"class": "service", "goodwill_budget": 0, "holdout": {"share": 0, "salt": "s"}}
+    assert advised(case(campaign=service, treatment=plain, cap=[], objective={"minimum_effect": 0})) == []
+
+
+@pytest.mark.parametrize(
+    ("foreseen", "version", "why"),
+    [
+        (None, 1, "Nobody has looked at whom this version reaches."),
+        (SEEN, 2, "Nobody has looked at whom this version reaches."),
+        (replace(SEEN, catalogue=2), 1, "The catalogue has changed since the last dry run."),
+        (replace(SEEN, at=START - timedelta(days=7, seconds=1)), 1, "The last dry run is more than 7 days old."),
+    ],
+)
+def test_a_dry_run_has_to_be_of_this_version_under_this_catalogue_and_fresh(foreseen, version, why):
+    judged = case(foreseen=foreseen, version=version)
+    [found] = [each for each in approval.advise(judged, four_eyes=True) if each.rule == "dry_run"]
+    assert (found.what, found.must, found.where) == (why, True, "")
+    assert advised(case(foreseen=replace(SEEN, at=START - timedelta(days=7)))) == []
+
+
+def test_what_a_campaign_promises_is_held_against_what_its_groups_can_show():
+    few = replace(SEEN, addressed=900, held_out=100)
+    [found] = approval.advise(case(foreseen=few), four_eyes=True)
+    assert (found.rule, found.heading, found.must, found.where) == (
+        "power", Heading.GOALS, False, "campaign.holdout.share",
+    )  # fmt: skip
+    assert found.what.startswith(
+        "It promises 2.00%; with 900 addressed and 100 held out, at a base rate of 10.0%, only"
+    )
+
+
+def test_without_a_base_rate_the_worst_is_assumed():
+    few = replace(SEEN, addressed=3_000, held_out=800)
+    [found] = approval.advise(case(foreseen=few, objective={"baseline": 0}), four_eyes=True)
+    assert "at a base rate of 50.0% (assumed: none is stated)" in found.what
+
+
+def test_a_scope_that_nobody_is_asked_for_is_named():
+    kept = {scope: rule for scope, rule in SHOP.scopes.items() if scope != "contact:sms:recommendations"}
+    narrowed = replace(SHOP, scopes=MappingProxyType(kept))
+    [found] = approval.advise(case(catalogue=narrowed), four_eyes=True)
+    assert (found.rule, found.where, found.must) == ("scopes_asked", "treatment[1].channel", True)
+
+
+def test_a_purpose_of_service_is_not_for_advertising():
+    purposes = {key: replace(each, marketing=False) for key, each in SHOP.purposes.items()}
+    narrowed = replace(SHOP, purposes=MappingProxyType(purposes))
+    assert advised(case(catalogue=narrowed)) == [("purpose", True)]
+
+
+def test_a_special_category_is_pointed_out():
+    categories = {key: replace(each, special=key == "interests") for key, each in SHOP.categories.items()}
+    narrowed = replace(SHOP, categories=MappingProxyType(categories))
+    [found] = approval.advise(case(catalogue=narrowed), four_eyes=True)
+    assert (found.rule, found.where) == ("special_categories", "treatment[2].score")
+
+
+def test_advice_comes_by_heading_and_what_binds_comes_first():
+    judged = case(campaign={"benefit": "TBD", "goodwill_budget": 0}, treatment=treatment(content="Last chance"))
+    found = approval.advise(judged, four_eyes=True)
+    order = list(Heading)
+    assert [each.heading for each in found] == sorted((each.heading for each in found), key=order.index)
+    assert [each.must for each in found if each.heading == Heading.FAIR] == [True, False, False]
+
+
+def test_the_documentation_has_every_rule_under_its_expectation_and_says_which_bind():
+    marks = {Weight.MUST: "**`{}`**", Weight.GATE: "*`{}`*", Weight.SHOULD: "`{}`"}
+    text = (ROOT / "docs" / "campaigns.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ") and "`" in line]
+    told = {row[0]: set(row[1].split(", ")) for row in rows if row[0] in set(Heading)}
+    assert told == {
+        str(heading): {marks[rule.weight].format(rule.key) for rule in approval.RULES if rule.heading == heading}
+        for heading in Heading
+    }
