@@ -8,7 +8,7 @@ import pytest
 from consent.uses import Use
 from personalise.runs import chunk, log, run
 from personalise.runs.dry_run import load_policy
-from tests.campaigns import TABLES, fill, open_run, publish, same_bits
+from tests.campaigns import TABLES, fill, open_run, publish, same_bits, willing
 from tests.flows.test_contact_policy import rule
 
 
@@ -29,6 +29,7 @@ def shop(world):
     for key in ("autumn", "winter"):
         run.advance(world.deployment, open_run(world.deployment, key, actor="mia"))
         world.clock.advance(hours=30)
+    willing(world, 16)  # whom nobody has written to yet: most are addressed, whatever ids and holdouts were drawn
     return world
 
 
