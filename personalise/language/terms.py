@@ -6,6 +6,7 @@ texts, so a policy's hash covers the text. Chains (`a AND b AND c`, `a + b - c`)
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, TypeAlias
@@ -174,14 +175,15 @@ class Comparison(Node):
         return f"{_within(self.left, _SUM)} {self.sign} {_within(self.right, _SUM)}"
 
 
-class _Predicate(Node):
+class _Predicate(Node, ABC):
     """A question about one value, which SQL negates inside: `a NOT IN (1)`."""
 
     __slots__ = ()
     binds: ClassVar[int] = _PREDICATE
 
+    @abstractmethod
     def _asks(self) -> tuple[Node, str]:
-        raise NotImplementedError
+        """Return the value asked about, and the question as it is written behind it."""
 
     @override
     def _negated(self) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from consent.base.errors import ImportInvalid
 from examples.hillstrom.run import proven, walk
+from tests.shared import shared
 
 COLUMNS = (
     "customer_id", "recency", "history_segment", "history", "mens", "womens", "zip_code", "newbie", "channel",
@@ -18,7 +19,6 @@ KEYS = [
     "customers", "import", "dry_run", "run", "effects", "withdrawn", "second_run", "audit", "ledger", "seconds",
     "peak_memory_mb",
 ]  # fmt: skip
-REAL = Path(__file__).parents[2].parent / "shared" / "data" / "hillstrom.csv"
 
 
 def made_up(folder: Path, customers: int, seed: int) -> Path:
@@ -44,9 +44,7 @@ def made_up(folder: Path, customers: int, seed: int) -> Path:
 
 def sample(folder: Path, customers: int) -> Path:
     """Write the first customers of the real file."""
-    if not REAL.exists():
-        pytest.skip("../shared/data is not here: the real experiment's file can't be read")
-    with REAL.open() as file:
+    with shared("data", "hillstrom.csv").open() as file:
         lines = [line for line, _ in zip(file, range(customers + 1), strict=False)]
     path = folder / "real.csv"
     path.write_text("".join(lines))

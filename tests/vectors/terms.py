@@ -2,15 +2,13 @@
 
 from functools import cache
 
-from tests.vectors.conftest import VECTORS
-
-__all__ = ["VECTORS", "broader", "terms"]
+from tests.shared import shared
 
 
 @cache
 def terms() -> dict[str, list[str]]:
     """Return each term with those right above it."""
-    lines = (VECTORS / "dpv-2.3-terms.txt").read_text(encoding="utf-8").splitlines()
+    lines = shared("vectors", "dpv-2.3-terms.txt").read_text(encoding="utf-8").splitlines()
     rows = [line.split("\t") for line in lines if not line.startswith("#")]
     return {row[0]: [each for each in row[1].split(";") if each] for row in rows}
 

@@ -36,6 +36,9 @@ FORMAT = "byleave/evidence-pack/v1"
 MANIFEST, EXPORT = "manifest.json", "export.json"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
 LARGEST = 1 << 31
+# What reading a damaged or forged archive raises, which must be a refusal and never a traceback: `zipfile` says
+# NotImplementedError of an unknown compression or version, RuntimeError of an encrypted member, ValueError and
+# OverflowError of impossible offsets and dates, EOFError and zlib.error of a stream cut off, struct.error of a header.
 DAMAGED = (
     zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, OverflowError, MemoryError, OSError,
     zlib.error, struct.error,

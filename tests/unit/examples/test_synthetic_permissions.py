@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from consent.catalogue.reading import read_catalogue
+from tests.shared import shared
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "hillstrom"
-DATA = Path(__file__).parents[3] / ".." / "shared" / "data" / "hillstrom.csv"
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
 REFERENCES = [f"H{number:06d}" for number in range(20_000)]
 Rows = list[dict[str, str]]
@@ -42,9 +42,7 @@ def said(example: ModuleType) -> dict[str, Rows]:
 
 @pytest.fixture
 def customers() -> Iterator[Rows]:
-    if not DATA.exists():
-        pytest.skip("the experiment's file lies outside this repository, in ../shared/data, and is not there")
-    with DATA.open(newline="", encoding="utf-8") as file:
+    with shared("data", "hillstrom.csv").open(newline="", encoding="utf-8") as file:
         yield list(csv.DictReader(file))
 
 

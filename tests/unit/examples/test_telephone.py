@@ -9,9 +9,9 @@ import pytest
 
 from consent.base.errors import ImportInvalid
 from examples.telephone.run import told
+from tests.shared import shared
 
 SCRIPT = Path(__file__).parents[3] / "examples" / "telephone" / "run.py"
-REAL = Path(__file__).parents[3].parent / "shared" / "data" / "bank_calls.csv"
 
 
 def file(folder: Path, *rows: tuple[int | str, str]) -> Path:
@@ -50,9 +50,8 @@ def test_what_is_not_of_the_form_is_refused(tmp_path: Path, row: tuple[str, str]
 
 
 def test_on_the_real_calls_later_ones_bring_less():
-    if not REAL.is_file():
-        pytest.skip("the real calls are not at hand: ../shared/data/bank_calls.csv")
-    ran = subprocess.run([sys.executable, SCRIPT, "--data", REAL], capture_output=True, text=True, check=True)
+    real = shared("data", "bank_calls.csv")
+    ran = subprocess.run([sys.executable, SCRIPT, "--data", real], capture_output=True, text=True, check=True)
     found = json.loads(ran.stdout)
 
     assert (found["customers"], found["calls"], found["successes"]) == (22_495, 61_420, 2_541)

@@ -1,7 +1,6 @@
 """Effects and intervals against published figures, hand-made ones, and the real experiment."""
 
 from math import exp, isclose
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -21,8 +20,8 @@ from personalise.measure.effects import (
     two_proportions,
     wilson,
 )
+from tests.shared import shared
 
-DATA = Path(__file__).parents[3] / ".." / "shared" / "data" / "hillstrom.csv"
 NOBODY = Sample(n=0, mean=0.0, variance=0.0)
 
 
@@ -33,9 +32,7 @@ def rounded(effect: Effect | TooFew, digits: int = 4) -> tuple[float, float]:
 
 @pytest.fixture(scope="module")
 def hillstrom() -> pa.Table:
-    if not DATA.exists():
-        pytest.skip("the experiment's file lies outside this repository, in ../shared/data, and is not there")
-    table = csv.read_csv(DATA)
+    table = csv.read_csv(shared("data", "hillstrom.csv"))
     return table.set_column(table.schema.get_field_index("visit"), "visit", table["visit"].cast(pa.bool_()))
 
 
