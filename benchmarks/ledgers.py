@@ -81,8 +81,11 @@ def founded(folder: Path, *, url: str = "", enrolled: int, catalogue: Catalogue 
 
 
 def grant(customer: CustomerId, scopes: Sequence[Scope], *, said_at: datetime = NOW) -> Statement:
-    """Return a "yes" to these scopes."""
-    return Statement(customer=customer, act=Act.GRANT, scopes=tuple(scopes), said_at=said_at, method=Method.WEB_FORM)
+    """Return a "yes" to these scopes, asked for by the first wording of their notices."""
+    return Statement(
+        customer=customer, act=Act.GRANT, scopes=tuple(scopes), said_at=said_at, method=Method.WEB_FORM,
+        notice_version=1,
+    )  # fmt: skip
 
 
 def withdrawal(customer: CustomerId, scopes: Sequence[Scope], *, said_at: datetime = NOW) -> Statement:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from consent import standings
 from consent.base.clock import to_ms
 from consent.base.database import Hot, table_of
-from consent.base.errors import CustomerUnknown
+from consent.base.errors import CustomerUnknown, KeyLost, NotAllowed
 from consent.base.ids import CustomerId, Scope
 from consent.base.store import Work
 from consent.catalogue.model import Catalogue, LegalBasis, ScopeRule
@@ -65,6 +65,18 @@ class Permits:
     catalogue: Catalogue
     at: datetime
     work: Work = field(repr=False, compare=False)
+    keys: dict[str, bytes | KeyLost] = field(default_factory=dict, repr=False, compare=False)
+    """The data keys that `recall` has unwrapped so far, for whoever needs them again in the transaction."""
+
+    def require(self, work: Work) -> None:
+        """Require to be asked in the transaction that they hold in.
+
+        Raises:
+            NotAllowed: it is another.
+        """
+        if self.work is not work:
+            msg = "permits hold in the transaction that asked for them: ask again"
+            raise NotAllowed(msg)
 
     def permitted(self, scope: str) -> NDArray[np.bool_]:
         """Return who permits a scope, shape (n_customers,); nobody, if it wasn't asked for."""

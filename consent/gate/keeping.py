@@ -11,17 +11,17 @@ from consent import uses
 from consent.base.errors import KeyLost, NotAllowed
 from consent.base.ids import CustomerId
 from consent.base.store import Work
+from consent.gate.judging import Permits
 from consent.ledger import log
 from consent.register.desk import Desk
 from consent.uses import Use
 from consent.vault import memory, seal
 
 _SEALING: Final = "decision-input/v1"
-_MARKING: Final = "decision-mark/v1"
 
 
 class SealedRows(NamedTuple):
-    """Sealed rows, and the mark of each: HMAC-SHA256 over head and row. Both are empty of who has no key."""
+    """Sealed rows, and the mark of each: a keyed hash over head and row. Both are empty of who has no key."""
 
     rows: list[bytes]
     marks: list[bytes]
@@ -39,28 +39,32 @@ class Opened(NamedTuple):
 
 
 def keep_rows(
-    desk: Desk, work: Work, customers: Sequence[CustomerId], rows: Sequence[bytes], *, place: str, head: bytes
+    desk: Desk, work: Work, permitted: Permits, rows: Sequence[bytes], *, place: str, head: bytes
 ) -> SealedRows:
     """Seal a row of each customer under his data key, and mark it.
 
     Args:
         desk: keys.
-        work: a transaction.
-        customers: whose rows.
+        work: the transaction that `permitted` holds in.
+        permitted: whose rows; the data keys that `recall` unwrapped for them serve again.
         rows: one a customer.
         place: what they stand in (a chunk's id): in another, they don't open.
         head: what all of the rows have in common, 32 bytes; it goes into the marks.
     """
-    keys = memory.data_keys_or_why(desk.keys, work, customers)
+    permitted.require(work)
+    keys = permitted.keys
+    others = [customer for customer in permitted.customers if customer not in keys]
+    keys |= memory.data_keys_or_why(desk.keys, work, others)
     sealed, marks = [], []
-    for customer, row in zip(customers, rows, strict=True):
-        key = keys.get(customer)
-        if key is None or isinstance(key, KeyLost):
+    for customer, row in zip(permitted.customers, rows, strict=True):
+        data_key = keys.get(customer)
+        if data_key is None or isinstance(data_key, KeyLost):
             sealed.append(b"")
             marks.append(b"")
             continue
-        sealed.append(seal.seal(key, _SEALING, row, bound=_bound(place, customer)))
-        marks.append(seal.mark(key, _MARKING, head + row))
+        key = seal.use_key(data_key, _SEALING)
+        sealed.append(seal.seal_under(key, row, bound=_bound(place, customer)))
+        marks.append(seal.mark(key, head + row))
     return SealedRows(sealed, marks)
 
 
@@ -97,7 +101,7 @@ def _opened(
         row = seal.unseal(key, _SEALING, blob, bound=_bound(place, customer))
     except KeyLost:
         return None, b""
-    return row, seal.mark(key, _MARKING, head + row)
+    return row, seal.mark(seal.use_key(key, _SEALING), head + row)
 
 
 def _bound(place: str, customer: CustomerId) -> str:

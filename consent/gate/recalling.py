@@ -38,9 +38,7 @@ def recall(desk: Desk, work: Work, permitted: Permits, *, attributes: Iterable[s
         KeyLost: a sealed record doesn't open.
         NotAllowed: the transaction can't write, so the use couldn't be recorded; or the permits are another's.
     """
-    if permitted.work is not work:
-        msg = "permits hold in the transaction that asked for them: ask again"
-        raise NotAllowed(msg)
+    permitted.require(work)
     if not work.writing:
         msg = "data are read in a transaction that can record the use"
         raise NotAllowed(msg)
@@ -70,7 +68,11 @@ def _open_keys(desk: Desk, work: Work, permitted: Permits, categories: Sequence[
     for category in categories:
         anyone |= permitted.permitted(f"use:{category}:{purpose}")
     chosen = [permitted.customers[spot] for spot in np.flatnonzero(anyone)]
-    return memory.data_keys(desk.keys, work, chosen) if chosen else {}
+    if not chosen:
+        return {}
+    opened = memory.data_keys(desk.keys, work, chosen)
+    permitted.keys.update(opened)
+    return opened
 
 
 def _fill(

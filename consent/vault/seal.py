@@ -28,9 +28,13 @@ def use_key(data_key: bytes, use: str) -> bytes:
     return _hmac(data_key, use.encode() + b"\x01")
 
 
-def mark(data_key: bytes, use: str, text: bytes) -> bytes:
-    """Return HMAC-SHA256 of a text under the key for one use: it says nothing to whoever hasn't the data key."""
-    return _hmac(use_key(data_key, use), text)
+def mark(key: bytes, text: bytes) -> bytes:
+    """Return a keyed hash of a text, 32 bytes: it says nothing to whoever hasn't the key, which is that for one use.
+
+    Source:
+        BLAKE2b with a key, RFC 7693 section 2.9: one pass, where HMAC takes two.
+    """
+    return hashlib.blake2b(text, key=key, digest_size=32, person=b"byleave/mark/v1").digest()
 
 
 def seal(data_key: bytes, use: str, plaintext: bytes, *, bound: str) -> bytes:
@@ -42,8 +46,13 @@ def seal(data_key: bytes, use: str, plaintext: bytes, *, bound: str) -> bytes:
         plaintext: what to seal.
         bound: the place it stands in (table, owner, …): moved elsewhere, it no longer opens.
     """
+    return seal_under(use_key(data_key, use), plaintext, bound=bound)
+
+
+def seal_under(key: bytes, plaintext: bytes, *, bound: str) -> bytes:
+    """Seal as `seal` does, under the key for one use that the caller has derived."""
     nonce = os.urandom(NONCE_BYTES)
-    return nonce + AESGCM(use_key(data_key, use)).encrypt(nonce, plaintext, bound.encode())
+    return nonce + AESGCM(key).encrypt(nonce, plaintext, bound.encode())
 
 
 def unseal(data_key: bytes, use: str, sealed: bytes, *, bound: str) -> bytes:

@@ -71,7 +71,7 @@ def keep(
     contacts.reserve(work, kept.contacts)
     goodwill.book(work, kept.charges, policy.contact_policy.goodwill, at=at)
     commitments.promise(work, kept.commitments)
-    marks = inputs.keep(desk, work, made.inputs, policy, chunk_id=chunk_id, at=at, kept_at=made.permitted.at)
+    marks = inputs.keep(desk, work, made.permitted, made.inputs, policy, chunk_id=chunk_id, at=at)
     log.write(
         desk, work, made.table, policy, made.permitted, chunk_id=chunk_id, run=run, number=number,
         salt=os.urandom(log.SALT_BYTES), at=at, marks=marks,

@@ -1,7 +1,7 @@
 """What decisions were made from: the columns that `decide` took, kept for a while, sealed customer by customer.
 
 A row is canonical JSON: its values in the order of the columns, nothing else. A decision's replay hash is a keyed
-SHA-256 over the policy's digest, the instant, the columns' names and types, and the row; its key is derived from the
+BLAKE2b over the policy's digest, the instant, the columns' names and types, and the row; its key is derived from the
 customer's data key. So nobody can find out by trying what an erased customer's row was.
 """
 
@@ -22,6 +22,7 @@ from consent.base.database import table_of
 from consent.base.errors import LedgerBroken
 from consent.base.ids import CustomerId
 from consent.base.store import Work
+from consent.gate import Permits
 from consent.register.desk import Desk
 from personalise.steps.personalise.policy import Policy
 from personalise.tables import DecisionInputRow
@@ -47,25 +48,24 @@ class Kept(NamedTuple):
 
 
 def keep(
-    desk: Desk, work: Work, columns: pa.Table, policy: Policy, *, chunk_id: str, at: datetime, kept_at: datetime
+    desk: Desk, work: Work, permitted: Permits, columns: pa.Table, policy: Policy, *, chunk_id: str, at: datetime
 ) -> list[bytes]:
     """Seal and store what a chunk is decided from; return the replay hash of each decision.
 
     Args:
         desk: keys.
         work: the transaction that also logs the decisions.
+        permitted: whose rows these are, in their order; they are kept from when that was judged.
         columns: what `decide` took.
         policy: what decides.
         chunk_id: the chunk's id.
         at: the instant that is decided at.
-        kept_at: from when on they are kept.
     """
     shape, rows = written(columns)
-    customers = [CustomerId(one) for one in columns["customer"].to_pylist()]
-    sealed = gate.keep_rows(desk, work, customers, rows, place=chunk_id, head=head(policy.digest, at, shape))
+    sealed = gate.keep_rows(desk, work, permitted, rows, place=chunk_id, head=head(policy.digest, at, shape))
     parts = [orjson.dumps(shape), *sealed.rows]
     packed = b"".join([len(part).to_bytes(_SIZE_BYTES) + part for part in parts])
-    row = {"chunk": chunk_id, "at": kept_at, "rows": packed, "dropped_at": None}
+    row = {"chunk": chunk_id, "at": permitted.at, "rows": packed, "dropped_at": None}
     work.connection.execute(sa.insert(DecisionInputRow).values(**row))
     return sealed.marks
 

@@ -32,6 +32,8 @@ from personalise.steps.personalise.policy import Policy
 from personalise.tables import DecisionChunkRow
 
 SALT_BYTES: Final = 32
+_OWN_SALT_BYTES: Final = 16
+_SALTS: Final = "salts"
 REPLAY: Final = "replay"
 """The column of each decision's hash over policy, instant and what it was made from; empty where nothing was kept."""
 
@@ -128,6 +130,7 @@ def _about(policy: Policy, permitted: Permits, salt: bytes) -> dict[str, Any]:
         "read_under": policy.catalogue.version,
         "rules": list(policy.rules),
         "salt": salt.hex(),
+        _SALTS: "shake256",
         "scorer": "response" if policy.model else "rule",
         "version": policy.version,
     }
@@ -159,7 +162,9 @@ def commitment(chunk: Chunk, root: bytes) -> dict[str, Any]:
 
 
 def root_of(table: pa.Table, salt: bytes) -> bytes:
-    """Return the Merkle root over a chunk's decisions, each leaf salted by its own HMAC of the chunk's salt.
+    """Return the Merkle root over a chunk's decisions, each leaf salted by its own 16 bytes, drawn from the chunk's.
+
+    They are drawn by SHAKE256, of all at once; in chunks from before that, each by an HMAC of its number.
 
     Args:
         table: the decisions, with what they are about in the schema's metadata.
@@ -167,8 +172,17 @@ def root_of(table: pa.Table, salt: bytes) -> bytes:
     """
     head = _head(table)
     rows = _rows(table)
-    keyed = (hmac.digest(salt, number.to_bytes(8), "sha256")[:16] for number in range(len(rows)))
-    return merkle.root([merkle.leaf_hash(own + head + row) for own, row in zip(keyed, rows, strict=True)])
+    own = _salts(salt, len(rows)) if _SALTS in _read_about(table) else _older_salts(salt, len(rows))
+    return merkle.root([merkle.leaf_hash(each + head + row) for each, row in zip(own, rows, strict=True)])
+
+
+def _salts(salt: bytes, count: int) -> list[bytes]:
+    drawn = hashlib.shake_256(salt).digest(count * _OWN_SALT_BYTES)
+    return [drawn[spot : spot + _OWN_SALT_BYTES] for spot in range(0, len(drawn), _OWN_SALT_BYTES)]
+
+
+def _older_salts(salt: bytes, count: int) -> list[bytes]:
+    return [hmac.digest(salt, number.to_bytes(8), "sha256")[:_OWN_SALT_BYTES] for number in range(count)]
 
 
 def _head(table: pa.Table) -> bytes:

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from consent.base.errors import KeyLost
-from consent.vault.seal import NONCE_BYTES, blind, seal, unseal, use_key
+from consent.vault.seal import NONCE_BYTES, blind, mark, seal, unseal, use_key
 
 KEY, OTHER = bytes(range(32)), bytes(range(1, 33))
 TEXT = b'{"spent": 12.5}'
@@ -60,6 +60,17 @@ def test_an_empty_text_can_be_sealed():
 @pytest.mark.parametrize("use", ["memory/v1/purchases", "ledger/v1"])
 def test_a_use_key_is_what_hkdf_expands_to(use):
     assert use_key(KEY, use) == HKDFExpand(algorithm=SHA256(), length=32, info=use.encode()).derive(KEY)
+
+
+def test_a_mark_tells_keys_and_texts_apart_and_says_nothing_without_the_key():
+    marks = {
+        mark(KEY, TEXT),
+        mark(OTHER, TEXT),
+        mark(KEY, TEXT + b"\x00"),
+        hashlib.blake2b(TEXT, digest_size=32).digest(),
+    }
+    assert mark(KEY, TEXT) == mark(KEY, TEXT)
+    assert [len(each) for each in marks] == [32] * 4
 
 
 def test_a_blind_index_is_a_keyed_hash_of_kind_and_value():

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -97,19 +98,36 @@ def test_a_chunk_that_does_not_exist_is_unknown(world):
 # ------------------------------------------------------------------------------------------------------------- the root
 
 
-def test_the_root_is_the_published_tree_over_salted_leaves(chunk):
+def root_by_hand(chunk, drawn):
+    """Return the published tree's root over a chunk's decisions, the number-th salted with what `drawn` gives."""
     names = [name for name in chunk.table.column_names if name not in ("customer", "mask", "replay")]
     columns = [[field.name, str(field.type)] for field in chunk.table.schema]
     head = hashlib.sha256(json.dumps(dict(chunk.about)).encode() + b"\0" + json.dumps(columns).encode()).digest()
     leaves = []
     for number, row in enumerate(chunk.table.to_pylist()):
         cells = b"".join(np.asarray(chunk.table[name])[number].tobytes() for name in names)
-        own = hmac.new(salt(chunk), number.to_bytes(8, "big"), hashlib.sha256).digest()[:16]
         sized = [row["customer"].encode(), row["mask"], row["replay"]]
         plain = b"".join(len(each).to_bytes(2, "big") + each for each in sized) + cells
-        leaves.append(hashlib.sha256(b"\0" + own + head + plain).digest())
+        leaves.append(hashlib.sha256(b"\0" + drawn(number) + head + plain).digest())
+    return root(leaves)
 
-    assert chunk.root == root(leaves)
+
+def test_the_root_is_the_published_tree_over_salted_leaves(chunk):
+    all_of_them = hashlib.shake_256(salt(chunk)).digest(16 * chunk.table.num_rows)
+
+    assert chunk.about["salts"] == "shake256"
+    assert chunk.root == root_by_hand(chunk, lambda number: all_of_them[16 * number : 16 * number + 16])
+
+
+def test_a_chunk_from_before_shake256_has_the_root_that_it_had_then(chunk):
+    was = {name: value for name, value in chunk.about.items() if name != "salts"}
+    table = chunk.table.replace_schema_metadata({b"byleave": json.dumps(was).encode()})
+    older = replace(chunk, table=table, about=was)
+
+    def drawn(number):
+        return hmac.new(salt(chunk), number.to_bytes(8, "big"), hashlib.sha256).digest()[:16]
+
+    assert log.root_of(older.table, salt(chunk)) == root_by_hand(older, drawn)
 
 
 def changed(column):
