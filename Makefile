@@ -8,6 +8,7 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
 # Two workers for two cores; a file's tests stay together, so that a browser or a database is started once.
 PYTEST_ARGS ?= -n 2 --dist loadfile
+COVERAGE ?= $(if $(CI),--cov --cov-report=term)
 UV ?= .venv/bin/uv
 
 BIN := .venv/bin
@@ -45,9 +46,9 @@ telephone: .venv/run.stamp  ## what each further call of a real campaign brought
 	@$(BIN)/python examples/telephone/run.py --data '$(DATA)' $(ARGS)
 
 .PHONY: test
-test: check  ## everything CI runs: check, then all tests with coverage
+test: check  ## everything static, then all tests; in CI with their coverage, which takes twice the time
 	@chromium="$$(tests/browser.sh)" && \
-	CHROMIUM="$$chromium" $(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+	CHROMIUM="$$chromium" $(BIN)/python -m pytest $(COVERAGE) $(PYTEST_ARGS)
 
 .PHONY: check
 check: .venv/dev.stamp  ## everything static: format, lint, types, architecture, dependencies, templates

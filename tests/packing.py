@@ -66,6 +66,32 @@ def verified(program: Path, *arguments: object, python: str = sys.executable) ->
     return Verdict(ran.returncode, ran.stdout, ran.stderr)
 
 
+ONE_BY_ONE = """
+import contextlib, io, json, runpy, sys, traceback
+_, program, *files = sys.argv
+for file in files:
+    sys.argv = [program, file]
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            runpy.run_path(program, run_name="__main__")
+        except SystemExit as ended:
+            code = ended.code or 0
+        except BaseException:
+            traceback.print_exc()
+            code = 70
+    print(json.dumps([code, out.getvalue(), err.getvalue()]))
+"""
+"""Runs a program for each of the files, as if it were started for each; prints its code and what it said."""
+
+
+def verified_each(program: Path, files: Iterable[Path]) -> list[Verdict]:
+    """Run a verifier, alone as `verified` does, on many packs in one process: starting it takes longest."""
+    command = [sys.executable, "-I", "-S", "-c", ONE_BY_ONE, str(program), *map(str, files)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=program.parent, env=_bare())
+    return [Verdict(*json.loads(line)) for line in ran.stdout.splitlines()]
+
+
 def _bare() -> dict[str, str]:
     # A version manager's shim needs to know where it lives; the verifier looks at none of it.
     kept: Iterable[str] = ("PATH", "HOME", "PYENV_ROOT", "PYENV_VERSION")

@@ -6,7 +6,6 @@ import json
 import random
 import zipfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +17,7 @@ from consent.audit.checks import CHECKS
 from consent.audit.packs import verify
 from consent.register import proving
 from tests.builders import FOUNDED, START
-from tests.packing import about, made, verified
+from tests.packing import about, made, verified, verified_each
 
 Files = dict[str, bytes]
 MUTATIONS = 200
@@ -161,8 +160,8 @@ def test_two_hundred_mutated_packs_are_all_refused(packs, tmp_path):
         mutated = WAYS[number % len(WAYS)](body, unpacked(body), chance)
         assert mutated != body
         (tmp_path / f"{number}.zip").write_bytes(mutated)
-    with ThreadPoolExecutor(2) as pool:
-        said = list(pool.map(lambda number: verified(PROGRAM, tmp_path / f"{number}.zip"), range(MUTATIONS)))
+    said = verified_each(PROGRAM, [tmp_path / f"{number}.zip" for number in range(MUTATIONS)])
+    assert len(said) == MUTATIONS
 
     refused = [(each.code, each.err, each.out.partition(":")[0]) == (1, "", "REFUSED") for each in said]
     assert [(WAYS[spot % len(WAYS)].__name__, said[spot]) for spot, each in enumerate(refused) if not each] == []
