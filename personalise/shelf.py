@@ -54,6 +54,12 @@ def publish(work: Work, campaign: Campaign, *, actor: str, at: datetime) -> int:
     return number
 
 
+def newest(work: Work, key: str) -> int:
+    """Return the number of a campaign's newest version; 0 where there is none."""
+    table = CampaignVersionRow
+    return work.connection.execute(sa.select(sa.func.max(table.version)).where(table.key == key)).scalar() or 0
+
+
 def keys(work: Work) -> list[tuple[str, int, datetime]]:
     """Return every campaign's key, newest version and when that was published, by key."""
     table = CampaignVersionRow

@@ -10,7 +10,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from consent.base.clock import from_ms, rfc3339, to_ms
-from consent.base.errors import CampaignUnready, NotAllowed, Place, RequestUnfit, StateConflict, VersionMoved
+from consent.base.errors import (
+    CampaignInvalid,
+    CampaignUnready,
+    NotAllowed,
+    Place,
+    RequestUnfit,
+    StateConflict,
+    VersionMoved,
+)
 from consent.base.store import Work
 from consent.deployment import Deployment
 from consent.register.desk import Desk
@@ -51,12 +59,31 @@ def publish(desk: Desk, work: Work, campaign: Campaign, *, actor: str, four_eyes
     """Publish a campaign's next version, as a draft; a version that is scheduled or running goes on.
 
     Raises:
+        CampaignInvalid: it holds out other customers than the version that is scheduled or under way.
         StateConflict: the newest version has exactly the same bytes.
     """
+    shelf.lock(work, campaign.key)
+    _same_holdout(desk, work, campaign)
     version = shelf.publish(work, campaign, actor=actor, at=at)
     new = events.published(work, campaign.key, version)
     _note(desk, work, new, Did.PUBLISHED, actor=actor, four_eyes=four_eyes, at=at)
     return version
+
+
+def _same_holdout(desk: Desk, work: Work, campaign: Campaign) -> None:
+    """Refuse another share or salt while a version is live: who is held out by one would be addressed by the other."""
+    if not shelf.newest(work, campaign.key):
+        return
+    live = events.standing(work, campaign.key).live
+    if live is None:
+        return
+    holdout = shelf.load(work, campaign.key, desk.catalogues.version(work, live.catalogue), version=live.version)[
+        0
+    ].holdout
+    why = f"can't change while version {live.version} is {live.state}: end or stop it first"
+    names = [name for name in ("share", "salt") if getattr(holdout, name) != getattr(campaign.holdout, name)]
+    if names:
+        raise CampaignInvalid(places=[Place(f"campaign.holdout.{name}", why) for name in names])
 
 
 def judged(desk: Desk, work: Work, key: str, *, four_eyes: bool, at: datetime, version: int = 0) -> Judged:
@@ -93,7 +120,7 @@ def judged_file(
 
 def _same(work: Work, campaign: Campaign) -> int:
     """Return the number of the newest version where it has exactly these bytes, otherwise 0."""
-    if campaign.key not in {key for key, _, _ in shelf.keys(work)}:
+    if not shelf.newest(work, campaign.key):
         return 0
     newest = events.published(work, campaign.key)
     return newest.version if newest.digest == hashlib.sha256(campaign.body.encode()).digest() else 0

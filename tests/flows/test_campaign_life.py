@@ -15,10 +15,12 @@ from consent.audit import run as audits
 from consent.base.clock import rfc3339
 from consent.base.errors import (
     ByleaveError,
+    CampaignInvalid,
     CampaignUnknown,
     CampaignUnready,
     Fenced,
     NotAllowed,
+    Place,
     RequestUnfit,
     RunUnknown,
     StateConflict,
@@ -176,6 +178,25 @@ def test_a_new_version_leaves_the_running_one_as_it_is(shop):
     now = stands(shop)
     assert (now.version, now.state, now.state_of(1), now.live.version) == (2, State.DRAFT, State.RUNNING, 1)
     assert (ran(shop, run).version, stands(shop).state_of(1), stands(shop).state) == (1, State.FINISHED, State.DRAFT)
+
+
+@pytest.mark.parametrize("change", [{"share": 0.2}, {"salt": "t"}])
+def test_who_is_held_out_does_not_change_while_a_version_is_live(shop, change):
+    approving.approve(shop.deployment, "spring", **SECOND)
+    run = running.start(shop.deployment, "spring", **SECOND)
+    other = {"holdout": {"share": 0.1, "salt": "s"} | change}
+    [name] = change
+
+    with pytest.raises(CampaignInvalid) as refused:
+        put(shop, campaign=other)
+    assert list(refused.value.places) == [
+        Place(f"campaign.holdout.{name}", "can't change while version 1 is running: end or stop it first")
+    ]
+    assert stands(shop).version == 1
+    assert put(shop, campaign={"name": "Another name"}) == 2  # anything else may
+
+    ran(shop, run)
+    assert put(shop, campaign=other) == 3
 
 
 def test_a_version_under_way_is_not_approved_or_scheduled_again(shop):
