@@ -5,6 +5,7 @@
 
 import resource
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,8 +29,10 @@ from consent.imports.passes import Options
 from consent.ledger import verify
 from consent.permission.statement import Act, Method, Statement
 from consent.register import customers, proving, recording
-from personalise import audit_checks, learning
+from personalise import audit_checks, learning, shelf
 from personalise.campaigns.reading import read_campaign
+from personalise.contact_policy.reading import DEFAULT as CONTACT_POLICY
+from personalise.contact_policy.reading import read_contact_policy
 from personalise.learning import Learned
 from personalise.life import approving, running
 from personalise.measure.effects import Effect
@@ -57,30 +60,52 @@ class Case:
     customers_mapping: Path
     outcomes: Path
     outcomes_mapping: Path
+    contact_policy: Path
     campaign: Path
 
 
-def main_job(settings: Settings, case: Case, *, tell: Tell, clock: Clock = system_clock) -> dict[str, Any]:
+Looking = Callable[[Deployment, str], Mapping[str, Any]]
+"""Called between two steps with the deployment and the campaign's key; returns what it saw, by name."""
+
+
+def nothing(_deployment: Deployment, _key: str) -> Mapping[str, Any]:
+    """Look at nothing."""
+    return {}
+
+
+def main_job(
+    settings: Settings, case: Case, *, tell: Tell, clock: Clock = system_clock,
+    between: Looking = nothing, at_last: Looking = nothing,
+) -> dict[str, Any]:  # fmt: skip
     """Walk the main job on a new deployment and return what happened.
 
+    Args:
+        settings: where.
+        case: the company's files.
+        tell: what is told how far it is.
+        clock: the time.
+        between: looks around before the second run.
+        at_last: looks around before the audit.
+
     Returns:
-        `customers, import, dry_run, run, withdrawn, second_run, audit, ledger, effects, seconds, peak_memory_mb`.
+        `customers, import, dry_run, run, withdrawn, second_run, audit, ledger, effects, seconds, peak_memory_mb`, and
+        what was seen on the way.
 
     Raises:
         ByleaveError: a file is wrong, or there is a deployment in that place already.
     """
-    began = clock()
+    began = time.perf_counter()
     house = found(settings, catalogue=case.catalogue, actor=_ACTOR, clock=clock)
     try:
-        told = _walk(house, case, tell)
+        told = _walk(house, case, tell, between, at_last)
     finally:
         house.close()
-    told["seconds"] = _since(began, clock)
+    told["seconds"] = round(time.perf_counter() - began, 3)
     told["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
     return told
 
 
-def _walk(house: House, case: Case, tell: Tell) -> dict[str, Any]:
+def _walk(house: House, case: Case, tell: Tell, between: Looking, at_last: Looking) -> dict[str, Any]:
     deployment = house.deployment
     imported = _import(deployment, case, tell)
     key = _publish(deployment, case)
@@ -89,7 +114,9 @@ def _walk(house: House, case: Case, tell: Tell) -> dict[str, Any]:
     told["run"] = _run(deployment, key, tell, "run")
     told["effects"] = _outcomes(deployment, key, case, tell)
     told["withdrawn"] = _withdraw(deployment, key, tell)
+    told |= between(deployment, key)
     told["second_run"] = _run(deployment, key, tell, "second run")
+    told |= at_last(deployment, key)
     tell("audit", 0, len(CHECKS))
     told["audit"] = audits.run(deployment, CHECKS, asked_by=_ACTOR).as_json()
     tell("audit", len(CHECKS), len(CHECKS))
@@ -132,7 +159,10 @@ def _import(deployment: Deployment, case: Case, tell: Tell) -> dict[str, Any]:
 def _publish(deployment: Deployment, case: Case) -> str:
     at = deployment.clock()
     with deployment.store.write() as work:
-        campaign = read_campaign(case.campaign, deployment.desk.catalogues.current(work))
+        catalogue = deployment.desk.catalogues.current(work)
+        rules = read_contact_policy(case.contact_policy, catalogue)
+        shelf.publish_contact_policy(deployment.desk, work, rules, actor=_ACTOR, at=at)
+        campaign = read_campaign(case.campaign, catalogue)
         # One program plays every part here, and the ledger says so: no second person is demanded.
         approving.publish(deployment.desk, work, campaign, actor=_ACTOR, four_eyes=False, at=at)
     return campaign.key
@@ -234,6 +264,7 @@ def demo(folder: Path, *, count: int, seed: int, tell: Tell, clock: Clock = syst
             customers_mapping=files / "mapping.toml",
             outcomes=outcomes,
             outcomes_mapping=files / "outcomes_mapping.toml",
+            contact_policy=CONTACT_POLICY,
             campaign=files / "campaign.toml",
         )
         settings = replace(

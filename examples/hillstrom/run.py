@@ -12,19 +12,97 @@ import csv
 import json
 import sys
 import tempfile
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from api.cli.output import steps
 from api.journey import Case, main_job
 from api.settings import Settings
-from consent.base.clock import system_clock
+from consent.base.clock import Clock, system_clock
 from consent.base.errors import ByleaveError, ImportInvalid, Place
+from consent.deployment import Deployment
+from consent.register import customers
 from examples.hillstrom.permissions import COLUMNS, synthetic_permissions
+from personalise import goodwill, shelf
+from personalise.contact_policy.model import THOUSANDTHS
+from personalise.runs.dry_run import dry_run
 
 HERE = Path(__file__).parent
 REFERENCE = "customer_id"
+ACTOR = "hillstrom"
+NOON = 18
+"""The hour of the day, UTC, at which it is day in the whole of the United States' mainland."""
+NIGHT = timedelta(hours=11)
+DAY = timedelta(days=1)
+WEEK = timedelta(days=7)
+CHUNK = 5_000
+
+
+class Calendar:
+    """A clock that can be set ahead: caps and quiet hours take days to see, and they are the same at whatever hour.
+
+    It starts at the last noon of the United States that is a month and more ago, and goes as the system's does.
+    """
+
+    def __init__(self, clock: Clock = system_clock) -> None:
+        self._clock = clock
+        now = clock()
+        noon = now.replace(hour=NOON, minute=0, second=0, microsecond=0) - 32 * DAY
+        self._ahead = noon - now
+
+    def __call__(self) -> datetime:
+        """Return the time."""
+        return self._clock() + self._ahead
+
+    def go(self, further: timedelta) -> None:
+        """Set it ahead."""
+        self._ahead += further
+
+
+class Rules:
+    """Looks at what the contact policy does while the main job goes on: at night, on the next day, for the third time.
+
+    Looking is a dry run: it changes nothing.
+    """
+
+    def __init__(self, calendar: Calendar) -> None:
+        self._calendar = calendar
+
+    def between(self, deployment: Deployment, key: str) -> Mapping[str, Any]:
+        """Look on the day after the run, and a week later at night; then let the night go by."""
+        self._calendar.go(DAY)
+        next_day = dry_run(deployment, key, actor=ACTOR)
+        self._calendar.go(WEEK + NIGHT)
+        at_night = dry_run(deployment, key, actor=ACTOR)
+        self._calendar.go(DAY - NIGHT)
+        return {"next_day": next_day.as_json(), "at_night": at_night.as_json()}
+
+    def at_last(self, deployment: Deployment, key: str) -> Mapping[str, Any]:
+        """Look at the accounts, and at what a third mail would find another week on."""
+        self._calendar.go(WEEK)
+        third = dry_run(deployment, key, actor=ACTOR)
+        return {"third_time": third.as_json(), "goodwill": accounts(deployment)}
+
+
+def accounts(deployment: Deployment) -> dict[str, float]:
+    """Return how many customers' accounts were drawn upon, by how much together, and the lowest balance, in points."""
+    drawn, spent, lowest, after = 0, 0, None, ""
+    with deployment.store.read() as work:
+        terms = shelf.load_contact_policy(work, deployment.desk.catalogues.current(work)).goodwill
+        start = goodwill.opening(terms)
+        while ids := customers.after(work, after, CHUNK):
+            stands = goodwill.balances(work, ids, terms)
+            drawn += int((stands < start).sum())
+            spent += int((start - stands).sum())
+            lowest = min(int(stands.min()), start if lowest is None else lowest)
+            after = ids[-1]
+    return {
+        "accounts_drawn_upon": drawn,
+        "spent": spent / THOUSANDTHS,
+        "lowest": (start if lowest is None else lowest) / THOUSANDTHS,
+    }
 
 
 def write_permissions(data: Path, to: Path, *, seed: int, at: datetime) -> None:
@@ -48,9 +126,10 @@ def write_permissions(data: Path, to: Path, *, seed: int, at: datetime) -> None:
 
 
 def walk(data: Path, seed: int, folder: Path) -> dict[str, Any]:
-    """Walk the main job in a new deployment in `folder`."""
-    said = folder / "permissions.csv"
-    write_permissions(data, said, seed=seed, at=system_clock())
+    """Walk the main job in a new deployment in `folder`, and look at what the contact policy does on the way."""
+    said, calendar = folder / "permissions.csv", Calendar()
+    rules = Rules(calendar)
+    write_permissions(data, said, seed=seed, at=calendar())
     mapping = HERE / "mapping.toml"
     case = Case(
         catalogue=HERE / "catalogue.toml",
@@ -60,17 +139,19 @@ def walk(data: Path, seed: int, folder: Path) -> dict[str, Any]:
         customers_mapping=mapping,
         outcomes=data,
         outcomes_mapping=mapping,
+        contact_policy=HERE / "contact_policy.toml",
         campaign=HERE / "campaign.toml",
     )
     settings = Settings(home=folder, name="hillstrom.example")
     with steps() as tell:
-        return main_job(settings, case, tell=tell)
+        return main_job(settings, case, tell=tell, clock=calendar, between=rules.between, at_last=rules.at_last)
 
 
 def proven(told: dict[str, Any]) -> bool:
-    """Say whether nobody was addressed without permission, the audit passed, and the ledger verifies."""
+    """Say whether nobody was addressed without permission or at night, the audit passed, and the ledger verifies."""
     unpermitted = told["run"]["addressed_without_permission"] + told["second_run"]["addressed_without_permission"]
-    return bool(unpermitted == 0 and told["audit"]["status"] == "passed" and told["ledger"]["ok"])
+    at_night = sum(told["at_night"]["chosen"].values())
+    return bool(unpermitted + at_night == 0 and told["audit"]["status"] == "passed" and told["ledger"]["ok"])
 
 
 def main() -> int:

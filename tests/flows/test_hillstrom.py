@@ -16,8 +16,8 @@ COLUMNS = (
     "segment", "visit", "conversion", "spend",
 )  # fmt: skip
 KEYS = [
-    "customers", "import", "dry_run", "run", "effects", "withdrawn", "second_run", "audit", "ledger", "seconds",
-    "peak_memory_mb",
+    "customers", "import", "dry_run", "run", "effects", "withdrawn", "next_day", "at_night", "second_run", "third_time",
+    "goodwill", "audit", "ledger", "seconds", "peak_memory_mb",
 ]  # fmt: skip
 
 
@@ -61,7 +61,8 @@ def test_the_main_job_is_proven_on_a_file_that_nobody_has_seen(tmp_path, seed):
 
     assert proven(told)
     assert list(told) == KEYS
-    assert [ended(told[name]) for name in ("dry_run", "run", "second_run")] == [700, 700, 700]
+    looks = ("dry_run", "run", "next_day", "at_night", "second_run", "third_time")
+    assert [ended(told[name]) for name in looks] == [700] * len(looks)
     assert told["dry_run"]["stages"] == told["run"]["stages"]
     assert (told["withdrawn"], told["ledger"]["checked"], told["ledger"]["first_bad"]) == (
         70,
@@ -76,6 +77,20 @@ def test_the_real_experiment_is_measured_and_nobody_is_addressed_who_withdrew(tm
     assert proven(told)
     assert sorted(told["effects"]["against_none"]) == ["mens-mail", "womens-mail"]
     assert told["second_run"]["addressed"] < told["run"]["addressed"]
+
+
+def test_caps_quiet_hours_and_goodwill_hold_back_whoever_could_have_been_addressed(tmp_path):
+    told = walk(made_up(tmp_path, 700, 3), 3, tmp_path)
+
+    willing = told["second_run"]["addressed"]
+    assert willing > 50
+    for look, rule in (("next_day", "company:any-week"), ("at_night", "hours:nights"), ("third_time", "goodwill")):
+        assert (told[look]["chosen"], told[look]["reasons"][rule]) == ({}, willing)
+    assert told["goodwill"] == {
+        "accounts_drawn_upon": told["run"]["addressed"],
+        "spent": float(told["run"]["addressed"] + told["second_run"]["addressed"]),
+        "lowest": 2.0,
+    }
 
 
 def test_a_file_of_another_form_is_refused_with_its_place(tmp_path):
