@@ -1,4 +1,4 @@
-"""Claims 3 and 5: check, and append, over HTTP against a bare "hello" of the same server.
+"""Claims 3, 5 and 11: check, append and decide over HTTP against a bare "hello" of the same server.
 
 Limit: a Flask application that answers one JSON object, served by granian with as many processes and threads as the
 product is. Ours: `byleave serve` as it is started, with an API key, JSON checked, answered only when it is durable.
@@ -22,11 +22,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.ledgers import scratch
+from benchmarks.ledgers import grant, scratch
 from benchmarks.ratio import Line, percentile, show
-from consent.base.ids import CustomerId
-from consent.deployment import open_deployment
-from consent.register import customers
+from consent import gate
+from consent.base.ids import CustomerId, Scope
+from consent.deployment import Deployment, open_deployment
+from consent.register import customers, recording
 
 ROOT = Path(__file__).parent.parent
 CUSTOMERS = 2_000
@@ -35,6 +36,15 @@ CONNECTIONS = (16, 64)
 SCOPE = "use:purchases:recommendations"
 CHECKS = 100
 """Checks in one call, where many are asked at once."""
+
+PACE = 200
+"""Decisions asked for in a second, where it is measured how long one takes."""
+
+CAMPAIGN = ROOT / "personalise" / "shop" / "files" / "campaign.toml"
+FACTS: dict[str, str | int | float] = {
+    "months_since_purchase": 3, "spend_past_year": 120.0, "purchases_count": 4, "main_interest": "garden",
+    "last_purchase_category": "cooking",
+}  # fmt: skip
 
 Request = Callable[[], bytes]
 
@@ -69,10 +79,12 @@ def post(path: str, body: object, *, key: str = "", idempotency: str = "") -> by
     return "\r\n".join([*lines, "", ""]).encode() + said
 
 
-async def _one(port: int, request: Request, ends: float, expected: bytes, answered: Answered) -> int:
+async def _one(port: int, request: Request, ends: float, expected: bytes, answered: Answered, every: float = 0) -> int:
+    """Ask again as soon as there is an answer, or once in so many seconds."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    done = 0
+    done, due = 0, time.perf_counter()
     while time.perf_counter() < ends:
+        due += every
         began = time.perf_counter()
         writer.write(request())
         head = await reader.readuntil(b"\r\n\r\n")
@@ -82,17 +94,22 @@ async def _one(port: int, request: Request, ends: float, expected: bytes, answer
         if not head.startswith(b"HTTP/1.1 " + expected):
             raise SystemExit(f"{head.decode()}{body.decode()}")
         done += 1
+        await asyncio.sleep(max(0.0, due - time.perf_counter()) if every else 0)
     writer.close()
     await writer.wait_closed()
     return done
 
 
-def load(port: int, request: Request, *, connections: int, expected: bytes, answered: Answered) -> None:
-    """Ask on so many connections for a while, and add what came of it."""
+def load(
+    port: int, request: Request, *, connections: int, expected: bytes, answered: Answered, pace: float = 0
+) -> None:
+    """Ask on so many connections for a while (`pace` times a second, 0: all they can), and add what came of it."""
+    every = connections / pace if pace else 0
 
     async def all_of_them() -> int:
         ends = time.perf_counter() + SECONDS
-        return sum(await asyncio.gather(*(_one(port, request, ends, expected, answered) for _ in range(connections))))
+        asking = (_one(port, request, ends, expected, answered, every) for _ in range(connections))
+        return sum(await asyncio.gather(*asking))
 
     began = time.perf_counter()
     done = asyncio.run(all_of_them())
@@ -188,6 +205,16 @@ class Asking:
         said = {"customer": self.people[spot % len(self.people)], "act": act, "method": "web_form", "scopes": [SCOPE]}
         return post("/api/v1/statements", said, key=self.key, idempotency=f"k{spot}")
 
+    def decide(self) -> bytes:
+        """Decide for one customer."""
+        spot = next(self.number)
+        asked = {"customer": self.people[spot % len(self.people)], "campaign": "spring"}
+        return post("/api/v1/decisions", asked, key=self.key, idempotency=f"d{spot}")
+
+    def paced(self) -> bytes:
+        """Decide for one customer, not faster than asked for."""
+        return self.decide()
+
     def _next(self) -> CustomerId:
         return self.people[next(self.number) % len(self.people)]
 
@@ -195,13 +222,32 @@ class Asking:
 def founded(home: Path) -> Asking:
     """Found a deployment with customers and an API key, the way a new user does."""
     _byleave(home, "init", "--name", "bench.example")
-    key = _byleave(home, "key", "create", "bench", "--scope", "consent:read", "--scope", "consent:write")["key"]
+    key = _byleave(home, "key", "create", "bench", "--scope", "consent:read", "--scope", "consent:write",
+                   "--scope", "decisions:write")["key"]  # fmt: skip
+    _byleave(home, "campaign", "publish", str(CAMPAIGN))
     deployment = open_deployment(database_url=f"sqlite:///{home / 'byleave.db'}", keyring=home / "keyring.json")
     references = [{"reference": f"C{number}"} for number in range(CUSTOMERS)]
     with deployment.store.write() as work:
         people = customers.enrol(deployment.desk, work, references, at=deployment.clock())
+    _willing(deployment, people)
     deployment.store.close()
     return Asking(people=people, key=key)
+
+
+def _willing(deployment: Deployment, people: Sequence[CustomerId]) -> None:
+    """Let everybody allow what the campaign needs, and remember what it reads."""
+    at = deployment.clock()
+    with deployment.store.write() as work:
+        catalogue = deployment.desk.catalogues.current(work)
+        needed = [Scope(scope) for scope in catalogue.scopes if scope.endswith(":recommendations")]
+        needed += [Scope(f"remember:{kind}") for kind in ("purchases", "interests")]
+        said = [grant(customer, needed, said_at=at) for customer in people]
+        recording.record(deployment.desk, work, said, actor="benchmark", at=at)
+    with deployment.store.write() as work:
+        facts: dict[str, list[str | int | float | bool | None]] = {
+            name: [value] * len(people) for name, value in FACTS.items()
+        }
+        gate.remember_columns(deployment.desk, work, people, facts, at=at)
 
 
 def _line(claim: str, unit: str, ours: Answered, limit: Answered, *, each: int = 1, **goals: Any) -> Line:  # noqa: ANN401 -- the fields of `Line`
@@ -227,6 +273,14 @@ def lines(found: Mapping[tuple[str, int], Answered]) -> Iterator[Line]:
         bare, ours = found["hello", connections], found["append", connections]
         claim = f"5 append over HTTP, {connections} connections"
         yield _line(claim, "statements", ours, bare, goal=0.3, at_most={"p99, ms": 20})
+    yield _line(
+        "11 decide over HTTP, contact reserved, 16 connections", "decisions", found["decide", 16], hello, goal=0.1
+    )
+    paced = found["paced", 16]
+    yield Line(
+        claim=f"11 decide over HTTP, {PACE} a second", unit="decisions", ours=paced.rate,
+        figures={"p50, ms": paced.ms(0.5), "p99, ms": paced.ms(0.99)}, at_most={"p99, ms": 50},
+    )  # fmt: skip
 
 
 def main() -> None:
@@ -244,10 +298,12 @@ def main() -> None:
         plan = [(hello, asking.hello, each, b"200") for each in CONNECTIONS]
         plan += [(ours, asking.append, each, b"201") for each in CONNECTIONS]
         plan += [(ours, asking.check, 16, b"200"), (ours, asking.checks, 16, b"200")]
+        plan += [(ours, asking.decide, 16, b"200"), (ours, asking.paced, 16, b"200")]
         for turn in range(asked.rounds + 1):
             for port, request, connections, expected in plan:
                 answered = found.setdefault((request.__name__, connections), Answered()) if turn else Answered()
-                load(port, request, connections=connections, expected=expected, answered=answered)
+                pace = PACE if request == asking.paced else 0
+                load(port, request, connections=connections, expected=expected, answered=answered, pace=pace)
     for line in lines(found):
         show(line)
 

@@ -2,13 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 
+from consent.base.clock import to_ms
+from consent.base.database import Hot, table_of
 from consent.base.errors import Invalid
 from consent.base.ids import new_id
 from consent.base.store import Work
 from consent.tables import DataUseRow
+
+_INSERT: Final = Hot(
+    sa.insert(table_of(DataUseRow)),
+    "id", "at", "actor", "purpose", "categories", "customers", "customer", "position", "decision", "reason",
+    "recipient",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +46,10 @@ class Use:
 def record(work: Work, use: Use, *, categories: tuple[str, ...], customers: int, position: int, at: datetime) -> str:
     """Write one use and return its id."""
     number = new_id("use", at)
-    row = {
-        "id": number, "at": at, "actor": use.actor, "purpose": use.purpose, "categories": ",".join(categories),
-        "customers": customers, "customer": use.customer, "position": position, "decision": use.decision,
-        "reason": use.reason, "recipient": use.recipient,
-    }  # fmt: skip
-    work.connection.execute(sa.insert(DataUseRow).values(**row))
+    work.run(
+        _INSERT, number, to_ms(at), use.actor, use.purpose, ",".join(categories), customers, use.customer, position,
+        use.decision, use.reason, use.recipient,
+    )  # fmt: skip
     return number
 
 

@@ -84,8 +84,7 @@ def decide_one(
         policy = _policy(deployment, work, campaign, channel, version=version)
         use = Use(actor=actor, purpose=policy.campaign.purpose, decision=f"{identity}.0", customer=customer)
         made = chunk.decided(deployment.desk, work, [customer], policy, use=use, at=at, now=at)
-        chunk.keep(deployment.desk, work, made, policy, chunk_id=identity, run="", number=0, at=at)
-        kept = log.read(work, identity)
+        kept = chunk.keep(deployment.desk, work, made, policy, chunk_id=identity, run="", number=0, at=at)
     return _told(policy, made.table.to_pylist()[0], kept, asked=(customer, campaign))
 
 

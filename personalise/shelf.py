@@ -1,12 +1,15 @@
 """Published campaigns, contact policies and fitted models: immutable versions, each with a hash."""
 
 import hashlib
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, cast
+from functools import lru_cache
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
 from consent.base.canonical import b64u
+from consent.base.database import Hot, table_of
 from consent.base.errors import CampaignUnknown, ContactPolicyUnknown, StateConflict
 from consent.base.store import Work
 from consent.catalogue.model import Catalogue
@@ -19,6 +22,52 @@ from personalise.contact_policy.model import NONE, ContactPolicy
 from personalise.contact_policy.reading import parse_contact_policy
 from personalise.steps.invent.response import Response, from_body
 from personalise.tables import CampaignVersionRow, ContactPolicyVersionRow, ModelVersionRow
+
+_KEPT: Final = 64
+NEWEST: Final = -1
+"""In place of a version's number."""
+
+
+def _version_of(table: sa.FromClause, *where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Return the query of one version, or of the newest: number, body, format."""
+    wanted = sa.bindparam("version", type_=sa.Integer())
+    query = sa.select(table.c.version, table.c.body, table.c.format)
+    query = query.where(*where, sa.or_(table.c.version == wanted, wanted == NEWEST))
+    return query.order_by(table.c.version.desc()).limit(sa.literal_column("1"))
+
+
+_campaigns: Final = table_of(CampaignVersionRow)
+_CAMPAIGN: Final = Hot(_version_of(_campaigns, _campaigns.c.key == sa.bindparam("key")), "key", "version")
+_CONTACT_POLICY: Final = Hot(_version_of(table_of(ContactPolicyVersionRow)), "version")
+
+
+@dataclass(frozen=True, slots=True)
+class _Under:
+    """A catalogue as part of a cache's key: by its version and bytes."""
+
+    version: int
+    digest: bytes
+    catalogue: Catalogue = field(compare=False, repr=False)
+
+
+@lru_cache(maxsize=_KEPT)
+def _campaign(body: str, form: Literal["toml", "json"], under: _Under) -> Campaign:
+    """Read a published campaign: versions never change, so each is read once, for thousands of live decisions."""
+    return parse_campaign(body, form, under.catalogue)
+
+
+@lru_cache(maxsize=_KEPT)
+def _contact_policy(body: str, form: Literal["toml", "json"], under: _Under, version: int) -> ContactPolicy:
+    return parse_contact_policy(body, form, under.catalogue, version=version)
+
+
+@lru_cache(maxsize=_KEPT)
+def _model(body: str) -> Response:
+    return from_body(body)
+
+
+def _under(catalogue: Catalogue) -> _Under:
+    return _Under(catalogue.version, catalogue.digest, catalogue)
 
 
 def lock(work: Work, key: str) -> None:
@@ -105,18 +154,14 @@ def load_contact_policy(work: Work, catalogue: Catalogue, *, version: int | None
         ContactPolicyUnknown: there is no such version.
         ContactPolicyInvalid: the catalogue has changed, so that it no longer holds; every place is named.
     """
-    table = ContactPolicyVersionRow
-    query = sa.select(table.version, table.body, table.format)
-    if version is not None:
-        query = query.where(table.version == version)
-    row = work.connection.execute(query.order_by(table.version.desc()).limit(1)).first()
+    row = None if version == 0 else work.run(_CONTACT_POLICY, version or NEWEST).fetchone()
     if row is None and version:
         msg = f"there is no version {version} of the contact policy"
         raise ContactPolicyUnknown(msg)
     if row is None:
         return NONE
-    form = cast("Literal['toml', 'json']", row.format)
-    return parse_contact_policy(row.body, form, catalogue, version=row.version)
+    number, body, form = row
+    return _contact_policy(body, form, _under(catalogue), number)
 
 
 def load(work: Work, key: str, catalogue: Catalogue, *, version: int = 0) -> tuple[Campaign, int]:
@@ -126,14 +171,12 @@ def load(work: Work, key: str, catalogue: Catalogue, *, version: int = 0) -> tup
         CampaignUnknown: no campaign by that key, or no such version.
         CampaignInvalid: the catalogue has changed, so that it no longer holds; every place is named.
     """
-    table = CampaignVersionRow
-    query = sa.select(table.version, table.body, table.format).where(table.key == key)
-    query = query.where(table.version == version) if version else query.order_by(table.version.desc()).limit(1)
-    row = work.connection.execute(query).first()
+    row = work.run(_CAMPAIGN, key, version or NEWEST).fetchone()
     if row is None:
         msg = f"{key[:80]!r}: publish it first with `byleave campaign publish FILE`"
         raise CampaignUnknown(msg)
-    return parse_campaign(row.body, cast("Literal['toml', 'json']", row.format), catalogue), row.version
+    number, body, form = row
+    return _campaign(body, form, _under(catalogue)), number
 
 
 def save_model(work: Work, campaign: str, model: Response, *, rows: int, at: datetime) -> int:
@@ -157,4 +200,4 @@ def load_model(work: Work, campaign: str, *, version: int | None = None) -> tupl
     if version is not None:
         query = query.where(table.version == version)
     row = work.connection.execute(query.order_by(table.version.desc()).limit(1)).first()
-    return (from_body(row.body), row.version) if row else (None, 0)
+    return (_model(row.body), row.version) if row else (None, 0)

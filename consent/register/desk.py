@@ -1,9 +1,11 @@
 """The desk: what every use case of the register needs at hand."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 
+from consent.base.database import Hot
 from consent.base.errors import KeyLost
 from consent.base.store import Work
 from consent.catalogues import Catalogues
@@ -11,6 +13,10 @@ from consent.register.payloads import LOG_OWNER
 from consent.tables import DataKeyRow
 from consent.vault.keyring import Keys, Wrapped
 from consent.vault.seal import blind
+
+_DATA_KEY: Final = Hot(
+    sa.select(DataKeyRow.kek, DataKeyRow.wrapped).where(DataKeyRow.owner == sa.bindparam("owner")), "owner"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +36,10 @@ class Desk:
         Raises:
             KeyLost: it is gone (the customer was erased), or doesn't unwrap.
         """
-        query = sa.select(DataKeyRow.kek, DataKeyRow.wrapped).where(DataKeyRow.owner == owner)
-        row = work.connection.execute(query).first()
+        row = work.run(_DATA_KEY, owner).fetchone()
         if row is None:
             whose = "the log" if owner == LOG_OWNER else "this customer"
             msg = f"there is no data key of {whose}"
             raise KeyLost(msg)
-        return self.keys.unwrap(owner, Wrapped(row.kek, bytes(row.wrapped)))
+        kek, wrapped = row
+        return self.keys.unwrap(owner, Wrapped(kek, bytes(wrapped)))

@@ -24,6 +24,7 @@ from personalise.contacts import Contact
 from personalise.decide import decide
 from personalise.goodwill import Entry, Posting
 from personalise.runs import inputs, log
+from personalise.runs.log import Chunk
 from personalise.steps.personalise.policy import Candidate, Policy
 
 _DAY_MS: Final = 86_400_000
@@ -60,8 +61,11 @@ def decided(
 
 def keep(
     desk: Desk, work: Work, made: Decided, policy: Policy, *, chunk_id: str, run: str, number: int, at: datetime
-) -> None:
+) -> Chunk:
     """Reserve the contacts of a chunk, book what they cost, keep what they promise, log its decisions: all in one step.
+
+    Returns:
+        The chunk as it was logged.
 
     What they were made from is sealed beside them, for replays.
 
@@ -72,7 +76,7 @@ def keep(
     goodwill.book(work, kept.charges, policy.contact_policy.goodwill, at=at)
     commitments.promise(work, kept.commitments)
     marks = inputs.keep(desk, work, made.permitted, made.inputs, policy, chunk_id=chunk_id, at=at)
-    log.write(
+    return log.write(
         desk, work, made.table, policy, made.permitted, chunk_id=chunk_id, run=run, number=number,
         salt=os.urandom(log.SALT_BYTES), at=at, marks=marks,
     )  # fmt: skip

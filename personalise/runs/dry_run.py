@@ -1,21 +1,27 @@
 """A dry run: who would be addressed, who is lost and why. Nothing changes but the record of having looked."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, Protocol
 
 import sqlalchemy as sa
 
 from consent.base.ids import new_id
 from consent.base.store import Work
+from consent.catalogue.model import Catalogue
 from consent.deployment import Deployment
 from consent.register import customers
 from consent.register.desk import Desk
 from consent.uses import Use
 from personalise import shelf
 from personalise.campaigns.judging import Foreseen
+from personalise.campaigns.model import Campaign
+from personalise.contact_policy.model import ContactPolicy
 from personalise.runs.chunk import decided
 from personalise.runs.counts import Counts, from_stored
+from personalise.steps.invent.response import Response
 from personalise.steps.personalise.policy import Policy, policy
 from personalise.tables import CampaignDryRunRow
 
@@ -57,8 +63,32 @@ def load_policy(
     campaign, number = shelf.load(work, key, read_under, version=version)
     fitted, model_number = shelf.load_model(work, key, version=model)
     rules = shelf.load_contact_policy(work, read_under, version=contact_policy)
-    compiled = policy(campaign, number, read_under, fitted, model_version=model_number, contact_policy=rules)
+    compiled = _compiled(_Parts(
+        campaign.body, number, read_under.version, read_under.digest, model_number, fitted.digest if fitted else b"",
+        rules.version, rules.body, (campaign, read_under, fitted, rules),
+    ))  # fmt: skip
     return compiled, compiled.model_version
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a policy is made of, as a cache's key: the bytes and numbers of its parts, and beside them the parts."""
+
+    campaign: str
+    version: int
+    catalogue: int
+    catalogue_digest: bytes
+    model: int
+    model_digest: bytes
+    contact_policy: int
+    contact_policy_body: str
+    parts: tuple[Campaign, Catalogue, Response | None, ContactPolicy] = field(compare=False, repr=False)
+
+
+@lru_cache(maxsize=64)
+def _compiled(made_of: _Parts) -> Policy:
+    campaign, catalogue, model, rules = made_of.parts
+    return policy(campaign, made_of.version, catalogue, model, model_version=made_of.model, contact_policy=rules)
 
 
 def dry_run(

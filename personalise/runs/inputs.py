@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from consent import gate
 from consent.base.clock import to_ms
-from consent.base.database import table_of
+from consent.base.database import Hot, table_of
 from consent.base.errors import LedgerBroken
 from consent.base.ids import CustomerId
 from consent.base.store import Work
@@ -28,6 +28,7 @@ from personalise.steps.personalise.policy import Policy
 from personalise.tables import DecisionInputRow
 
 _input: Final = table_of(DecisionInputRow)
+_INSERT: Final = Hot(sa.insert(_input), "chunk", "at", "rows", "dropped_at")
 _SIZE_BYTES: Final = 4
 _AT_ONCE: Final = 200
 _TYPES: Final = {
@@ -65,8 +66,7 @@ def keep(
     sealed = gate.keep_rows(desk, work, permitted, rows, place=chunk_id, head=head(policy.digest, at, shape))
     parts = [orjson.dumps(shape), *sealed.rows]
     packed = b"".join([len(part).to_bytes(_SIZE_BYTES) + part for part in parts])
-    row = {"chunk": chunk_id, "at": permitted.at, "rows": packed, "dropped_at": None}
-    work.connection.execute(sa.insert(DecisionInputRow).values(**row))
+    work.run(_INSERT, chunk_id, to_ms(permitted.at), packed, None)
     return sealed.marks
 
 

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from consent.base.canonical import b64u
 from consent.base.clock import rfc3339, to_ms
-from consent.base.database import table_of
+from consent.base.database import Hot, table_of
 from consent.base.errors import DecisionUnknown, LedgerBroken
 from consent.base.ids import CustomerId
 from consent.base.store import Work
@@ -40,6 +40,14 @@ REPLAY: Final = "replay"
 _ABOUT: Final = b"byleave"
 _SIZED: Final = ("mask", REPLAY)
 _COMPRESSED: Final = pa.ipc.IpcWriteOptions(compression="zstd")
+_PLAIN: Final = pa.ipc.IpcWriteOptions()
+_FEW: Final = 16
+"""Rows up to which a record is shorter, and much quicker written and read, as it is."""
+
+_COLUMNS: Final = (
+    "id", "run", "chunk", "campaign", "at", "first", "last", "customers", "position", "root", "log", "seq", "columns",
+)  # fmt: skip
+_INSERT: Final = Hot(sa.insert(table_of(DecisionChunkRow)), *_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +83,8 @@ class Span(NamedTuple):
 def write(  # noqa: PLR0913 -- a decision is recorded with all that it follows from
     desk: Desk, work: Work, decided: pa.Table, policy: Policy, permitted: Permits,
     *, chunk_id: str, run: str, number: int, salt: bytes, at: datetime, marks: Sequence[bytes],
-) -> bytes:  # fmt: skip
-    """Store a chunk's decisions and commit their root to the ledger, in the caller's transaction; return the root.
+) -> Chunk:  # fmt: skip
+    """Store a chunk's decisions and commit their root to the ledger, in the caller's transaction; return the chunk.
 
     Args:
         desk: keys and catalogues.
@@ -101,13 +109,12 @@ def write(  # noqa: PLR0913 -- a decision is recorded with all that it follows f
         position=permitted.position, root=root, log=0, seq=-1, table=table, about=_read_about(table),
     )  # fmt: skip
     entry = publishing.note(desk, work, Kind.DECISIONS_COMMITTED, commitment(made, root), at=permitted.at)
-    row = {
-        "id": chunk_id, "run": run, "chunk": number, "campaign": made.campaign, "at": made.at,
-        "first": permitted.customers[0], "last": permitted.customers[-1], "customers": decided.num_rows,
-        "position": made.position, "root": root, "log": entry.log, "seq": entry.seq, "columns": _packed(table),
-    }  # fmt: skip
-    work.connection.execute(sa.insert(DecisionChunkRow).values(**row))
-    return root
+    first, last = permitted.customers[0], permitted.customers[-1]
+    work.run(
+        _INSERT, chunk_id, run, number, made.campaign, to_ms(made.at), first, last, decided.num_rows, made.position,
+        root, entry.log, entry.seq, _packed(table),
+    )  # fmt: skip
+    return replace(made, log=entry.log, seq=entry.seq)
 
 
 def _about(policy: Policy, permitted: Permits, salt: bytes) -> dict[str, Any]:
@@ -220,7 +227,8 @@ def _bytes(column: pa.ChunkedArray, rows: int) -> NDArray[np.uint8]:
 
 def _packed(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema, options=_COMPRESSED) as writer:
+    options = _PLAIN if table.num_rows <= _FEW else _COMPRESSED
+    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue())
 
