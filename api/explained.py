@@ -75,6 +75,11 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "contact that cost something is one of its entries.",
         "That what goodwill was given back for really happened.",
     ),
+    "quotas": Explained(
+        "Added up anew from the decisions, no campaign made more contacts than its volumes allow, nor spent more "
+        "goodwill than its budget; who was refused for want of room was worth less than where it ended.",
+        "That a volume fits what a call centre can do, or that a budget is a good one.",
+    ),
     "campaigns": Explained(
         "Each campaign can still be read under the catalogue in force: nothing that it names is gone.",
         "That a campaign is a good one.",

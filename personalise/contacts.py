@@ -58,6 +58,17 @@ _TURNED_DOWN: Final = Hot(
     "customers",
     "since",
 )
+_LAST: Final = Hot(
+    lambda dialect: (
+        sa.select(_contact.c.customer, _contact.c.status, sa.func.max(_contact.c.reserved_at))
+        .where(
+            among(_contact.c.customer, "customers")(dialect),
+            sa.or_(*(_contact.c.status == status for status in COUNTING)),
+        )
+        .group_by(_contact.c.customer, _contact.c.status)
+    ),
+    "customers",
+)
 _INSERT: Final = Hot(
     sa.insert(_contact),
     "customer", "decision", "campaign", "treatment", "offer", "channel", "purpose", "status", "reserved_at",
@@ -198,6 +209,18 @@ def counted(
     if pressure_days:
         columns |= history.pressure(now - pressure_days * _DAY_MS)
     return columns
+
+
+def last(work: Work, customers: Sequence[CustomerId]) -> dict[str, pa.Array]:
+    """Return when each customer had his last contact, and his last ghost, on any channel (ms): 0 for never."""
+    found: dict[str, dict[str, int]] = {"last_contact": {}, "last_ghost": {}}
+    for customer, status, at in work.run(_LAST, work.listed(customers)).fetchall():
+        newest = found["last_ghost" if status == GHOST else "last_contact"]
+        newest[customer] = max(at, newest.get(customer, 0))
+    return {
+        name: pa.array([newest.get(customer, 0) for customer in customers], type=pa.int64())
+        for name, newest in found.items()
+    }
 
 
 def _wished(

@@ -22,7 +22,8 @@ def decide(chunk: pa.Table, policy: Policy, at: datetime) -> pa.Table:
         chunk: one row a customer: `customer`; `enrolled`; `permit:<scope>` (a `Reason` number) for each of
             `policy.scopes`; each of `policy.attributes`, null where not permitted or not known; `bucket` (0..9999);
             and what the rules about contacts read, as `personalise.moment` gathers it: counts and, in ms, when one more
-            is allowed, of contacts and of ghosts; customers' wishes; promised terms; goodwill and pressure.
+            is allowed, of contacts and of ghosts; customers' wishes; promised terms; goodwill and pressure; where there
+            are quotas, when the last contact was, and of each what is taken and where its cut is.
         policy: k candidates.
         at: the instant to decide at.
 
@@ -33,7 +34,8 @@ def decide(chunk: pa.Table, policy: Policy, at: datetime) -> pa.Table:
         none), `worth:<key>` and `prior:<key>` (a prior stood in for its probability). For each scope
         `permit:<scope>`; where rules of hours bind, `hours:<channel>` (which one is quiet, -1 for none) and
         `hours_free:<channel>` (ms); for each rule about contacts `contacts:<key>` and `free:<key>`; where contacts cost
-        goodwill, `goodwill` and `charge:<key>` of each candidate (thousandths): what the rules observed.
+        goodwill, `goodwill` and `charge:<key>` of each candidate (thousandths); for each quota `taken:<key>`, and
+        `cut:<key>`, the worth that its cut is at: what the rules observed.
     """
     funnel = Funnel(chunk, policy, at)
     worths = [funnel.worth(candidate) for candidate in policy.candidates]
@@ -67,7 +69,24 @@ def _observed(chunk: pa.Table, policy: Policy, funnel: Funnel) -> dict[str, Any]
     if policy.charges:
         columns["goodwill"] = chunk["goodwill"]
         columns |= {f"charge:{one.key}": funnel.charge(one) for one in policy.candidates}
+    for quota in funnel.quotas.judged:
+        columns[f"taken:{quota.key}"] = chunk[f"taken:{quota.key}"]
+        columns[f"cut:{quota.key}"] = chunk[f"cut_worth:{quota.key}"]
     return columns
+
+
+def spent(decided: pa.Table, policy: Policy) -> dict[str, int]:
+    """Return what decisions take of each quota: contacts, or thousandths of a point. Ghosts take nothing."""
+    chosen = np.asarray(decided["chosen"])
+    found = {}
+    for quota in policy.quotas:
+        mine = {row: one.key for row, one in enumerate(policy.candidates) if one.key in quota.treatments}
+        amounts = (
+            np.asarray(decided[f"charge:{key}"])[chosen == row].sum() if quota.charged else (chosen == row).sum()
+            for row, key in mine.items()
+        )
+        found[quota.key] = int(sum(amounts))
+    return found
 
 
 def _apart(winner: NDArray[np.int16], control: NDArray[np.bool_]) -> tuple[NDArray[np.int16], NDArray[np.int16]]:

@@ -60,7 +60,8 @@ def _between(work: Work, customers: Sequence[CustomerId], policy: Policy, at: da
         `wish_limit:<channel>` (-1 for none), `wish_free:<channel>`, `ghost_wish:…` and `ghost_wish_free:…`; `own_hours`
         (minutes of the day, `from-until`, null for none) where rules of hours bind; for each of `policy.families`
         `committed:<family>` (the hash of the promised terms, null for none) and `committed_grade:<family>`; where
-        `policy.charges`, `goodwill` (thousandths of a point), `pressure` and `ghost_pressure` (contacts lately).
+        `policy.charges`, `goodwill` (thousandths of a point), `pressure` and `ghost_pressure` (contacts lately); where
+        `policy.quotas`, `last_contact` and `last_ghost` (ms).
     """
     terms = policy.contact_policy.goodwill
     pressure = terms.pressure_days if policy.charges else 0
@@ -72,5 +73,7 @@ def _between(work: Work, customers: Sequence[CustomerId], policy: Policy, at: da
         columns["own_hours"] = pa.array([wishes.of(wished, each).told for each in customers], type=pa.string())
     if policy.charges:
         columns["goodwill"] = pa.array(goodwill.balances(work, customers, terms))
+    if policy.quotas:
+        columns.update(contacts.last(work, customers))
     columns.update(commitments.columns(work, customers, policy.families, at))
     return columns

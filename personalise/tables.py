@@ -114,6 +114,18 @@ class RunRow(Row):
     beat_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     milliseconds: Mapped[int]
+    quotas: Mapped[str] = mapped_column(server_default="")
+
+
+class QuotaRow(Row):
+    """How much of a quota is taken: given out, or set aside for a run. Of the version 0, over all versions."""
+
+    __tablename__ = "quota"
+    __table_args__ = _clustered("what is taken of what a campaign has only so much of")
+    campaign: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    taken: Mapped[int]
 
 
 class DecisionChunkRow(Row):

@@ -296,7 +296,9 @@ def _print_run(run: Run, *, as_json: bool) -> None:
 
 def _print_counts(counts: Counts, seconds: float) -> None:
     share = counts.customers or 1
-    rows = [(f"gets {treatment}", count, f"{count / share:.1%}") for treatment, count in sorted(counts.chosen.items())]
+    rows: list[tuple[str, float, str]] = []
+    rows += [(f"gets {treatment}", count, f"{count / share:.1%}") for treatment, count in sorted(counts.chosen.items())]
+    rows += [(f"takes of {key}", amount, "") for key, amount in counts.taken().items()]
     rows += [(f"leaves: {reason}", count, f"{count / share:.1%}") for reason, count in counts.reasons.most_common()]
     print_table(
         ("what becomes of them", "customers", "share"),

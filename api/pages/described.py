@@ -5,7 +5,7 @@ from datetime import datetime
 
 from api.pages import present
 from api.pages.choices import name_of
-from api.pages.reasons import cap_in_words
+from api.pages.reasons import cap_in_words, volume_in_words
 from api.pages.words import FIRST, words
 from consent.catalogue.model import Catalogue
 from personalise.campaigns.model import Campaign
@@ -111,4 +111,9 @@ def _limits(campaign: Campaign, catalogue: Catalogue) -> tuple[str, ...]:
     share = present.share(campaign.holdout.share, _ONE_IN)
     held = f"{share} of the customers are held out by chance, to measure against." if campaign.holdout.share else ""
     caps = [cap_in_words(cap, catalogue) for cap in campaign.caps]
-    return tuple(line for line in (*(f"{cap[0].upper()}{cap[1:]}, over all campaigns." for cap in caps), held) if line)
+    volumes = [volume_in_words(volume, catalogue) for volume in campaign.volumes]
+    lines = [f"{cap[0].upper()}{cap[1:]}, over all campaigns." for cap in caps]
+    lines += [f"{each[0].upper()}{each[1:]}, to whom it is worth most." for each in volumes]
+    if campaign.goodwill_budget:
+        lines.append(f"At most {campaign.goodwill_budget:,g} points of goodwill, over all versions.")
+    return tuple(line for line in (*lines, held) if line)

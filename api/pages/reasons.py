@@ -8,7 +8,7 @@ from api.pages.choices import name_of
 from api.pages.words import FIRST, words
 from consent.catalogue.model import Catalogue
 from consent.permission.verdict import Reason
-from personalise.campaigns.model import Campaign
+from personalise.campaigns.model import Campaign, Volume
 from personalise.contact_policy.model import Cap
 from personalise.steps.personalise.policy import (
     AUDIENCE,
@@ -21,6 +21,7 @@ from personalise.steps.personalise.policy import (
     UNKNOWN,
     WORTH_NOTHING,
 )
+from personalise.steps.personalise.quotas import BUDGET
 from personalise.steps.personalise.stages import Stage
 
 _PERMISSION: Final = "permission:"
@@ -54,6 +55,7 @@ _PLAIN: Final[Mapping[str, str]] = {
     UNKNOWN: "allow us to look, but we don't know what the audience asks for",
     HELD_OUT: "are held out by chance, to measure against",
     GOODWILL: "have given us enough of their goodwill for now",
+    BUDGET: "came behind those on whom the campaign's goodwill budget was spent",
     WORTH_NOTHING: "would gain nothing by it: leaving them alone is better",
     OUTRANKED: "would be served better by something else",
 }
@@ -65,6 +67,7 @@ _BY_RULE: Final[Mapping[str, str]] = {
     "hours": "are where it is quiet now, by the rule “{name}”",
     "wish": "want to hear from us no more often than they do",
     "rest": "turned such an offer down lately, by the rule “{name}”",
+    "volume": "came behind those for whom there was enough of it (“{name}”)",
     "commitment": "were promised other terms, which still hold (“{name}”)",
 }
 STAGES: Final[Mapping[Stage, str]] = {
@@ -111,6 +114,13 @@ def _denied(scope: str, reason: str, catalogue: Catalogue) -> str:
     rule = catalogue.scopes.get(scope)
     why = _DENIED.get(Reason[reason], "do not allow it") if reason else "do not allow it"
     return f"{why} ({name_of(rule, catalogue, words(FIRST)) if rule else scope})"
+
+
+def volume_in_words(volume: Volume, catalogue: Catalogue) -> str:
+    """Return a volume as a sentence has it."""
+    titles = {key: each.title for key, each in catalogue.channels.items()}
+    named = [*volume.treatments, *(titles.get(key, key) for key in volume.channels)]
+    return f"at most {present.counted(volume.limit, 'contact')} by {present.listed(named)} in all"
 
 
 def cap_in_words(cap: Cap, catalogue: Catalogue) -> str:

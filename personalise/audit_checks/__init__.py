@@ -7,7 +7,7 @@ the gate had read.
 from typing import Final
 
 from consent.audit.findings import Check
-from personalise.audit_checks import approvals, campaigns, committed, contacts, decisions, goodwill, replay
+from personalise.audit_checks import approvals, campaigns, committed, contacts, decisions, goodwill, quotas, replay
 from personalise.audit_checks.reach import Addressed, addressed
 
 __all__ = ["CHECKS", "Addressed", "addressed"]
@@ -39,6 +39,11 @@ CHECKS: Final = (
         key=goodwill.KEY,
         title="Every account of goodwill adds up, and contacts alone were charged for",
         function=goodwill.goodwill,
+    ),
+    Check(
+        key=quotas.KEY,
+        title="Volumes and goodwill budgets were kept, and went to whom a contact was worth most",
+        function=quotas.quotas,
     ),
     Check(
         key=campaigns.KEY,

@@ -87,6 +87,24 @@ class Treatment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """So many contacts one version of a campaign makes at most, by these treatments: what somebody can get done.
+
+    A treatment counts where it is named, or its channel is; where both are named, both have to fit.
+    """
+
+    key: str
+    limit: int
+    treatments: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+
+    def counts(self, treatment: Treatment) -> bool:
+        """Say whether contacts by a treatment count."""
+        named = not self.treatments or treatment.key in self.treatments
+        return named and (not self.channels or treatment.channel in self.channels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
     """One campaign, as its file says it."""
 
@@ -104,6 +122,7 @@ class Campaign:
     measurement: str
     """The purpose under which outcomes may be used to measure and to learn."""
     goodwill_budget: float
+    """The most points of goodwill that contacts of this campaign may cost, over all its versions; 0 limits nothing."""
     holdout: Holdout
     objective: Objective
     caps: tuple[Cap, ...]
@@ -116,3 +135,5 @@ class Campaign:
     """Its class: what it is for. It stands in every contact as a snapshot."""
     tags: tuple[str, ...] = ()
     """What rules over campaigns know it by; a snapshot in every contact, too."""
+    volumes: tuple[Volume, ...] = ()
+    """What there is only so much of."""

@@ -1,6 +1,6 @@
 """From a TOML or JSON file to a campaign, checked against the catalogue; every wrong spot is named."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from personalise.campaigns.model import (
     Offer,
     Scorer,
     Treatment,
+    Volume,
 )
 from personalise.contact_policy.model import CLASSES, HELD_BACK, Cap, Class
 from personalise.contact_policy.reading import named
@@ -27,6 +28,7 @@ from personalise.language.terms import Condition, Number
 _MOST_TREATMENTS: Final = 200
 _NUMERIC: Final = ("number", "integer", "boolean")
 _ONE_IN: Final = 10_000
+_MOST_CONTACTS: Final = 10_000_000
 _TAKEN: Final = frozenset({"customer", "enrolled", "bucket"})
 """Columns that decisions have of their own: an attribute of that name can't be read."""
 
@@ -83,7 +85,10 @@ def _campaign(table: dict[str, Any], text: str, catalogue: Catalogue, form: Lite
         format=form,
         kind=cast("Class", head.choice("class", CLASSES, default=HELD_BACK)),
         tags=_tags(head),
+        volumes=tuple(_keyed(top, "volume", lambda one: _volume(one, treatments)).values()),
     )
+    if campaign.volumes and campaign.kind != HELD_BACK:
+        top.wrong("volume", f"a {campaign.kind} message is never held back: leave the volume out")
     head.unknown()
     top.unknown()
     if places:
@@ -178,6 +183,22 @@ def _cap(form: Form, catalogue: Catalogue) -> Cap:
         limit=form.integer("limit", low=0, high=1_000),
         days=form.integer("days", low=1, high=3_650),
     )
+
+
+def _volume(form: Form, treatments: Sequence[Treatment]) -> Volume:
+    keys, channels = {one.key for one in treatments}, {one.channel for one in treatments}
+    volume = Volume(
+        key=form.key("key"),
+        limit=form.integer("limit", low=0, high=_MOST_CONTACTS),
+        treatments=named(form, "treatments", keys, "treatment", of="this campaign"),
+        channels=named(form, "channels", channels, "channel", of="its treatments"),
+    )
+    known = keys.issuperset(volume.treatments) and channels.issuperset(volume.channels)
+    if not volume.treatments and not volume.channels:
+        form.wrong("treatments", "name at least one treatment or channel")
+    elif known and not any(map(volume.counts, treatments)):
+        form.wrong("treatments", "no treatment is of this name and of this channel: it would limit nothing")
+    return volume
 
 
 def _offer(form: Form, catalogue: Catalogue) -> Offer:

@@ -76,12 +76,12 @@ def _policy(
     return read
 
 
-def named(form: Form, key: str, known: Container[str], kind: str) -> tuple[str, ...]:
+def named(form: Form, key: str, known: Container[str], kind: str, *, of: str = "the catalogue") -> tuple[str, ...]:
     """Read a list of keys, each of which has to be known; left out, it is empty."""
     names = form.texts(key, default=())
     for name in names:
         if name not in known:
-            form.wrong(key, f"{name[:80]!r} is no {kind} of the catalogue")
+            form.wrong(key, f"{name[:80]!r} is no {kind} of {of}")
     return names
 
 

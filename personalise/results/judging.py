@@ -140,7 +140,10 @@ def _judged(asked: Asked, version: int, found: Gathered, *, changed: bool) -> Re
     )
     withheld = _withheld(found, assigned, measured, changed=changed)
     goodwill = Goodwill(
-        contacts=found.contacts / THOUSANDTHS, taken=found.taken / THOUSANDTHS, given=found.given / THOUSANDTHS
+        contacts=found.contacts / THOUSANDTHS,
+        taken=found.taken / THOUSANDTHS,
+        given=found.given / THOUSANDTHS,
+        budget=asked.campaign.goodwill_budget or None,
     )
     return Results(
         campaign=asked.campaign.key,

@@ -33,6 +33,8 @@ class Goodwill:
     contacts: float
     taken: float
     given: float
+    budget: float | None = None
+    """What the campaign's newest version may cost in all; None where it says nothing."""
 
     @property
     def spent(self) -> float:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -17,15 +17,18 @@ from consent.gate import Permits
 from consent.register import customers as enrolled
 from consent.register.desk import Desk
 from consent.uses import Use
-from personalise import commitments, contacts, goodwill, moment
+from personalise import commitments, contacts, goodwill, moment, quotas
 from personalise.campaigns.model import Campaign, Offer
 from personalise.commitments import Commitment
 from personalise.contacts import Contact
-from personalise.decide import decide
+from personalise.decide import decide, spent
 from personalise.goodwill import Entry, Posting
 from personalise.runs import inputs, log
 from personalise.runs.log import Chunk
+from personalise.runs.ranking import with_cuts
+from personalise.steps.personalise.funnel import Funnel
 from personalise.steps.personalise.policy import Candidate, Policy
+from personalise.steps.personalise.quotas import Room
 
 _DAY_MS: Final = 86_400_000
 
@@ -37,11 +40,15 @@ class Decided:
     table: pa.Table
     inputs: pa.Table
     permitted: Permits
+    spent: Mapping[str, int]
+    """What it takes of each quota."""
+    first_come: bool
+    """It takes that out of what there is, not out of what was set aside for a run."""
 
 
 def decided(
     desk: Desk, work: Work, customers: Sequence[CustomerId], policy: Policy,
-    *, use: Use, at: datetime, now: datetime,
+    *, use: Use, at: datetime, now: datetime, room: Room | None = None,
 ) -> Decided:  # fmt: skip
     """Decide for a chunk of customers.
 
@@ -53,10 +60,18 @@ def decided(
         use: why the data are read.
         at: the instant of the decision: what windows are counted from.
         now: the instant that permissions are judged at; never before `at`.
+        room: what the policy's quotas have room for; None: who comes first takes what there is, one at a time.
     """
     permitted = moment.permits(desk, work, customers, policy, at=max(at, now))
     columns = moment.gather(desk, work, permitted, policy, use=use, at=at)
-    return Decided(table=decide(columns, policy, at), inputs=columns, permitted=permitted)
+    if policy.quotas:
+        claims = Funnel(columns, policy, at).claims(controls=room is None)
+        there = room or quotas.room(work, policy, lock=len(claims) > 0)  # who claims nothing need not wait
+        columns = with_cuts(columns, policy, there, claims)
+    table = decide(columns, policy, at)
+    return Decided(
+        table=table, inputs=columns, permitted=permitted, spent=spent(table, policy), first_come=room is None
+    )
 
 
 def keep(
@@ -73,6 +88,8 @@ def keep(
     """
     kept = _kept(made.table, policy, chunk_id, at)
     contacts.reserve(work, kept.contacts)
+    if made.first_come:
+        quotas.take(work, policy.campaign.key, {each: made.spent[each.key] for each in policy.quotas})
     goodwill.book(work, kept.charges, policy.contact_policy.goodwill, at=at)
     commitments.promise(work, kept.commitments)
     marks = inputs.keep(desk, work, made.permitted, made.inputs, policy, chunk_id=chunk_id, at=at)

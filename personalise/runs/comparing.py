@@ -15,8 +15,10 @@ from consent.uses import Use
 from personalise.runs import chunk
 from personalise.runs.crosstab import Crosstab, Side
 from personalise.runs.dry_run import CHUNK, Progress, load_policy
+from personalise.runs.ranking import ranked
 from personalise.steps.personalise.funnel import Funnel
 from personalise.steps.personalise.policy import Policy
+from personalise.steps.personalise.quotas import Room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,7 @@ def compare(
     with deployment.store.read() as work:
         first, second = (_load(deployment, work, each) for each in (a, b))
         total = customers.count(work)
+    rooms = [ranked(deployment, each, use=_use(each, actor), at=at, most=most) for each in (first, second)]
     table, after = Crosstab(), ""
     while True:
         with deployment.store.write() as work:
@@ -69,7 +72,10 @@ def compare(
             if not ids:
                 return Compared(a=first, b=second, table=table)
             now = deployment.clock()
-            sides = [_decided(deployment, work, ids, each, actor, at=at, now=now) for each in (first, second)]
+            sides = [
+                _decided(deployment, work, ids, each, _use(each, actor), at=at, now=now, room=room)
+                for each, room in zip((first, second), rooms, strict=True)
+            ]
         table.add(*sides)
         after = ids[-1]
         if progress:
@@ -83,14 +89,19 @@ def _load(deployment: Deployment, work: Work, named: Named) -> Policy:
     return policy
 
 
-def _decided(
-    deployment: Deployment, work: Work, ids: Sequence[CustomerId], policy: Policy, actor: str,
-    *, at: datetime, now: datetime,
-) -> Side:  # fmt: skip
+def _use(policy: Policy, actor: str) -> Use:
     campaign = policy.campaign
     told = f"comparing {campaign.key}@{policy.version} under contact policy {policy.contact_policy.version}"
-    use = Use(actor=actor, purpose=campaign.purpose, reason=told)
-    made = chunk.decided(deployment.desk, work, ids, policy, use=use, at=at, now=now)
+    return Use(actor=actor, purpose=campaign.purpose, reason=told)
+
+
+def _decided(
+    deployment: Deployment, work: Work, ids: Sequence[CustomerId], policy: Policy, use: Use,
+    *, at: datetime, now: datetime, room: Room | None,
+) -> Side:  # fmt: skip
+    made = chunk.decided(deployment.desk, work, ids, policy, use=use, at=at, now=now, room=room)
+    if room:
+        room.spend(made.spent)
     funnel = Funnel(made.inputs, policy, at)
     chances = {one.key: funnel.chance(one) for one in policy.candidates}
     return Side(policy=policy, table=made.table, chances=chances)

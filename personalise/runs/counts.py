@@ -10,8 +10,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from consent.permission.verdict import Reason
-from personalise.decide import LEFT_ALONE
+from personalise.contact_policy.model import THOUSANDTHS
+from personalise.decide import LEFT_ALONE, spent
 from personalise.steps.personalise.policy import HARD_STOP, Policy, stage_of
+from personalise.steps.personalise.quotas import BUDGET
 from personalise.steps.personalise.stages import LEAVING, Stage
 
 
@@ -26,6 +28,8 @@ class Counts:
     stages: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     chosen: Counter[str] = field(default_factory=Counter)
+    quotas: Counter[str] = field(default_factory=Counter)
+    """What was taken of each quota: contacts, or thousandths of a point."""
 
     @property
     def left_alone(self) -> int:
@@ -43,6 +47,7 @@ class Counts:
         self.customers += len(chosen)
         for number, count in zip(*np.unique(chosen[chosen != LEFT_ALONE], return_counts=True), strict=True):
             self.chosen[policy.candidates[number].key] += int(count)
+        self.quotas.update(spent(decided, policy))
         left = np.flatnonzero(chosen == LEFT_ALONE)
         rules = np.column_stack([np.asarray(decided[f"rule:{one.key}"])[left] for one in policy.candidates])
         furthest = policy.stage_of[rules].argmax(axis=1)
@@ -80,12 +85,24 @@ class Counts:
             "left_alone": self.left_alone,
             "holdout": self.holdout,
             "reasons": dict(self.reasons.most_common()),
+            "quotas": self.taken(),
         }
+
+    def taken(self) -> dict[str, int | float]:
+        """Return what was taken of each quota: contacts, or points of goodwill."""
+        whole = sorted(self.quotas.items())
+        return {key: amount / THOUSANDTHS if key == BUDGET else amount for key, amount in whole}
 
     def stored(self) -> str:
         """Return the counts as text for a run's row."""
         return json.dumps(
-            {"customers": self.customers, "stages": self.stages, "reasons": self.reasons, "chosen": self.chosen}
+            {
+                "customers": self.customers,
+                "stages": self.stages,
+                "reasons": self.reasons,
+                "chosen": self.chosen,
+                "quotas": self.quotas,
+            }
         )
 
 
@@ -97,4 +114,5 @@ def from_stored(text: str) -> Counts:
         stages=Counter(table["stages"]),
         reasons=Counter(table["reasons"]),
         chosen=Counter(table["chosen"]),
+        quotas=Counter(table.get("quotas", {})),  # counts of before there were any have none
     )

@@ -21,6 +21,7 @@ from personalise.campaigns.model import Campaign
 from personalise.contact_policy.model import ContactPolicy
 from personalise.runs.chunk import decided
 from personalise.runs.counts import Counts, from_stored
+from personalise.runs.ranking import ranked
 from personalise.steps.invent.response import Response
 from personalise.steps.personalise.policy import Policy, policy
 from personalise.tables import CampaignDryRunRow
@@ -116,14 +117,17 @@ def dry_run(
     counts = Counts()
     after = ""
     use = Use(actor=actor, purpose=chosen.campaign.purpose, reason=f"dry run of {key}")
+    room = ranked(deployment, chosen, use=use, at=at, most=most)
     while True:
         with deployment.store.write() as work:
             ids = customers.after(work, after, most)
             if not ids:
                 _keep(work, chosen, counts, actor=actor, at=at)
                 return counts
-            made = decided(deployment.desk, work, ids, chosen, use=use, at=at, now=deployment.clock())
+            made = decided(deployment.desk, work, ids, chosen, use=use, at=at, now=deployment.clock(), room=room)
         counts.add(made.table, chosen)
+        if room:
+            room.spend(made.spent)
         after = ids[-1]
         if progress:
             progress(counts.customers, total)

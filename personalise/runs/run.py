@@ -18,7 +18,8 @@ from consent.base.store import Work
 from consent.deployment import Deployment
 from consent.register import customers
 from consent.uses import Use
-from personalise.runs import chunk
+from personalise import quotas
+from personalise.runs import chunk, ranking
 from personalise.runs.counts import Counts, from_stored
 from personalise.runs.dry_run import CHUNK, Progress, load_policy
 from personalise.steps.personalise.policy import Policy
@@ -86,7 +87,7 @@ def opened(
         "policy": policy.digest,
         "state": RUNNING, "after": "", "chunk": 0, "done": 0, "total": customers.count(work),
         "counts": Counts().stored(), "asked_by": actor, "created_at": at, "beat_at": at, "ended_at": None,
-        "milliseconds": 0,
+        "milliseconds": 0, "quotas": "",
     }  # fmt: skip
     work.connection.execute(sa.insert(RunRow).values(**row))
     return run
@@ -121,12 +122,17 @@ def advance(
         LedgerBroken: what its policy was made of has changed since it started.
     """
     policy: Policy | None = None
+    order: ranking.Pass | None = None
     while True:
         with deployment.store.write() as work:
             row = _locked(work, run)
             if row.state != RUNNING:
                 return _run(row)
             policy = policy or _policy(deployment, work, row)
+            if policy.quotas and not row.quotas:
+                order = order or ranking.Pass(policy=policy, use=_use(row, policy), at=row.at)
+                _rank(deployment, work, row, order, most=most)
+                continue
             done = _one_chunk(deployment, work, row, policy, most=most)
             if done is None:
                 _finish(deployment, work, run, noting)
@@ -143,6 +149,28 @@ def _policy(deployment: Deployment, work: Work, row: Any) -> Policy:  # noqa: AN
     return policy
 
 
+def _use(row: Any, policy: Policy) -> Use:  # noqa: ANN401 -- a row of run
+    return Use(actor=row.asked_by, purpose=policy.campaign.purpose, decision=row.id)
+
+
+def _rank(
+    deployment: Deployment,
+    work: Work,
+    row: Any,  # noqa: ANN401 -- a row of run
+    order: ranking.Pass,
+    *,
+    most: int,
+) -> None:
+    """Rank the next customers; once there are no more, set aside what the run will give out."""
+    now = deployment.clock()
+    if order.step(deployment.desk, work, most=most, now=now):
+        _update(work, row.id, beat_at=now)
+        return
+    room = order.room(work, lock=True)
+    quotas.take(work, row.campaign, {each: room.left[each.key] for each in order.policy.quotas})
+    _update(work, row.id, beat_at=now, quotas=ranking.stored(room, order.policy))
+
+
 def _one_chunk(
     deployment: Deployment,
     work: Work,
@@ -157,26 +185,37 @@ def _one_chunk(
     if not ids:
         return None
     chunk.locked(work, ids)
-    use = Use(actor=row.asked_by, purpose=policy.campaign.purpose, decision=row.id)
-    made = chunk.decided(deployment.desk, work, ids, policy, use=use, at=row.at, now=began)
+    room = ranking.from_stored(row.quotas)
+    made = chunk.decided(
+        deployment.desk, work, ids, policy, use=_use(row, policy), at=row.at, now=began, room=room
+    )  # fmt: skip
     identity = chunk.chunk_id(row.id, row.chunk)
     chunk.keep(deployment.desk, work, made, policy, chunk_id=identity, run=row.id, number=row.chunk, at=row.at)
+    room.spend(made.spent)
     counts = from_stored(row.counts)
     counts.add(made.table, policy)
     ended = deployment.clock()
     took = max(0, to_ms(ended) - to_ms(began))
     _update(
         work, row.id, after=ids[-1], chunk=row.chunk + 1, done=row.done + len(ids), counts=counts.stored(),
-        beat_at=ended, milliseconds=row.milliseconds + took,
+        beat_at=ended, milliseconds=row.milliseconds + took, quotas=ranking.stored(room, policy),
     )  # fmt: skip
     return int(row.done) + len(ids)
 
 
 def _finish(deployment: Deployment, work: Work, run: RunId, noting: Noting | None) -> None:
     at = deployment.clock()
+    _close(work, run)
     _update(work, run, state=FINISHED, ended_at=at, beat_at=at)
     if noting:
         noting(work, _run(_locked(work, run)), at)
+
+
+def _close(work: Work, run: RunId) -> None:
+    """Give back what was set aside for a run that is over."""
+    row = _locked(work, run)
+    ranking.given_back(work, row.campaign, row.quotas)
+    _update(work, run, quotas=ranking.emptied(row.quotas))
 
 
 def change(deployment: Deployment, run: RunId, state: str, *, noting: Noting | None = None) -> Run:
@@ -199,6 +238,8 @@ def change(deployment: Deployment, run: RunId, state: str, *, noting: Noting | N
             if state not in _MAY[row.state]:
                 msg = f"a run that is {row.state} can't become {state[:80]}"
                 raise StateConflict(msg)
+            if state == STOPPED:
+                _close(work, run)
             _update(work, run, state=state, beat_at=at, ended_at=at if state == STOPPED else None)
             if noting:
                 noting(work, _run(_locked(work, run)), at)

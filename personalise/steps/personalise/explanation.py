@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from consent.base.clock import from_ms, rfc3339
 from consent.catalogue.model import Catalogue, ScopeRule
@@ -11,6 +11,7 @@ from personalise.campaigns.model import LEAVE_ALONE
 from personalise.contact_policy.model import THOUSANDTHS
 from personalise.steps.personalise.policy import (
     COMMITMENT,
+    GOODWILL,
     HARD_STOP,
     HOURS,
     WISH,
@@ -19,6 +20,7 @@ from personalise.steps.personalise.policy import (
     Policy,
     stage_of,
 )
+from personalise.steps.personalise.quotas import BUDGET, VOLUME
 from personalise.steps.personalise.sentences import Sentences, spoken
 from personalise.steps.personalise.stages import Stage
 
@@ -60,25 +62,19 @@ def verdicts(row: dict[str, Any], policy: Policy) -> list[CandidateVerdict]:
     return [*found, alone]
 
 
+_Number: TypeAlias = int | float | None
+
+
 def _verdict(one: Candidate, row: dict[str, Any], policy: Policy) -> CandidateVerdict:
     rule = policy.rules[row[f"rule:{one.key}"]]
     stage = stage_of(rule)
     observed: str | int | float | None = None
-    limit: int | float | None = None
+    limit: _Number = None
     frees = 0
     if stage in (Stage.PERMISSION, Stage.HARD_STOPS):
         observed = Reason(_reason(one, rule, row)).name
-    elif rule.startswith(HOURS):
-        frees = row[f"hours_free:{one.treatment.channel}"]
-    elif rule.startswith(WISH):
-        channel = one.treatment.channel
-        observed, limit, frees = (row[f"{name}:{channel}"] for name in ("wish", "wish_limit", "wish_free"))
-    elif stage is Stage.CONTACT_POLICY:
-        window = next(each for each in policy.windows if rule == each.rule)
-        observed, limit, frees = row[f"contacts:{window.key}"], window.limit, row[f"free:{window.key}"]
-    elif stage is Stage.GOODWILL:
-        observed = (row["goodwill"] - row[f"charge:{one.key}"]) / THOUSANDTHS
-        limit = policy.contact_policy.goodwill.floor
+    elif stage in (Stage.CONTACT_POLICY, Stage.GOODWILL):
+        observed, limit, frees = _counted(one, rule, row, policy)
     elif stage is Stage.COMMITMENTS:
         observed = rule.removeprefix(COMMITMENT)
     elif stage in (Stage.ARBITRATION, Stage.CHOSEN):
@@ -98,6 +94,24 @@ def _reason(one: Candidate, rule: str, row: dict[str, Any]) -> int:
     scope = one.contact if rule == HARD_STOP else rule.removeprefix("permission:")
     reason: int = row[f"permit:{scope}"]
     return reason
+
+
+def _counted(one: Candidate, rule: str, row: dict[str, Any], policy: Policy) -> tuple[_Number, _Number, int]:
+    """Return what a rule about contacts or goodwill observed, against which limit, and when it frees (ms)."""
+    channel = one.treatment.channel
+    if rule.startswith(HOURS):
+        return None, None, row[f"hours_free:{channel}"]
+    if rule.startswith(WISH):
+        return row[f"wish:{channel}"], row[f"wish_limit:{channel}"], row[f"wish_free:{channel}"]
+    if rule == BUDGET:
+        return row[f"taken:{rule}"] / THOUSANDTHS, policy.campaign.goodwill_budget, 0
+    if rule.startswith(VOLUME):
+        return row[f"taken:{rule}"], next(each.limit for each in policy.quotas if each.key == rule), 0
+    if rule == GOODWILL:
+        left = row["goodwill"] - row[f"charge:{one.key}"]
+        return left / THOUSANDTHS, policy.contact_policy.goodwill.floor, 0
+    window = next(each for each in policy.windows if rule == each.rule)
+    return row[f"contacts:{window.key}"], window.limit, row[f"free:{window.key}"]
 
 
 def explanation(row: dict[str, Any], policy: Policy, *, language: str = "en") -> str:
@@ -129,6 +143,8 @@ def _left(rule: str, one: Candidate, row: dict[str, Any], *, catalogue: Catalogu
     stage = stage_of(rule)
     if stage is Stage.IDENTITY:
         return words.unknown
+    if rule == BUDGET or rule.startswith(VOLUME):
+        return words.full
     if stage in (Stage.HARD_STOPS, Stage.PERMISSION):
         scope = catalogue.scopes.get(one.contact if rule == HARD_STOP else rule.removeprefix("permission:"))
         what = _asked(scope, catalogue, words) if scope else words.this

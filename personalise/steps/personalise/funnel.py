@@ -23,6 +23,7 @@ from personalise.hours.own import own_rule
 from personalise.hours.whereabouts import Whereabouts, whereabouts
 from personalise.language.columns import Frame, Truth
 from personalise.steps.invent.response import extra, numeric
+from personalise.steps.personalise.claiming import Claiming
 from personalise.steps.personalise.policy import (
     AUDIENCE,
     COMMITMENT,
@@ -39,6 +40,7 @@ from personalise.steps.personalise.policy import (
     Candidate,
     Policy,
 )
+from personalise.steps.personalise.quotas import Claims
 from personalise.steps.personalise.refusals import Mask, Numbering, Refusals, first, zero_unless
 
 _HARD: Final = (Reason.CUSTOMER_ERASED, Reason.SUPPRESSED, Reason.RESTRICTED, Reason.PAUSED, Reason.MINOR)
@@ -69,6 +71,7 @@ class Funnel:
         self._audience = self.frame.holds(policy.campaign.audience)
         self._everybody = Truth(true=np.ones(self.rows, dtype=np.bool_), false=np.zeros(self.rows, dtype=np.bool_))
         self._contacts: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        self.quotas = Claiming(chunk, policy, self.control)
         self._features = {name: numeric(chunk[name]) for name in policy.model.features} if policy.model else {}
 
     def column(self, name: str) -> NDArray[Any]:
@@ -270,7 +273,8 @@ class Funnel:
     def arbitrated(self, refused: Refusals, worths: Sequence[Floats]) -> tuple[Refusals, NDArray[np.int16]]:
         """Stages 8 and 9, then 5: the best candidate above zero wins, else leaving alone does; of equals the first.
 
-        Whoever would win but for what the customer was promised leaves at the commitments, and the next best wins.
+        Whoever would win but for what the customer was promised leaves at the commitments, and the next best wins; also
+        where there is no room for the best.
 
         Controls went through the whole funnel; what they would have got is theirs as a ghost, and all that came past
         the permissions leaves at the holdout.
@@ -284,7 +288,8 @@ class Funnel:
         pays = np.stack([worth > 0 for worth in worths])
         runs = pays & (refused == self._rules.none)
         broken = np.stack([self._breaks_word(one) for one in self.policy.candidates])
-        contends = runs & ~broken
+        full = self.quotas.full(runs & ~broken, worths, self._rules)
+        contends = runs & ~broken & (full == self._rules.none)
         for row, (contender, worth) in enumerate(zip(contends, worths, strict=True), 1):
             offered = zero_unless(contender, worth)
             better = offered > best
@@ -299,9 +304,18 @@ class Funnel:
             for row, one in enumerate(self.policy.candidates):
                 by_word = self._rules.by(f"{COMMITMENT}{one.offer.family}", kept_back[row])
                 late[row] = np.where(kept_back[row], by_word, late[row])
+        late = np.where(full == self._rules.none, late, full)
         # Rules are numbered in the order of their stages: what is beyond the holdout's came past the permissions.
         left = np.minimum(np.minimum(refused, late), self._rules.by(HELD_OUT, self.control))
         return self._rules.numbers(left), place - np.int16(1)
+
+    def claims(self, *, controls: bool) -> Claims:
+        """Return what each customer would get if there were room in every quota; of controls only if asked for."""
+        worths = [self.worth(one)[0] for one in self.policy.candidates]
+        broken = np.stack([self._breaks_word(one) for one in self.policy.candidates])
+        runs = (np.stack(worths) > 0) & (self.refused() == self._rules.none) & (controls | ~self.control)
+        charges = [self.charge(one) for one in self.policy.candidates] if self.policy.charges else None
+        return self.quotas.claims(runs & ~broken, worths, charges)
 
     def _breaks_word(self, one: Candidate) -> Mask:
         """Stage 9: where other terms of the family were promised, and these are not known to be as good or better."""

@@ -16,6 +16,7 @@ from personalise.contact_policy.model import HELD_BACK, NONE, THOUSANDTHS, Conta
 from personalise.contact_policy.windows import Window
 from personalise.hours.model import Hours
 from personalise.steps.invent.response import Response
+from personalise.steps.personalise.quotas import BUDGET, VOLUME, Quota, kinds_of
 from personalise.steps.personalise.stages import Stage
 
 AUDIENCE: Final = "audience"
@@ -40,10 +41,11 @@ _EARLY: Final = {
     UNKNOWN: Stage.ELIGIBILITY,
 }
 _LATE: Final = {WORTH_NOTHING: Stage.ARBITRATION, OUTRANKED: Stage.ARBITRATION}
-_STAGES: Final = {**_EARLY, HELD_OUT: Stage.HOLDOUT, GOODWILL: Stage.GOODWILL, **_LATE}
+_STAGES: Final = {**_EARLY, HELD_OUT: Stage.HOLDOUT, GOODWILL: Stage.GOODWILL, BUDGET: Stage.GOODWILL, **_LATE}
 _KINDS: Final = {
     "permission": Stage.PERMISSION,
     COMMITMENT.rstrip(":"): Stage.COMMITMENTS,
+    VOLUME.rstrip(":"): Stage.CONTACT_POLICY,
     **{prefix.rstrip(":"): Stage.CONTACT_POLICY for prefix in windows.RULES},
 }
 
@@ -145,9 +147,10 @@ class Policy:
 
     @cached_property
     def rules(self) -> tuple[str, ...]:
-        """The names of all rules, in the order of their numbers in decisions, which is the order of their stages.
+        """The names of all rules, in the order of their numbers in decisions.
 
-        Number 0 is "no rule": chosen.
+        Number 0 is "no rule": chosen. Up to the goodwill it is the order of the stages; what is judged once it is known
+        what everything is worth comes last.
         """
         permissions = (f"permission:{scope}" for scope in self.scopes)
         contacts = [each.rule for each in self.windows]
@@ -155,7 +158,30 @@ class Policy:
         contacts += [f"{HOURS}{name}" for name in self.hours.names] if self.hours else []
         goodwill = (GOODWILL,) if self.charges else ()
         commitments = (f"{COMMITMENT}{family}" for family in self.families)
-        return (*_EARLY, *permissions, HELD_OUT, *contacts, *goodwill, *_LATE, *commitments)
+        quotas = (each.key for each in self.quotas)
+        return (*_EARLY, *permissions, HELD_OUT, *contacts, *goodwill, *_LATE, *commitments, *quotas)
+
+    @cached_property
+    def quotas(self) -> tuple[Quota, ...]:
+        """What there is only so much of: the campaign's volumes, and the goodwill that it may spend."""
+        campaign, found = self.campaign, []
+        for volume in campaign.volumes if self.held_back else ():
+            counts = frozenset(one.key for one in self.candidates if volume.counts(one.treatment))
+            found.append(
+                Quota(key=f"{VOLUME}{volume.key}", limit=volume.limit, version=self.version, treatments=counts)
+            )
+        priced = {one.key: one.price for one in self.candidates if one.price}
+        if self.charges and campaign.goodwill_budget and priced:
+            limit, least = round(campaign.goodwill_budget * THOUSANDTHS), min(priced.values())
+            whole = Quota(key=BUDGET, limit=limit, version=0, treatments=frozenset(priced), least=least, charged=True)
+            found.append(whole)
+        return tuple(each for each in found if each.treatments)
+
+    @cached_property
+    def kinds(self) -> tuple[tuple[Quota, ...], ...]:
+        """The kinds of treatments that count in some quota: in which ones."""
+        several = kinds_of(self.quotas, [one.key for one in self.candidates])
+        return tuple(dict.fromkeys(each for each in several if each))
 
     @cached_property
     def windows(self) -> tuple[Window, ...]:

@@ -28,6 +28,8 @@ class Sentences:
     """Of a {why} out of `because`."""
     because: Mapping[Reason, str]
     stages: Mapping[Stage, str]
+    full: str
+    """Where there was only so much of it."""
     asked: Mapping[str, str]
     """What a scope is about: its {title}, by operation."""
     this: str
@@ -71,6 +73,7 @@ ENGLISH: Final = Sentences(
         Stage.COMMITMENTS: "You get nothing else of this, because what you were offered before still holds.",
         Stage.ARBITRATION: "You get nothing of this, because nothing we could send would be worth your time.",
     },
+    full="You get nothing of this, because there was not enough of it for everybody.",
     asked={
         "contact": "contact by {title}",
         "share": "sharing with {title}",
@@ -120,6 +123,7 @@ GERMAN: Final = Sentences(
         Stage.COMMITMENTS: "Sie bekommen hiervon nichts anderes, weil noch gilt, was Ihnen vorher angeboten wurde.",
         Stage.ARBITRATION: ("Sie bekommen hiervon nichts, weil nichts, was wir schicken könnten, Ihre Zeit wert wäre."),
     },
+    full="Sie bekommen hiervon nichts, weil es nicht für alle gereicht hat.",
     asked={
         "contact": "den Kontakt per „{title}“",
         "share": "die Weitergabe an „{title}“",

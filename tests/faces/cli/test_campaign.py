@@ -9,7 +9,7 @@ from consent.base.clock import system_clock
 from personalise.life import running
 from tests.faces.cli.conftest import CUSTOMERS, SOMEBODY, Shell
 
-DRY_RUN = ["customers", "stages", "chosen", "left_alone", "holdout", "reasons", "seconds"]
+DRY_RUN = ["customers", "stages", "chosen", "left_alone", "holdout", "reasons", "quotas", "seconds"]
 RUN = [*DRY_RUN, "run", "state"]
 DECISION = [
     "decision", "customer", "campaign", "chosen", "content", "propensity", "verdicts", "explanation",

@@ -9,7 +9,7 @@ HOLDOUT = [
 ]  # fmt: skip
 SIDE = [
     "campaign", "version", "contact_policy", "outcome", "customers", "stages", "chosen", "left_alone", "holdout",
-    "reasons", "contacts", "expected_outcomes", "expected_value", "worth", "goodwill", "below_floor",
+    "reasons", "quotas", "contacts", "expected_outcomes", "expected_value", "worth", "goodwill", "below_floor",
 ]  # fmt: skip
 
 

@@ -34,6 +34,11 @@ def test_what_was_found_is_said():
     ]
 
 
+def test_what_contacts_cost_is_held_against_the_budget():
+    budgeted = replace(SOUND, goodwill=replace(SOUND.goodwill, budget=2_000.0))
+    assert sentences(budgeted)[1] == "Of the goodwill budget of 2,000 points its contacts cost 1,800."
+
+
 @pytest.mark.parametrize(
     ("price", "said"),
     [
