@@ -180,3 +180,65 @@ def test_eight_processes_promise_one_of_two_terms(world):
     assert [customer for customer, _ in promised] == who
     assert made == dict.fromkeys(promised, 8)
     world.check_ledger()
+
+
+# ------------------------------------------------------------------------------------ eight processes: volumes, budgets
+
+
+@pytest.mark.parametrize(("limit", "many"), [(5, 5), (100, 24)])
+def test_eight_processes_against_a_volume_give_out_what_there_is(world, limit, many):
+    """Each of eight asks for each of three: of the twenty-four a volume lets through what it has room for."""
+    volume = [{"key": "desk", "channels": ["email"], "limit": limit}]
+    publish(world, treatment=TABLES["treatment"][:1], cap=[], volume=volume, campaign=NOBODY_HELD)
+    processes(world, ["spring"], willing(world, 3))
+
+    assert len(contacts(world)) == many
+    assert world.rows("SELECT version, key, taken FROM quota") == [(1, "volume:desk", many)]
+    assert len(chunks(world)) == 24
+    world.check_ledger()
+
+
+def test_eight_processes_never_spend_more_than_the_goodwill_budget(world):
+    """A first mail costs two points, a second one four, a third six, and so on; the budget has 17."""
+    rule(world, goodwill={"opening": 1000, "prices": {"email": 2}})
+    publish(
+        world, treatment=TABLES["treatment"][:1], cap=[], campaign={**NOBODY_HELD, "goodwill_budget": 17},
+    )  # fmt: skip
+    processes(world, ["spring"], willing(world, 3))
+
+    [(taken,)] = world.rows("SELECT taken FROM quota")
+    assert [(taken,)] == world.rows("SELECT sum(charge) FROM contact")
+    assert taken == -sum(amount for (amount,) in world.rows("SELECT amount FROM goodwill_entry WHERE kind = 'contact'"))
+    # Every process came by a customer whose mail was still cheap enough, until nobody's was.
+    cheapest = min(2 * (1 + Counter(row[0] for row in contacts(world))[who]) for who in enrolled(world))
+    assert taken <= 17_000 < taken + cheapest * 1_000
+    world.check_ledger()
+
+
+def enrolled(world):
+    return {chunk.customers[0] for chunk in chunks(world)}
+
+
+def test_a_run_and_live_decisions_at_once_share_a_volume(world):
+    """What the run has set aside is its own; whoever comes before gets what there is. Never more than the limit."""
+    volume = [{"key": "desk", "channels": ["email"], "limit": 7}]
+    cap = [{"key": "mail", "channels": ["email"], "limit": 1, "days": 30}]
+    publish(world, treatment=TABLES["treatment"][:1], cap=cap, volume=volume, campaign=NOBODY_HELD)
+    who = willing(world, 12)
+    identity = open_run(world.deployment, "spring", actor="mia")
+
+    def does(number):
+        if number == 0:
+            return run.advance(world.deployment, identity, most=3).state
+        for customer in who[number % 2 :: 2]:
+            engine.decide_one(world.deployment, customer, campaign="spring", actor="mia")
+        return "decided"
+
+    assert Counter(at_once(4, does)) == {"finished": 1, "decided": 3}
+    reached = len(contacts(world))
+    assert world.rows("SELECT taken FROM quota") == [(reached,)]
+    assert reached <= 7
+    for customer in who:  # whatever the run gave back is there for whoever comes now
+        engine.decide_one(world.deployment, customer, campaign="spring", actor="mia")
+    assert len(contacts(world)) == 7
+    world.check_ledger()
