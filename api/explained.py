@@ -70,9 +70,14 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "Decisions of a sample, made again from what they were made from, come out bit for bit as they were logged.",
         "That what they were made from was true; what is past its retention, or of customers erased since.",
     ),
+    "dispatch": Explained(
+        "Each message that was handed out to be sent was permitted at that moment, recomputed from its customer's own "
+        "recorded words, and its time to live was not over.",
+        "That whoever carries messages sends no others, or anything about customers who were erased since.",
+    ),
     "goodwill": Explained(
-        "Each account's balance is the sum of its entries, no credit lifted one above what it opened with, and each "
-        "contact that cost something is one of its entries.",
+        "Each account's balance is the sum of its entries, no credit lifted one above what it opened with, each "
+        "contact that cost something is one of its entries, and what never reached its customer was given back.",
         "That what goodwill was given back for really happened.",
     ),
     "quotas": Explained(

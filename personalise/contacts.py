@@ -17,16 +17,14 @@ from consent.base.ids import CustomerId
 from consent.base.store import Work
 from personalise.contact_policy.model import Matching
 from personalise.contact_policy.windows import Window
+from personalise.steps.interact.states import COUNTING, State
 from personalise.tables import ContactRow
 from personalise.wishes import ANY, Limit, Wishes
 
-GHOST: Final = "ghost"
+GHOST: Final = State.GHOST
 """The status of a contact that a holdout's customer would have had."""
 
-RESERVED: Final = "reserved"
-COUNTING: Final = (RESERVED, "sent", "delivered", GHOST)
-"""What counts against caps. What was released doesn't."""
-
+RESERVED: Final = State.RESERVED
 _DAY_MS: Final = 86_400_000
 _NEVER: Final = np.iinfo(np.int64).max
 UNLIMITED: Final = -1
@@ -36,15 +34,24 @@ _PLAIN: Final = ("customer", "status", "reserved_at", "channel")
 _TOLD: Final = ("purpose", "tags", "campaign", "offer", "family")
 
 
+_AT: Final = sa.bindparam("at", type_=sa.BigInteger())
+_LAPSED: Final = sa.and_(_contact.c.status == RESERVED, _contact.c.expires_at <= _AT)
+"""Reserved, and past its time to live: whether or not somebody has written so yet, it doesn't count."""
+
+
 def _since(*columns: str) -> Hot:
     return Hot(
         lambda dialect: sa.select(*(_contact.c[name] for name in columns)).where(
             among(_contact.c.customer, "customers")(dialect),
             _contact.c.reserved_at > sa.bindparam("since", type_=sa.BigInteger()),
             sa.or_(*(_contact.c.status == status for status in COUNTING)),
+            sa.or_(_contact.c.status != RESERVED, _contact.c.expires_at.is_(None), _contact.c.expires_at > _AT),
+            _contact.c.decision != sa.bindparam("but"),
         ),
         "customers",
         "since",
+        "at",
+        "but",
     )
 
 
@@ -72,14 +79,22 @@ _LAST: Final = Hot(
 _INSERT: Final = Hot(
     sa.insert(_contact),
     "customer", "decision", "campaign", "treatment", "offer", "channel", "purpose", "status", "reserved_at",
-    "family", "tags", "kind", "charge",
+    "family", "tags", "kind", "charge", "expires_at",
 )  # fmt: skip
+_OVER: Final = Hot(
+    lambda dialect: sa.select(_contact.c.customer, _contact.c.decision, _contact.c.charge).where(
+        among(_contact.c.customer, "customers")(dialect), _LAPSED
+    ),
+    "customers",
+    "at",
+)
 
 
 class Contact(NamedTuple):
     """One contact, as it is stored. Tags (apart by spaces), class and price are snapshots: no later edit changes them.
 
-    `charge` is what it cost in goodwill, in thousandths of a point.
+    `charge` is what it cost in goodwill, in thousandths of a point; `expires_at` (ms) the end of its time to live, None
+    where it is in the hands of whoever asked for the decision, and has none.
     """
 
     customer: str
@@ -95,6 +110,30 @@ class Contact(NamedTuple):
     tags: str
     kind: str
     charge: int
+    expires_at: int | None
+
+
+class Own(NamedTuple):
+    """A contact that must not count against itself: what decided it, and what it was charged."""
+
+    decision: str = ""
+    charge: int = 0
+
+
+NONE: Final = Own()
+
+
+class Over(NamedTuple):
+    """A contact that never reached its customer, and what it was charged."""
+
+    customer: str
+    decision: str
+    charge: int
+
+
+def lapsed(work: Work, customers: Sequence[CustomerId], at: datetime) -> list[Over]:
+    """Return the contacts of some customers that nobody sent within their time to live, in the order of ids."""
+    return sorted(Over(*row) for row in work.run(_OVER, work.listed(customers), to_ms(at)).fetchall())
 
 
 def reserve(work: Work, contacts: Sequence[Contact]) -> None:
@@ -112,13 +151,19 @@ class History:
         ghost: (n_contacts,) those that a holdout's customer would have had.
     """
 
-    def __init__(self, work: Work, customers: Sequence[CustomerId], windows: Sequence[Window], *, since: int) -> None:
-        """Read what was reserved after `since` (ms), with as much of what it says of itself as the windows ask."""
+    def __init__(
+        self, work: Work, customers: Sequence[CustomerId], windows: Sequence[Window],
+        *, since: int, at: int, but: str = "",
+    ) -> None:  # fmt: skip
+        """Read what was reserved after `since` (ms), with as much of what it says of itself as the windows ask.
+
+        What had lapsed `at` (ms) is left out, and so is the contact of the decision `but`.
+        """
         self.n = len(customers)
         self._spots = {customer: spot for spot, customer in enumerate(customers)}
         whole = any(not each.plain for each in windows if each.of == "contacts")
         names = (*_PLAIN, *_TOLD) if whole else _PLAIN
-        rows = work.run(_SINCE_TOLD if whole else _SINCE, work.listed(customers), since).fetchall()
+        rows = work.run(_SINCE_TOLD if whole else _SINCE, work.listed(customers), since, at, but).fetchall()
         columns = list(zip(*rows, strict=True)) or [()] * len(names)
         self.who = np.array([self._spots[customer] for customer in columns[0]], dtype=np.int64)
         self.ghost = np.array([status == GHOST for status in columns[1]], dtype=np.bool_)
@@ -182,12 +227,15 @@ def counted(
     pressure_days: int = 0,
     wishes: Mapping[str, Wishes] = MappingProxyType({}),
     wished: Sequence[str] = (),
+    but: str = "",
 ) -> dict[str, pa.Array]:
     """Count each customer's contacts in every rule's rolling window `(at - days, at]`, and those reserved since.
 
     A contact exactly `days` old no longer counts. One that is newer than `at` does: a run decides at the instant it
     began, a live decision at the instant it was asked for, and both may get their turn after somebody who came later.
     With k contacts against a limit of k, one more is allowed when the limit-th newest of them leaves the window.
+
+    The contact of the decision `but` is not counted: it is what is judged.
 
     Returns:
         For each rule `contacts:<key>`, `contacts_free:<key>`, `ghosts:<key>`, `ghosts_free:<key>`, in the order of
@@ -202,7 +250,8 @@ def counted(
     if not max(longest, pressure_days):
         return columns | _wished(None, {}, customers, wished, now=0)
     now = to_ms(at)
-    history = History(work, customers, windows, since=now - max(longest, pressure_days) * _DAY_MS)
+    since = now - max(longest, pressure_days) * _DAY_MS
+    history = History(work, customers, windows, since=since, at=now, but=but)
     columns |= _wished(history, wishes, customers, wished, now=now)
     for each in windows:
         columns |= _window(history, each, now)

@@ -10,6 +10,7 @@ from consent.deployment import Deployment
 from consent.uses import Use
 from personalise.life import approving
 from personalise.runs import chunk, log, replaying
+from personalise.runs.chunk import Carried
 from personalise.runs.dry_run import load_policy
 from personalise.runs.log import Chunk
 from personalise.steps.personalise.explanation import CandidateVerdict, explanation, verdicts
@@ -56,11 +57,15 @@ def decide_one(
     channel: str = "",
     idempotency_key: str = "",
     four_eyes: bool = False,
+    carried: bool = False,
 ) -> Decision:
     """Decide for one customer, now; reserve the contact and log the decision in the same transaction.
 
     A denial is an answer, not an error: the decision then says what stood in the way. The same idempotency key asked
     again for the same gives the same decision, out of the log, and reserves nothing more.
+
+    What was chosen is in the caller's hands with the answer, and counts from then on. Where it is to be `carried` out
+    here instead, the contact has a time to live, and whoever is held back for now is decided about again.
 
     Raises:
         CustomerUnknown: nobody of that id is enrolled.
@@ -74,7 +79,7 @@ def decide_one(
     if idempotency_key:
         identity = "dec_" + deployment.desk.blinded("decision", f"{actor}\x00{idempotency_key}")[:16].hex()
     with deployment.store.write() as work:
-        if not chunk.locked(work, [customer]):
+        if not chunk.locked(work, [customer], at=at):
             raise CustomerUnknown
         known = log.find(work, identity) if idempotency_key else None
         if known:
@@ -84,8 +89,11 @@ def decide_one(
         policy = _policy(deployment, work, campaign, channel, version=version)
         use = Use(actor=actor, purpose=policy.campaign.purpose, decision=f"{identity}.0", customer=customer)
         made = chunk.decided(deployment.desk, work, [customer], policy, use=use, at=at, now=at)
-        kept = chunk.keep(deployment.desk, work, made, policy, chunk_id=identity, run="", number=0, at=at)
-    return _told(policy, made.table.to_pylist()[0], kept, asked=(customer, campaign))
+        logged = chunk.keep(
+            deployment.desk, work, made, policy, chunk_id=identity, run="", number=0, at=at,
+            carried=Carried(channel=channel) if carried else None,
+        )  # fmt: skip
+    return _told(policy, made.table.to_pylist()[0], logged.chunk, asked=(customer, campaign))
 
 
 def decided(deployment: Deployment, decision: str, *, language: str = "en") -> Decision:

@@ -7,7 +7,17 @@ than a pseudonym that leads nowhere once he is erased.
 from typing import Final
 
 from consent.rights.erasing import rows_of
-from personalise.tables import CommitmentRow, ContactRow, GoodwillEntryRow, GoodwillRow, OutcomeRow, WishRow
+from personalise.tables import (
+    CommitmentRow,
+    ContactRow,
+    DeferralRow,
+    GoodwillEntryRow,
+    GoodwillRow,
+    OutcomeRow,
+    WishRow,
+)
 
-ERASERS: Final = tuple(map(rows_of, (ContactRow, OutcomeRow, CommitmentRow, GoodwillEntryRow, GoodwillRow, WishRow)))
-"""Contacts with him and what came of them; what he was promised; his account of goodwill; what he wishes."""
+_ROWS: Final = (ContactRow, DeferralRow, OutcomeRow, CommitmentRow, GoodwillEntryRow, GoodwillRow, WishRow)
+ERASERS: Final = tuple(map(rows_of, _ROWS))
+"""Contacts with him, when he is decided about again, and what came of it; what he was promised; his account of
+goodwill; what he wishes."""

@@ -30,6 +30,8 @@ class Entry(StrEnum):
 
     OPENING = "opening"
     CONTACT = "contact"
+    CORRECTION = "correction"
+    """What a contact had cost that never reached him: given back whole, for it should not have been taken."""
     IGNORED = "ignored"
     OPT_OUT = "opt_out"
     COMPLAINT = "complaint"
@@ -40,7 +42,7 @@ class Entry(StrEnum):
 
 
 CREDITS: Final = frozenset({Entry.ANSWER, Entry.PURCHASE, Entry.PROMISE_KEPT, Entry.THANKS})
-"""What the customer starts, or what keeps a word: nothing else ever gives goodwill back."""
+"""What the customer starts, or what keeps a word: nothing else gives goodwill. A correction undoes a charge."""
 
 
 class Posting(NamedTuple):
@@ -117,6 +119,15 @@ def book(work: Work, postings: Sequence[Posting], terms: Goodwill, *, at: dateti
         stands[each.customer] = (balance + amount, number + 1)
     work.run_many(_ADD, lines)
     work.run_many(_PUT, [(customer, *stands[customer]) for customer in dict.fromkeys(line[0] for line in lines)])
+
+
+def correct(work: Work, charges: Iterable[tuple[CustomerId, str, int]], *, at: datetime) -> None:
+    """Take back what contacts were charged, (customer, decision, thousandths), with the customers locked by the caller.
+
+    The account then is as if nothing had been taken for them: no credit, so the opening balance doesn't bound it.
+    """
+    back = [Posting(customer, Entry.CORRECTION, charge, decision) for customer, decision, charge in charges if charge]
+    book(work, back, Goodwill(), at=at)  # the account is open: something was charged to it
 
 
 def _amount(posting: Posting, balance: int, start: int) -> int:

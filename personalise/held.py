@@ -23,6 +23,7 @@ from personalise.contacts import GHOST
 from personalise.runs import log
 from personalise.runs.dry_run import load_policy
 from personalise.runs.log import Chunk
+from personalise.steps.interact.states import ENDED
 from personalise.steps.personalise.explanation import explanation
 from personalise.steps.personalise.policy import Policy
 from personalise.tables import ContactRow, DecisionChunkRow, OutcomeRow
@@ -102,9 +103,14 @@ def outcomes(deployment: Deployment, customer: CustomerId, *, by: datetime) -> I
 
 
 def contacted(work: Work, since: datetime) -> dict[tuple[str, str], int]:
-    """Return how often customers were reached since an instant, by (channel, purpose), but for who was left out."""
+    """Return how often customers were reached since an instant, by (channel, purpose), but for who was left out.
+
+    What never reached its customer isn't counted.
+    """
     row = _contact.c
-    query = sa.select(row.channel, row.purpose, sa.func.count()).where(row.reserved_at >= since, row.status != GHOST)
+    query = sa.select(row.channel, row.purpose, sa.func.count()).where(
+        row.reserved_at >= since, row.status.not_in((GHOST, *ENDED))
+    )
     counted = work.connection.execute(query.group_by(row.channel, row.purpose))
     return {(channel, purpose): count for channel, purpose, count in counted}
 

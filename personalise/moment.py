@@ -12,6 +12,7 @@ from consent.gate import Permits
 from consent.register.desk import Desk
 from consent.uses import Use
 from personalise import commitments, contacts, goodwill, wishes
+from personalise.contacts import Own
 from personalise.steps.personalise.holdout import buckets
 from personalise.steps.personalise.policy import Policy
 
@@ -21,7 +22,9 @@ def permits(desk: Desk, work: Work, customers: Sequence[CustomerId], policy: Pol
     return gate.permits(desk, work, customers, policy.scopes, at=at)
 
 
-def gather(desk: Desk, work: Work, permitted: Permits, policy: Policy, *, use: Use, at: datetime) -> pa.Table:
+def gather(
+    desk: Desk, work: Work, permitted: Permits, policy: Policy, *, use: Use, at: datetime, own: Own = contacts.NONE
+) -> pa.Table:
     """Gather the chunk that `decide` takes: permitted facts, reasons, buckets, contact counts.
 
     Args:
@@ -31,6 +34,7 @@ def gather(desk: Desk, work: Work, permitted: Permits, policy: Policy, *, use: U
         policy: what will decide.
         use: why the data are read.
         at: the instant that caps are counted at.
+        own: the contact that is judged, of a chunk of one: it doesn't count against itself.
     """
     asked = policy.catalogue.attributes
     known = permitted.catalogue.attributes
@@ -47,11 +51,13 @@ def gather(desk: Desk, work: Work, permitted: Permits, policy: Policy, *, use: U
     campaign = policy.campaign
     columns["enrolled"] = pa.array(permitted.enrolled)
     columns["bucket"] = pa.array(buckets(customers, salt=campaign.holdout.salt, scope=campaign.key))
-    columns.update(_between(work, customers, policy, at))
+    columns.update(_between(work, customers, policy, at, own))
     return pa.table(columns)
 
 
-def _between(work: Work, customers: Sequence[CustomerId], policy: Policy, at: datetime) -> dict[str, pa.Array]:
+def _between(
+    work: Work, customers: Sequence[CustomerId], policy: Policy, at: datetime, own: Own
+) -> dict[str, pa.Array]:
     """Gather what was between the company and its customers so far.
 
     Returns:
@@ -67,12 +73,17 @@ def _between(work: Work, customers: Sequence[CustomerId], policy: Policy, at: da
     pressure = terms.pressure_days if policy.charges else 0
     wished = wishes.read(work, customers)
     columns = contacts.counted(
-        work, customers, policy.windows, at, pressure_days=pressure, wishes=wished, wished=policy.wished
-    )
+        work, customers, policy.windows, at, pressure_days=pressure, wishes=wished, wished=policy.wished,
+        but=own.decision,
+    )  # fmt: skip
     if policy.hours:
         columns["own_hours"] = pa.array([wishes.of(wished, each).told for each in customers], type=pa.string())
     if policy.charges:
-        columns["goodwill"] = pa.array(goodwill.balances(work, customers, terms))
+        balances = goodwill.balances(work, customers, terms) + own.charge
+        spots = {customer: spot for spot, customer in enumerate(customers)}
+        for over in contacts.lapsed(work, customers, at):  # nobody has given that back yet
+            balances[spots[CustomerId(over.customer)]] += over.charge
+        columns["goodwill"] = pa.array(balances)
     if policy.quotas:
         columns.update(contacts.last(work, customers))
     columns.update(commitments.columns(work, customers, policy.families, at))

@@ -166,11 +166,16 @@ class DecisionInputRow(Row):
 
 
 class ContactRow(Row):
-    """A contact: reserved, sent, or a holdout's ghost. Tags and class are snapshots."""
+    """A contact: reserved, sent, or a holdout's ghost. Tags and class are snapshots.
+
+    Positions are the ledger's: at the last claim, where its permissions were judged; at its end, where the next entry
+    came to stand.
+    """
 
     __tablename__ = "contact"
     __table_args__ = (
         sa.Index(None, "customer", "reserved_at"),
+        sa.Index(None, "status", "expires_at"),
         _clustered("a contact with a customer, on any channel"),
     )
     customer: Mapped[str] = mapped_column(primary_key=True)
@@ -187,6 +192,38 @@ class ContactRow(Row):
     kind: Mapped[str] = mapped_column(server_default="marketing")
     charge: Mapped[int] = mapped_column(server_default="0")
     rejected_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    claimed_at: Mapped[datetime | None]
+    claimed_until: Mapped[datetime | None]
+    claimed_position: Mapped[int | None]
+    ended_at: Mapped[datetime | None]
+    ended_position: Mapped[int | None]
+    claims: Mapped[int] = mapped_column(server_default="0")
+
+
+class DeferralRow(Row):
+    """A customer who is decided about again once what held him back is over, and what became of that."""
+
+    __tablename__ = "deferral"
+    __table_args__ = (
+        sa.Index(None, "state", "due_at"),
+        sa.Index(None, "campaign", "state"),
+        _clustered("a customer who is decided about again, once what held him back for now is over"),
+    )
+    customer: Mapped[str] = mapped_column(primary_key=True)
+    decision: Mapped[str] = mapped_column(primary_key=True)
+    campaign: Mapped[str]
+    version: Mapped[int]
+    model: Mapped[int]
+    channel: Mapped[str]
+    run: Mapped[str]
+    rule: Mapped[str]
+    made_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    state: Mapped[str]
+    ended_at: Mapped[datetime | None]
+    again: Mapped[str]
 
 
 class ContactPolicyVersionRow(Row):

@@ -36,7 +36,10 @@ def campaign() -> None:
     """Check, publish, dry-run, run and measure campaigns."""
 
 
-for _command in (campaign_life.approve, campaign_life.schedule, campaign_life.history, campaign_results.compare):
+for _command in (
+    campaign_life.approve, campaign_life.schedule, campaign_life.history, campaign_life.deferred,
+    campaign_life.drop_deferred, campaign_results.compare,
+):  # fmt: skip
     campaign.add_command(_command)
 
 
@@ -307,6 +310,8 @@ def _print_counts(counts: Counts, seconds: float) -> None:
     )
     print_line()
     print_line(f"{counts.customers:,} customers in {seconds:,.1f} s")
+    if counts.deferred:
+        print_line(f"{counts.deferred:,} are held back for now alone, and decided about again in time.")
 
 
 def _print_runs(listed: list[Run]) -> None:

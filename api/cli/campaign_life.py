@@ -1,4 +1,4 @@
-"""`byleave campaign approve`, `schedule`, `history`: who lets a campaign happen, and what has become of it."""
+"""`byleave campaign approve`, `schedule`, `history`, `deferred`: who lets a campaign happen, and what became of it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from api.cli.frame import Command, Instant, Words, at_home, caller, json_option
-from api.cli.output import print_json, print_line, print_table, shown
+from api.cli.output import print_facts, print_json, print_line, print_table, shown
 from api.roles import action
+from personalise import deferrals
 from personalise.campaigns.judging import Advice
 from personalise.life import approving, events
 from personalise.life.approving import Judged
@@ -66,6 +67,44 @@ def history(key: str, *, as_json: bool) -> None:
         ],
         empty="Nothing was noted yet: its newest version is a draft.",
     )  # fmt: skip
+
+
+@click.command(cls=Command, example="byleave campaign deferred spring")
+@click.argument("key", type=_KEY)
+@json_option
+@action("campaigns.show")
+def deferred(key: str, *, as_json: bool) -> None:
+    """Show how many customers of a campaign are held back for now, by which rule, and what became of earlier ones."""
+    with at_home() as house, house.deployment.store.read() as work:
+        events.published(work, key)
+        counted, waiting = deferrals.counted(work, key), deferrals.by_rule(work, key)
+    if as_json:
+        rules = [
+            {"rule": each.rule, "customers": each.customers, "first_due_at": each.first, "last_due_at": each.last}
+            for each in waiting
+        ]
+        print_json({"key": key, **counted, "rules": rules})
+        return
+    print_table(
+        ("held back by", "customers", "first due", "last due"), list(map(tuple, waiting)), empty="Nobody waits."
+    )
+    print_line()
+    print_facts(counted)
+
+
+@click.command(cls=Command, example="byleave campaign drop-deferred spring")
+@click.argument("key", type=_KEY)
+@json_option
+@action("campaigns.run")
+def drop_deferred(key: str, *, as_json: bool) -> None:
+    """Decide for nobody again who is held back now: what waits of a campaign ends."""
+    with at_home() as house, house.deployment.store.write() as work:
+        events.published(work, key)
+        dropped = deferrals.drop(work, key, at=house.deployment.clock())
+    if as_json:
+        print_json({"key": key, "dropped": dropped})
+    else:
+        print_line(f"{dropped:,} of {key} wait no longer.")
 
 
 def told(stands: Standing) -> dict[str, Any]:

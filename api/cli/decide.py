@@ -26,9 +26,10 @@ from personalise.engine import Decision
 @customer_argument
 @click.option("--campaign", type=Words("key"), required=True, help="The campaign's key.")
 @click.option("--channel", type=Words("channel"), help="Only what goes by this channel.")
+@click.option("--carried", is_flag=True, help="It is carried out here: it may wait, and be decided again, in time.")
 @json_option
 @action("decisions.make")
-def decide(customer: str, campaign: str, channel: str | None, *, as_json: bool) -> None:
+def decide(customer: str, campaign: str, channel: str | None, *, carried: bool, as_json: bool) -> None:
     """Decide for one customer, now.
 
     The contact is reserved, the decision logged, and every candidate's verdict shown. That he is left alone is an
@@ -45,6 +46,7 @@ def decide(customer: str, campaign: str, channel: str | None, *, as_json: bool) 
             actor=caller().name,
             channel=channel or "",
             four_eyes=house.settings.demands_four_eyes,
+            carried=carried,
         )
     _shown(made, as_json=as_json)
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from api.jobs import audits, campaigns, erasures, ledger, outbox, packs, reminders, replays
+from api.jobs import audits, campaigns, contacts, erasures, ledger, outbox, packs, reminders, replays
 from api.wiring import ASKED_AUDIT, HEARTBEAT, House
 from consent import jobs
 from consent.base.clock import from_ms
@@ -42,6 +42,8 @@ def work(house: House, stop: threading.Event) -> None:
         (ledger.SNAPSHOT, ledger.snapshot, ledger.SNAPSHOT_SECONDS),
         ("campaigns", campaigns.due, campaigns.EVERY_SECONDS),
         ("runs", _runs, 1),
+        ("contacts", contacts.sweep, contacts.SWEEP_SECONDS),
+        ("deferrals", contacts.again, contacts.AGAIN_SECONDS),
         ("audits", audits.scheduled, 20),
         (ASKED_AUDIT, audits.asked, 2),
         ("findings", audits.lapsed, 60),

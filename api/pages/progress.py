@@ -32,6 +32,8 @@ class Progress:
     total: int
     of: str
     percent: str
+    deferred: str
+    """How many are held back for now, and decided about again; "" for none."""
     rate: str
     left: str
     began: str
@@ -60,6 +62,7 @@ def progress(run: Run, *, at: datetime) -> Progress:
         total=run.total,
         of=f"{present.number(run.done)} of {present.counted(run.total, 'customer')}",
         percent=present.share(run.done, run.total),
+        deferred=present.counted(run.counts.deferred, "customer") if run.counts.deferred else "",
         rate=f"{present.counted(round(rate), 'customer')} a second" if rate else "",
         left=_roughly(left) if left else "",
         began=present.moment(run.at),

@@ -28,6 +28,10 @@ class DecideForm(Form):
     customer = Text(36, 36, CUSTOMER, "is not a customer's id", required=True)
     campaign = Text(1, 63, KEY, "is not a campaign's key", required=True)
     channel = Text(1, 63, KEY, "is not a channel's key")
+    carried = Flag(
+        metadata={"description": "true: it is carried out here, so it may wait, and whoever is held back for now is "
+                                 "decided about again; false: you act on the answer at once"}
+    )  # fmt: skip
 
 
 class CandidateForm(Form):
@@ -86,6 +90,7 @@ class Asked:
     customer: str
     campaign: str
     channel: str = ""
+    carried: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +121,7 @@ def decide() -> Response:
     made = engine.decide_one(
         here().deployment, CustomerId(asked.customer), campaign=asked.campaign, channel=asked.channel,
         actor=actor.current().name, idempotency_key=key, four_eyes=here().settings.demands_four_eyes,
+        carried=asked.carried,
     )  # fmt: skip
     told = made.as_json()
     return answer(DecisionForm, {**told, "personalised": bool(made.categories_used)})

@@ -7,7 +7,17 @@ the gate had read.
 from typing import Final
 
 from consent.audit.findings import Check
-from personalise.audit_checks import approvals, campaigns, committed, contacts, decisions, goodwill, quotas, replay
+from personalise.audit_checks import (
+    approvals,
+    campaigns,
+    committed,
+    contacts,
+    decisions,
+    dispatch,
+    goodwill,
+    quotas,
+    replay,
+)
 from personalise.audit_checks.reach import Addressed, addressed
 
 __all__ = ["CHECKS", "Addressed", "addressed"]
@@ -34,6 +44,11 @@ CHECKS: Final = (
         key=contacts.KEY,
         title="Every contact kept to its holdout, the contact policy, its price and what was promised",
         function=contacts.contacts,
+    ),
+    Check(
+        key=dispatch.KEY,
+        title="No message was handed out without a permit, or after its time",
+        function=dispatch.dispatch,
     ),
     Check(
         key=goodwill.KEY,

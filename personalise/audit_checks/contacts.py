@@ -1,6 +1,7 @@
 """The check `contacts`: every contact has its decision, and kept to holdout, contact policy, goodwill and promises.
 
 It counts anew, from the contacts themselves and in the order of the ledger; what a decision had counted is no evidence.
+What had ended by then, because nobody sent it in time or it never reached the customer, must not have counted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,12 +18,14 @@ from consent.base.clock import to_ms
 from consent.base.database import table_of
 from consent.base.errors import ByleaveError, DecisionUnknown, LedgerBroken
 from consent.base.store import Work
+from consent.ledger.position import position
 from personalise.contact_policy.model import Told
 from personalise.contact_policy.windows import Window
-from personalise.contacts import COUNTING, GHOST
+from personalise.contacts import GHOST
 from personalise.runs import log
 from personalise.runs.dry_run import load_policy
 from personalise.runs.log import Chunk
+from personalise.steps.interact.states import ENDED
 from personalise.steps.personalise.holdout import buckets
 from personalise.steps.personalise.policy import Candidate, Policy
 from personalise.tables import ContactRow
@@ -47,6 +50,11 @@ class _Made:
     place: tuple[int, int]
     policy: Policy
     candidate: Candidate
+
+    def counted_by(self, later: "_Made") -> bool:
+        """Whether it counted when a later contact was decided: it had not ended by where the ledger commits to that."""
+        ended: int | None = self.row.ended_position
+        return ended is None or ended > position(*later.place)
 
     @property
     def ghost(self) -> bool:
@@ -173,7 +181,9 @@ def _wrong(one: _Made, before: Sequence[_Made]) -> Iterator[str]:
     [bucket] = buckets([one.row.customer], salt=campaign.holdout.salt, scope=campaign.key).tolist()
     if (bucket < one.policy.share) != one.ghost:
         yield "a customer who is held out was contacted" if not one.ghost else "a ghost stands for no control"
-    alike = [each for each in before if each.ghost == one.ghost and each.row.status in COUNTING]
+    if (one.row.status in ENDED) != (one.row.ended_position is not None):
+        yield f"it is {one.row.status}, and when it ended is not what that says"
+    alike = [each for each in before if each.ghost == one.ghost and each.counted_by(one)]
     for window in one.candidate.windows:
         count = _counted(window, one, alike, before)
         if count < window.limit if window.needs else count >= window.limit:

@@ -1,9 +1,9 @@
-"""The check `goodwill`: accounts add up, and what contacts cost stands in them."""
+"""The check `goodwill`: accounts add up, and what contacts cost stands in them, unless they never reached anybody."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -12,6 +12,7 @@ from consent.base.database import table_of
 from consent.base.store import Work
 from personalise.contacts import GHOST
 from personalise.goodwill import CREDITS, Entry
+from personalise.steps.interact.states import ENDED
 from personalise.tables import ContactRow, GoodwillEntryRow, GoodwillRow
 
 KEY: Final = "goodwill"
@@ -19,6 +20,13 @@ _PAGE: Final = 2_000
 """Accounts looked at in one transaction."""
 
 _account, _entry, _contact = table_of(GoodwillRow), table_of(GoodwillEntryRow), table_of(ContactRow)
+
+
+class _Charge(NamedTuple):
+    """What a contact cost, and what of that is owed back because it never reached its customer."""
+
+    cost: int = 0
+    back: int = 0
 
 
 def goodwill(evidence: Evidence) -> Iterator[Yielded]:
@@ -56,18 +64,19 @@ def _judged(work: Work, whose: Sequence[str]) -> Iterator[tuple[str, str]]:
     accounts = {row.customer: row for row in work.connection.execute(query)}
     query = sa.select(_entry).where(_inside(_entry, whose)).order_by(_entry.c.customer, _entry.c.number)
     entries = {one: list(rows) for one, rows in groupby(work.connection.execute(query), key=attrgetter("customer"))}
-    query = sa.select(_contact.c.customer, _contact.c.decision, _contact.c.charge).where(
+    query = sa.select(_contact.c.customer, _contact.c.decision, _contact.c.charge, _contact.c.status).where(
         _inside(_contact, whose), _contact.c.charge != 0, _contact.c.status != GHOST
     )
-    charged: dict[str, dict[str, int]] = {}
+    charged: dict[str, dict[str, _Charge]] = {}
     for row in work.connection.execute(query):
-        charged.setdefault(row.customer, {})[row.decision] = row.charge
+        back = row.charge if row.status in ENDED else 0
+        charged.setdefault(row.customer, {})[row.decision] = _Charge(row.charge, back)
     for customer in whose:
         for why in _wrong(accounts.get(customer), entries.get(customer, []), charged.get(customer, {})):
             yield customer, why
 
 
-def _wrong(account: Any, entries: Sequence[Any], charged: dict[str, int]) -> Iterator[str]:  # noqa: ANN401 -- a row or none
+def _wrong(account: Any, entries: Sequence[Any], charged: dict[str, _Charge]) -> Iterator[str]:  # noqa: ANN401 -- a row or none
     total = sum(entry.amount for entry in entries)
     stands = (account.balance, account.entries) if account else (0, 0)
     if stands != (total, len(entries)):
@@ -79,7 +88,11 @@ def _wrong(account: Any, entries: Sequence[Any], charged: dict[str, int]) -> Ite
         balance += entry.amount
         if entry.kind in CREDITS and entry.amount > 0 and balance > opening:
             yield f"entry {entry.number} lifted it to {balance}, above the {opening} it opened with"
-    booked = {entry.reference: -entry.amount for entry in entries if entry.kind == Entry.CONTACT}
-    for decision in sorted(charged.keys() | booked.keys()):
-        if charged.get(decision, 0) != booked.get(decision, 0):
-            yield f"{decision} cost {charged.get(decision, 0)}, and {booked.get(decision, 0)} was taken for it"
+    taken = {entry.reference: -entry.amount for entry in entries if entry.kind == Entry.CONTACT}
+    given = {entry.reference: entry.amount for entry in entries if entry.kind == Entry.CORRECTION}
+    for decision in sorted(charged.keys() | taken.keys() | given.keys()):
+        cost, back = charged.get(decision, _Charge())
+        if cost != taken.get(decision, 0):
+            yield f"{decision} cost {cost}, and {taken.get(decision, 0)} was taken for it"
+        if back != given.get(decision, 0):
+            yield f"{back} is owed back for {decision}, and {given.get(decision, 0)} was given back for it"

@@ -16,6 +16,10 @@ Scorer = Literal["rule", "response"]
 NOTHING: Final = "none"
 """What outcomes call the arm of the customers who received no treatment."""
 
+TTL_DAYS: Final = 7
+LONGEST_TTL_DAYS: Final = 90
+"""The time to live of contacts where a campaign's file doesn't say, and the longest that it can."""
+
 LEAVE_ALONE: Final = "leave_alone"
 """The candidate that is in every decision, at 0. No treatment may be called so, nor `NOTHING`."""
 
@@ -137,3 +141,5 @@ class Campaign:
     """What rules over campaigns know it by; a snapshot in every contact, too."""
     volumes: tuple[Volume, ...] = ()
     """What there is only so much of."""
+    ttl_days: int = TTL_DAYS
+    """For so many days a contact may wait to be sent, and whoever is held back for now to be decided about again."""

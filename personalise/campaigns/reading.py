@@ -11,7 +11,9 @@ from consent.base.form import KEY, Form, read_table, read_text
 from consent.catalogue.model import Attribute, Catalogue
 from personalise.campaigns.model import (
     LEAVE_ALONE,
+    LONGEST_TTL_DAYS,
     NOTHING,
+    TTL_DAYS,
     Campaign,
     Holdout,
     Objective,
@@ -86,6 +88,7 @@ def _campaign(table: dict[str, Any], text: str, catalogue: Catalogue, form: Lite
         kind=cast("Class", head.choice("class", CLASSES, default=HELD_BACK)),
         tags=_tags(head),
         volumes=tuple(_keyed(top, "volume", lambda one: _volume(one, treatments)).values()),
+        ttl_days=head.integer("ttl_days", default=TTL_DAYS, low=1, high=LONGEST_TTL_DAYS),
     )
     if campaign.volumes and campaign.kind != HELD_BACK:
         top.wrong("volume", f"a {campaign.kind} message is never held back: leave the volume out")

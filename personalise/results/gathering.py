@@ -19,9 +19,11 @@ from consent.uses import Use
 from personalise.campaigns.model import Campaign
 from personalise.contacts import GHOST
 from personalise.goodwill import CREDITS, Entry
+from personalise.steps.interact.states import ENDED
 from personalise.steps.personalise.holdout import buckets
 from personalise.tables import ContactRow, DecisionChunkRow, GoodwillEntryRow, OutcomeRow
 
+_CHARGES: Final = frozenset({Entry.CONTACT, Entry.CORRECTION})
 _NOES: Final = frozenset({Status.REFUSED, Status.WITHDRAWN, Status.OBJECTED})
 _contact = table_of(ContactRow)
 _chunk = table_of(DecisionChunkRow)
@@ -140,11 +142,11 @@ def _add_goodwill(
     contacts: Sequence[Any], told: Mapping[str, list[tuple[int, str, int, str]]], found: Gathered
 ) -> None:
     """Add what these contacts cost, and what else was booked with reference to their decisions."""
-    found.contacts += sum(row[4] for row in contacts)
+    found.contacts += sum(row[4] for row in contacts if row[3] not in ENDED)  # what ended gave its charge back
     ours = {row[2] for row in contacts}
     for lines in told.values():
         for _, kind, amount, reference in lines:
-            if reference not in ours or kind == Entry.CONTACT:  # what a contact cost stands in the contact
+            if reference not in ours or kind in _CHARGES:  # what a contact cost stands in the contact
                 continue
             if kind in CREDITS:
                 found.given += amount

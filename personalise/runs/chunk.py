@@ -5,10 +5,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from consent.base.clock import to_ms
 from consent.base.ids import CustomerId
@@ -17,11 +19,12 @@ from consent.gate import Permits
 from consent.register import customers as enrolled
 from consent.register.desk import Desk
 from consent.uses import Use
-from personalise import commitments, contacts, goodwill, moment, quotas
+from personalise import commitments, contacts, deferrals, goodwill, moment, quotas, reservations
 from personalise.campaigns.model import Campaign, Offer
 from personalise.commitments import Commitment
 from personalise.contacts import Contact
 from personalise.decide import decide, spent
+from personalise.deferrals import Deferral
 from personalise.goodwill import Entry, Posting
 from personalise.runs import inputs, log
 from personalise.runs.log import Chunk
@@ -29,6 +32,7 @@ from personalise.runs.ranking import with_cuts
 from personalise.steps.personalise.funnel import Funnel
 from personalise.steps.personalise.policy import Candidate, Policy
 from personalise.steps.personalise.quotas import Room
+from personalise.steps.personalise.stages import Stage
 
 _DAY_MS: Final = 86_400_000
 
@@ -74,38 +78,102 @@ def decided(
     )
 
 
-def keep(
-    desk: Desk, work: Work, made: Decided, policy: Policy, *, chunk_id: str, run: str, number: int, at: datetime
-) -> Chunk:
+class Logged(NamedTuple):
+    """A chunk as it was logged, and how many of its customers are to be decided about again."""
+
+    chunk: Chunk
+    deferred: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """That what is chosen is carried out by the product, and may wait: it has a time to live.
+
+    Where this is not so, the answer is in the hands of whoever asked, at once: nobody waits, and nothing lapses.
+    """
+
+    channel: str = ""
+    """The one that was asked for; "" for all."""
+    until: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Until when (ms) those wait at most who have waited before."""
+
+
+def keep(  # noqa: PLR0913 -- a decision is kept with all that follows from it
+    desk: Desk, work: Work, made: Decided, policy: Policy,
+    *, chunk_id: str, run: str, number: int, at: datetime, carried: Carried | None,
+) -> Logged:  # fmt: skip
     """Reserve the contacts of a chunk, book what they cost, keep what they promise, log its decisions: all in one step.
 
-    Returns:
-        The chunk as it was logged.
-
-    What they were made from is sealed beside them, for replays.
+    What they were made from is sealed beside them, for replays. Whoever is held back for now is kept to be decided
+    about again.
 
     The caller's transaction has locked the customers.
     """
-    kept = _kept(made.table, policy, chunk_id, at)
+    expires_at = to_ms(made.permitted.at) + policy.campaign.ttl_days * _DAY_MS
+    kept = _kept(made.table, policy, chunk_id, at, expires_at if carried else None)
+    waiting = _deferred(made, policy, chunk_id, run, at=at, carried=carried) if carried else []
+    reached = [CustomerId(each.customer) for each in kept.contacts]
+    deferrals.keep(work, policy.campaign.key, reached, waiting, at=to_ms(made.permitted.at))
     contacts.reserve(work, kept.contacts)
     if made.first_come:
         quotas.take(work, policy.campaign.key, {each: made.spent[each.key] for each in policy.quotas})
     goodwill.book(work, kept.charges, policy.contact_policy.goodwill, at=at)
     commitments.promise(work, kept.commitments)
     marks = inputs.keep(desk, work, made.permitted, made.inputs, policy, chunk_id=chunk_id, at=at)
-    return log.write(
+    logged = log.write(
         desk, work, made.table, policy, made.permitted, chunk_id=chunk_id, run=run, number=number,
         salt=os.urandom(log.SALT_BYTES), at=at, marks=marks,
     )  # fmt: skip
+    return Logged(logged, len(waiting))
 
 
-def locked(work: Work, customers: Sequence[CustomerId]) -> int:
+def waits(made: Decided, policy: Policy, at: datetime) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
+    """Return who of a chunk is held back for now and decided about again within the time to live.
+
+    Returns:
+        Places in the chunk, until when each waits (ms), and the numbers of the rules that hold them back.
+    """
+    table = made.table
+    rules = np.column_stack([np.asarray(table[f"rule:{one.key}"]) for one in policy.candidates])
+    furthest = policy.stage_of[rules].max(axis=1)  # controls leave at the holdout, whatever else holds them back
+    alone = (np.asarray(table["chosen"]) < 0) & (np.asarray(table["ghost"]) < 0)
+    spots = np.flatnonzero(alone & (furthest >= Stage.HOLDOUT))
+    if not len(spots):
+        return spots, spots, spots
+    until, by = Funnel(made.inputs.take(spots), policy, at).waits()
+    in_time = (until > 0) & (until < to_ms(made.permitted.at) + policy.campaign.ttl_days * _DAY_MS)
+    return spots[in_time], until[in_time], by[in_time]
+
+
+def _deferred(made: Decided, policy: Policy, chunk: str, run: str, *, at: datetime, carried: Carried) -> list[Deferral]:
+    made_at = to_ms(made.permitted.at)
+    longest = made_at + policy.campaign.ttl_days * _DAY_MS
+    names = made.permitted.customers
+    found = []
+    for spot, until, by in zip(*(each.tolist() for each in waits(made, policy, at)), strict=True):
+        expires_at = carried.until.get(names[spot], longest)
+        if until < expires_at:
+            found.append(
+                Deferral(
+                    customer=names[spot], decision=f"{chunk}.{spot}", campaign=policy.campaign.key,
+                    version=policy.version, model=policy.model_version, channel=carried.channel, run=run,
+                    rule=policy.rules[by], made_at=made_at, due_at=until, expires_at=expires_at,
+                )
+            )  # fmt: skip
+    return found
+
+
+def locked(work: Work, customers: Sequence[CustomerId], *, at: datetime) -> int:
     """Lock the customers of a chunk: counting their contacts and reserving new ones is one step.
+
+    Contacts of theirs that nobody sent in time expire first.
 
     Returns:
         How many of them are enrolled.
     """
-    return enrolled.lock(work, customers)
+    found = enrolled.lock(work, customers)
+    reservations.lapse(work, customers, at=at)
+    return found
 
 
 def chunk_id(run: str, number: int) -> str:
@@ -122,7 +190,7 @@ class _Kept:
     commitments: list[Commitment] = field(default_factory=list)
 
 
-def _kept(table: pa.Table, policy: Policy, chunk: str, at: datetime) -> _Kept:
+def _kept(table: pa.Table, policy: Policy, chunk: str, at: datetime, expires_at: int | None) -> _Kept:
     names = table["customer"].to_pylist()
     charges = {one.key: np.asarray(table[f"charge:{one.key}"]) for one in policy.candidates if policy.charges}
     kept, at_ms = _Kept(), to_ms(at)
@@ -132,6 +200,8 @@ def _kept(table: pa.Table, policy: Policy, chunk: str, at: datetime) -> _Kept:
             one = policy.candidates[numbers[spot]]
             charge = int(charges[one.key][spot]) if charges and status != contacts.GHOST else 0
             made = _contact(one, policy.campaign, (names[spot], f"{chunk}.{spot}"), status, at=at_ms, charge=charge)
+            if status != contacts.GHOST:
+                made = made._replace(expires_at=expires_at)
             kept.contacts.append(made)
             if status == contacts.GHOST:
                 continue  # nothing reaches him: it costs nothing, and promises nothing
@@ -160,6 +230,7 @@ def _contact(
         tags=" ".join(campaign.tags),
         kind=campaign.kind,
         charge=charge,
+        expires_at=None,
     )
 
 

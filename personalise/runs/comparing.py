@@ -104,4 +104,5 @@ def _decided(
         room.spend(made.spent)
     funnel = Funnel(made.inputs, policy, at)
     chances = {one.key: funnel.chance(one) for one in policy.candidates}
-    return Side(policy=policy, table=made.table, chances=chances)
+    deferred = len(chunk.waits(made, policy, at)[0])
+    return Side(policy=policy, table=made.table, chances=chances, deferred=deferred)

@@ -30,6 +30,8 @@ class Counts:
     chosen: Counter[str] = field(default_factory=Counter)
     quotas: Counter[str] = field(default_factory=Counter)
     """What was taken of each quota: contacts, or thousandths of a point."""
+    deferred: int = 0
+    """How many of those who left are held back for now alone, and decided about again; `add` doesn't know."""
 
     @property
     def left_alone(self) -> int:
@@ -84,6 +86,7 @@ class Counts:
             "chosen": dict(sorted(self.chosen.items())),
             "left_alone": self.left_alone,
             "holdout": self.holdout,
+            "deferred": self.deferred,
             "reasons": dict(self.reasons.most_common()),
             "quotas": self.taken(),
         }
@@ -97,13 +100,10 @@ class Counts:
         """Return the counts as text for a run's row."""
         return json.dumps(
             {
-                "customers": self.customers,
-                "stages": self.stages,
-                "reasons": self.reasons,
-                "chosen": self.chosen,
-                "quotas": self.quotas,
+                "customers": self.customers, "stages": self.stages, "reasons": self.reasons, "chosen": self.chosen,
+                "deferred": self.deferred, "quotas": self.quotas,
             }
-        )
+        )  # fmt: skip
 
 
 def from_stored(text: str) -> Counts:
@@ -115,4 +115,5 @@ def from_stored(text: str) -> Counts:
         reasons=Counter(table["reasons"]),
         chosen=Counter(table["chosen"]),
         quotas=Counter(table.get("quotas", {})),  # counts of before there were any have none
+        deferred=table.get("deferred", 0),  # runs of before had none
     )

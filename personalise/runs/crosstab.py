@@ -27,6 +27,8 @@ class Side:
     policy: Policy
     table: pa.Table
     chances: Mapping[str, NDArray[np.float64]]
+    deferred: int = 0
+    """How many of them wait to be decided about again."""
 
     def column(self, name: str) -> NDArray[Any]:
         """Return a column of what was decided."""
@@ -133,6 +135,7 @@ def _actions(side: Side) -> tuple[NDArray[np.int64], list[str]]:
 
 def _total(totals: Totals, side: Side, other: Side) -> None:
     totals.counts.add(side.table, side.policy)
+    totals.counts.deferred += side.deferred
     chosen = side.column("chosen")
     costs = _costs(side, other)
     if costs is not None:

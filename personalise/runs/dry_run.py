@@ -19,7 +19,7 @@ from personalise import shelf
 from personalise.campaigns.judging import Foreseen
 from personalise.campaigns.model import Campaign
 from personalise.contact_policy.model import ContactPolicy
-from personalise.runs.chunk import decided
+from personalise.runs.chunk import decided, waits
 from personalise.runs.counts import Counts, from_stored
 from personalise.runs.ranking import ranked
 from personalise.steps.invent.response import Response
@@ -128,6 +128,7 @@ def dry_run(
         counts.add(made.table, chosen)
         if room:
             room.spend(made.spent)
+        counts.deferred += len(waits(made, chosen, at)[0])
         after = ids[-1]
         if progress:
             progress(counts.customers, total)

@@ -20,6 +20,7 @@ from consent.register import customers
 from consent.uses import Use
 from personalise import quotas
 from personalise.runs import chunk, ranking
+from personalise.runs.chunk import Carried
 from personalise.runs.counts import Counts, from_stored
 from personalise.runs.dry_run import CHUNK, Progress, load_policy
 from personalise.steps.personalise.policy import Policy
@@ -184,16 +185,20 @@ def _one_chunk(
     ids = customers.after(work, row.after, most)
     if not ids:
         return None
-    chunk.locked(work, ids)
+    chunk.locked(work, ids, at=began)
     room = ranking.from_stored(row.quotas)
     made = chunk.decided(
         deployment.desk, work, ids, policy, use=_use(row, policy), at=row.at, now=began, room=room
     )  # fmt: skip
     identity = chunk.chunk_id(row.id, row.chunk)
-    chunk.keep(deployment.desk, work, made, policy, chunk_id=identity, run=row.id, number=row.chunk, at=row.at)
+    logged = chunk.keep(
+        deployment.desk, work, made, policy, chunk_id=identity, run=row.id, number=row.chunk, at=row.at,
+        carried=Carried(),
+    )  # fmt: skip
     room.spend(made.spent)
     counts = from_stored(row.counts)
     counts.add(made.table, policy)
+    counts.deferred += logged.deferred
     ended = deployment.clock()
     took = max(0, to_ms(ended) - to_ms(began))
     _update(

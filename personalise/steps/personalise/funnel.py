@@ -118,7 +118,7 @@ class Funnel:
     def _shared(self, one: Candidate, missing: Mask) -> Refusals:
         """All of these stages but the offer's own condition: the same for all candidates that are alike."""
         audience = np.minimum(self._rules.by(AUDIENCE, self._audience.false), self._rules.by(UNKNOWN, missing))
-        contacts = self._held_back(one), self._goodwill(one)
+        contacts = self._held_back(one)[0], self._goodwill(one)
         stages = (self._identity_and_stops(one.contact), audience, self._permission(one), *contacts)
         return first(*stages, none=self._rules.none)
 
@@ -136,8 +136,12 @@ class Funnel:
     def _nobody(self) -> Refusals:
         return self._rules.by(NOT_ENROLLED, np.zeros(self.rows, dtype=np.bool_))
 
-    def _held_back(self, one: Candidate) -> Refusals:
-        """Stage 6: all rules must hold; the binding one is the one that frees last. Controls count their ghosts."""
+    def _held_back(self, one: Candidate) -> tuple[Refusals, NDArray[np.int64]]:
+        """Stage 6: all rules must hold; the binding one is the one that frees last. Controls count their ghosts.
+
+        Returns:
+            By which rule, and until when (ms); -1 where none refuses.
+        """
         refused, latest = self._quiet(one.treatment.channel)
         for each in one.windows:
             count, frees = self.contacts(each)
@@ -147,14 +151,39 @@ class Funnel:
             latest = np.where(binds, frees, latest)
         return self._unwished(one.treatment.channel, refused, latest)
 
-    def _unwished(self, channel: str, refused: Refusals, latest: NDArray[np.int64]) -> Refusals:
+    def _unwished(
+        self, channel: str, refused: Refusals, latest: NDArray[np.int64]
+    ) -> tuple[Refusals, NDArray[np.int64]]:
         """Add the customer's own limit on a channel, where it frees later than what binds already."""
         if channel not in self.policy.wished or f"wish:{channel}" not in self.chunk.column_names:
-            return refused
+            return refused, latest
         count, frees = self.wish(channel)
         limit = self.column(f"wish_limit:{channel}")
         binds = (limit >= 0) & (count >= limit) & (frees > latest)
-        return first(self._rules.by(f"{WISH}{channel}", binds), refused, none=self._rules.none)
+        refused = first(self._rules.by(f"{WISH}{channel}", binds), refused, none=self._rules.none)
+        return refused, np.where(binds, frees, latest)
+
+    def waits(self) -> tuple[NDArray[np.int64], Refusals]:
+        """Return until when (ms) customers have to wait whom only rules about contacts keep from a candidate, for now.
+
+        It is the one that is worth most of those that nothing else refuses and whose rule names a time; controls wait
+        by their ghosts, as long as they would if they were none.
+
+        Returns:
+            The time, 0 for who waits for nothing, and the number of the rule in `policy.rules`.
+        """
+        until, best = np.zeros(self.rows, dtype=np.int64), np.zeros(self.rows)
+        by: Refusals = np.zeros(self.rows, dtype=self._rules.kind)
+        for one, refused in zip(self.policy.candidates, self.refused(), strict=True):
+            held_back, frees = self._held_back(one)
+            worth, _ = self.worth(one)
+            else_free = (self._goodwill(one) == self._rules.none) & ~self._breaks_word(one)
+            only = (held_back != self._rules.none) & (refused == held_back) & (frees < NEVER) & else_free
+            better = only & (worth > best)
+            best = np.where(better, worth, best)
+            until = np.where(better, frees, until)
+            by = np.where(better, self._rules.numbers(held_back), by)
+        return until, by
 
     def wish(self, channel: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the count against customers' own limits, and when they free (ms); of controls, ghosts."""

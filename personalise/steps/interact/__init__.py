@@ -1,0 +1,1 @@
+"""Interact: what happens between the company and a customer."""
