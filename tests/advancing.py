@@ -13,6 +13,7 @@ from typing import Any, Final
 from consent.base.ids import CustomerId, RunId
 from consent.deployment import open_deployment
 from personalise import engine
+from personalise.life import deferring
 from personalise.runs import run
 from tests.builders import START
 
@@ -60,3 +61,12 @@ def started(target: Callable[..., None], *arguments: Any) -> ForkServerProcess:
     there.close()
     assert here.recv() == "ready"
     return process
+
+
+def decide_again(url: str, keyring: Path, later: timedelta, most: int, ready: Connection) -> None:
+    """Decide again for everybody who is due some time after the start, batch by batch."""
+    deployment = open_deployment(database_url=url, keyring=keyring, clock=lambda: START + later)
+    with closing(deployment.store):
+        ready.send("ready")
+        while deferring.decide_again(deployment, actor="worker", four_eyes=False, most=most):
+            pass

@@ -13,19 +13,24 @@ import numpy as np
 import pyarrow as pa
 
 from consent import gate
+from consent.base.clock import to_ms
 from consent.base.ids import CustomerId, RunId
 from consent.catalogue.model import Catalogue, published
 from consent.catalogue.reading import DEFAULT, read_catalogue
 from consent.deployment import Deployment
-from personalise import shelf
+from personalise import reservations, shelf
 from personalise.campaigns.model import Campaign
 from personalise.campaigns.reading import parse_campaign
 from personalise.contact_policy.model import NONE, ContactPolicy
 from personalise.decide import decide
 from personalise.goodwill import opening
+from personalise.life import deferring
+from personalise.reach import dispatch
+from personalise.reach.dispatch import Message, Refusal
 from personalise.runs import log
 from personalise.runs import run as runs
 from personalise.runs.log import Chunk
+from personalise.steps.interact.states import Did
 from personalise.steps.invent.response import Arm, Response
 from personalise.steps.personalise.policy import Policy, policy
 from tests.builders import START, toml
@@ -243,6 +248,48 @@ def contacts(world: World, status: str = "reserved") -> list[tuple[Any, ...]]:
         "WHERE status = :status ORDER BY customer, reserved_at"
     )
     return world.rows(query, status=status)
+
+
+def claim(world: World, contact: tuple[Any, str], *, lease_seconds: float = 60) -> Message | Refusal:
+    """Ask the dispatch gate for the message of a contact (customer, decision), now."""
+    with world.store.write() as work:
+        return dispatch.claim(
+            world.deployment.desk, work, *contact, actor="sender", at=world.clock(), lease_seconds=lease_seconds
+        )
+
+
+def told(world: World, contact: tuple[Any, str], did: Did, *, token: int | None = None) -> str:
+    """Tell what happened to a contact, now, and return how it stands."""
+    with world.store.write() as work:
+        return str(reservations.change(work, *contact, did, at=world.clock(), token=token))
+
+
+def sent(world: World) -> int:
+    """Send all that may be sent now; return how many that were."""
+    with world.store.read() as work:
+        waiting = reservations.waiting(work, world.clock(), 10_000)
+    count = 0
+    for each in waiting:
+        message = claim(world, each)
+        if isinstance(message, Message):
+            told(world, each, Did.SEND, token=message.token)
+            count += 1
+    return count
+
+
+def deferred(world: World, **only: Any) -> list[tuple[Any, ...]]:
+    """Return the deferrals: customer, campaign, rule, state, due and end of life in days from now on, by customer."""
+    query = "SELECT customer, campaign, rule, state, due_at, expires_at FROM deferral ORDER BY customer, made_at"
+    start = to_ms(only.get("since", START))
+    return [(*row[:4], *((at - start) / 86_400_000 for at in row[4:])) for row in world.rows(query)]
+
+
+def again(world: World, **how: Any) -> int:
+    """Decide again for everybody who is due, now; return how many deferrals that took."""
+    total = 0
+    while found := deferring.decide_again(world.deployment, actor="worker", **{"four_eyes": False, **how}):
+        total += found
+    return total
 
 
 def bits(array: Any) -> bytes:

@@ -27,6 +27,7 @@ from tests.campaigns import (
     fill,
     open_run,
     publish,
+    sent,
     willing,
 )
 
@@ -209,6 +210,7 @@ def test_a_contact_exactly_as_old_as_the_window_no_longer_counts(sqlite_world, l
     publish(world, **MAIL_ONLY, cap=[{**TABLES["cap"][0], "limit": 1}], campaign={"holdout": {"share": 0, "salt": "s"}})
     willing(world, 5)
     first = ran(world)
+    assert sent(world) == 5
     world.clock.set(START + later)
     second = ran(world)
 
@@ -249,7 +251,7 @@ def test_each_cap_counts_in_its_own_window_and_on_its_own_channels(world):
     with world.store.write() as work:
         history.reserve(work, [
             history.Contact(world.ann, f"dec_{number}.0", "c", "t", "o", channel, "p", status, to_ms(START - ago), "f",
-                            "", "marketing", 0)
+                            "", "marketing", 0, None)
             for number, (channel, status, ago) in enumerate(made)
         ])  # fmt: skip
     with world.store.read() as work:

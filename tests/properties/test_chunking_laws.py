@@ -7,6 +7,7 @@ import pytest
 
 from consent.uses import Use
 from personalise.runs import chunk, log, run
+from personalise.runs.chunk import Carried
 from personalise.runs.dry_run import load_policy
 from tests.campaigns import TABLES, fill, open_run, publish, same_bits, willing
 from tests.flows.test_contact_policy import rule
@@ -42,10 +43,13 @@ def decided(world, groups):
     for number, who in enumerate(groups):
         at = world.clock()
         with world.store.write() as work:
-            chunk.locked(work, who)
+            chunk.locked(work, who, at=at)
             made = chunk.decided(world.deployment.desk, work, who, policy, use=use, at=at, now=at)
             identity = chunk.chunk_id("run_x", number)
-            chunk.keep(world.deployment.desk, work, made, policy, chunk_id=identity, run="run_x", number=number, at=at)
+            chunk.keep(
+                world.deployment.desk, work, made, policy, chunk_id=identity, run="run_x", number=number, at=at,
+                carried=Carried(),
+            )  # fmt: skip
         with world.store.read() as work:
             tables.append(log.read(work, identity).table.replace_schema_metadata(None))
     return pa.concat_tables(tables).sort_by("customer").combine_chunks()
@@ -57,6 +61,7 @@ def kept(world):
         world.rows("SELECT customer, campaign, treatment, status, reserved_at, charge FROM contact ORDER BY 1, 2, 5"),
         world.rows("SELECT customer, balance, entries FROM goodwill ORDER BY 1"),
         world.rows("SELECT customer, family, terms, until FROM commitment ORDER BY 1, 2"),
+        world.rows("SELECT customer, campaign, rule, due_at, expires_at, state FROM deferral ORDER BY 1, 2"),
     ]
 
 

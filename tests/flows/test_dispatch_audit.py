@@ -1,0 +1,146 @@
+"""Audits of what was handed out, and of what ended: no message without a permit, nothing expired counts or costs."""
+
+from datetime import timedelta
+
+import pytest
+
+from consent.audit.findings import Evidence
+from consent.audit.judging import judged
+from consent.base.clock import to_ms
+from personalise import audit_checks, engine, reservations
+from personalise.steps.interact.states import Did
+from tests.builders import START
+from tests.campaigns import MAIL, TABLES, again, claim, publish, sent, told, willing
+from tests.erasing import erase
+from tests.flows.test_contact_policy import HELD, rule
+from tests.flows.test_dispatch import ran
+
+THREE = [check for check in audit_checks.CHECKS if check.key in {"contacts", "dispatch", "goodwill"}]
+RULES = {
+    "cap": [{"key": "any", "limit": 3, "days": 30}],
+    "goodwill": {"opening": 100, "floor": 0, "pressure_days": 30, "prices": {"email": 2}},
+    "order": [{"key": "o", "days": 30, "first": {"campaigns": ["first"]}, "then": {"campaigns": ["then"]}}],
+}
+
+
+def audited(world):
+    """Return the findings of the three checks, the gaps, and how much was judged."""
+    evidence = Evidence(store=world.store, desk=world.deployment.desk, at=world.clock())
+    went = judged(THREE, evidence, world.clock)
+    findings = [(one.check, one.subject, one.why) for each in went for one in each.findings]
+    return findings, [one.why for each in went for one in each.gaps], [each.checked for each in went]
+
+
+@pytest.fixture
+def busy(world):
+    """Return a world in which contacts were sent, expired, failed and were decided again, and nothing is wrong."""
+    rule(world, **RULES)
+    for key in ("first", "then"):
+        publish(world, treatment=TABLES["treatment"][:1], cap=[], campaign={**HELD, "key": key})
+    who = willing(world, 4)
+    ran(world, "first")
+    ran(world, "then")  # each contact of it counts on one of the first's, which half of them never had
+    for one, key, did in ((0, "first", Did.SEND), (0, "then", Did.DELIVER), (1, "then", Did.FAIL_HARD)):
+        contact = of(world, who[one], key)
+        told(world, contact, did, token=claim(world, contact).token)
+    world.withdraw(who[2], MAIL)
+    claim(world, of(world, who[2], "then"))
+    world.clock.advance(days=7)
+    with world.store.write() as work:
+        reservations.sweep(work, world.clock(), 100)
+    engine.decide_one(world.deployment, who[1], campaign="first", actor="mia")
+    assert audited(world) == ([], [], [9, 3, 4])
+    return world
+
+
+def of(world, customer, key):
+    [decision] = world.rows(
+        "SELECT decision FROM contact WHERE customer = :who AND campaign = :key AND reserved_at = :at",
+        who=customer, key=key, at=to_ms(START),
+    )  # fmt: skip
+    return customer, decision[0]
+
+
+def people(world):
+    return [one for (one,) in world.rows("SELECT DISTINCT customer FROM contact ORDER BY customer")]
+
+
+def test_what_was_handed_out_after_the_customer_had_withdrawn_is_found(busy):
+    who = people(busy)[0]
+    busy.clock.advance(days=1)
+    busy.withdraw(who, MAIL)
+    contact = of(busy, who, "then")
+    busy.tamper(
+        "UPDATE contact SET claimed_position = :p, claimed_at = :at, expires_at = NULL WHERE decision = :it",
+        p=busy.size(), at=to_ms(busy.clock()), it=contact[1],
+    )  # fmt: skip
+    assert audited(busy)[0] == [
+        ("dispatch", contact[1], f"it was handed out, and {MAIL} stood as WITHDRAWN at ledger position {busy.size()}")
+    ]
+
+
+def test_what_was_sent_though_nobody_claimed_it_is_found(busy):
+    who = people(busy)[1]
+    [(newest,)] = busy.rows("SELECT decision FROM contact WHERE customer = :who AND status = 'reserved'", who=who)
+    busy.tamper("UPDATE contact SET status = 'sent' WHERE decision = :it", it=newest)
+    assert audited(busy)[0] == [("dispatch", newest, "it is sent, and nobody had claimed it")]
+
+
+def test_what_was_handed_out_after_its_time_is_found(busy):
+    contact = of(busy, people(busy)[0], "first")
+    busy.tamper("UPDATE contact SET claimed_at = expires_at WHERE decision = :it", it=contact[1])
+    assert audited(busy)[0] == [("dispatch", contact[1], "it was handed out after its time to live was over")]
+
+
+def test_what_had_expired_and_counted_all_the_same_is_found(busy):
+    """Under pressure the second contact cost twice as much: had the first one ended before, it should not have."""
+    who = people(busy)[0]
+    first, second = of(busy, who, "first")[1], of(busy, who, "then")[1]
+    busy.tamper(
+        "UPDATE contact SET status = 'expired', ended_at = :at, ended_position = 1, claimed_position = NULL "
+        "WHERE decision = :it",
+        at=to_ms(START), it=first,
+    )  # fmt: skip
+    assert audited(busy)[0] == [
+        ("contacts", second, "order:o asks for at least 1 in 30 days, and there were 0"),
+        ("contacts", second, "it was charged 4000 thousandths of goodwill, and costs 2000"),
+        ("goodwill", who, f"2000 is owed back for {first}, and 0 was given back for it"),
+    ]
+
+
+def test_what_ended_without_saying_when_and_what_says_when_without_having_ended_are_found(busy):
+    who = people(busy)[0]
+    first = of(busy, who, "first")[1]
+    busy.tamper("UPDATE contact SET ended_position = 900 WHERE decision = :it", it=first)
+    assert audited(busy)[0] == [("contacts", first, "it is sent, and when it ended is not what that says")]
+
+
+def test_what_was_given_back_for_a_contact_that_counts_is_found(busy):
+    who = people(busy)[1]
+    failed = of(busy, who, "then")[1]
+    busy.tamper("UPDATE contact SET status = 'delivered', ended_position = NULL WHERE decision = :it", it=failed)
+    found = [each for each in audited(busy)[0] if each[0] == "goodwill"]
+    assert found == [("goodwill", who, f"0 is owed back for {failed}, and 4000 was given back for it")]
+
+
+def test_what_can_not_be_read_any_more_is_a_gap_and_who_was_erased_is_neither(busy):
+    erase(busy, people(busy)[0])
+    contact = of(busy, people(busy)[0], "then")
+    findings, gaps, checked = audited(busy)
+    assert (findings, gaps, checked) == ([], [], [7, 1, 3])
+    busy.tamper("UPDATE contact SET treatment = 'letter' WHERE decision = :it", it=contact[1])
+    assert audited(busy)[1] == [f"{contact[1]}: the decision knows no letter"]
+
+
+def test_a_deferred_customer_leaves_no_trace_that_an_audit_would_stumble_over(world):
+    rule(world, cap=[{"key": "any", "limit": 1, "days": 3}], goodwill=RULES["goodwill"])
+    for key in ("first", "spring"):
+        publish(world, treatment=TABLES["treatment"][:1], cap=[], campaign={**HELD, "key": key})
+    willing(world, 3)
+    ran(world, "first")
+    sent(world)
+    ran(world)
+    world.clock.set(START + timedelta(days=3))
+    again(world)
+    assert (sent(world), audited(world)) == (3, ([], [], [6, 6, 3]))
+    world.check_ledger()
