@@ -36,6 +36,7 @@ from personalise.contact_policy.reading import read_contact_policy
 from personalise.learning import Learned
 from personalise.life import approving, running
 from personalise.measure.effects import Effect
+from personalise.responses.outcomes import note_brought
 from personalise.runs import dry_run
 from personalise.shop import generator
 
@@ -196,6 +197,7 @@ def _outcomes(deployment: Deployment, key: str, case: Case, tell: Tell) -> dict[
         case.outcomes,
         _mapping(deployment, case.outcomes_mapping),
         Options(actor=_ACTOR, progress=lambda done, total: tell("outcomes", done, total)),
+        stored=note_brought,
     )
     learned = learning.learn(deployment, key, actor=_ACTOR)
     measured = learning.effects(deployment, key, actor=_ACTOR)

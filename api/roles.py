@@ -106,7 +106,9 @@ ACTIONS: Final[Mapping[str, Who]] = {
     "campaigns.learn": _who(Role.MARKETER),
     "campaigns.run": _who(Role.APPROVER, Role.INTEGRATOR, scope=KeyScope.CAMPAIGNS_RUN),
     "campaigns.measure": _who(Role.MARKETER, Role.APPROVER, Role.OFFICER),
-    "outcomes.record": _who(Role.INTEGRATOR, scope=KeyScope.DECISIONS_WRITE),
+    "outcomes.record": _who(Role.AGENT, Role.INTEGRATOR, scope=KeyScope.DECISIONS_WRITE),
+    "goodwill.show": _who(Role.AGENT, Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.DECISIONS_WRITE),
+    "goodwill.report": _who(Role.AGENT, Role.INTEGRATOR, scope=KeyScope.DECISIONS_WRITE),
     # Proving.
     "ledger.show": _who(Role.INTEGRATOR, Role.OFFICER, scope=KeyScope.LEDGER_READ),
     "ledger.prove": _who(Role.INTEGRATOR, Role.OFFICER, scope=KeyScope.LEDGER_READ),

@@ -15,6 +15,7 @@ from consent.register.gathering import Gathering
 from consent.rights.processing import Contacted
 from consent.rights.sections import Elsewhere
 from personalise import held
+from personalise.responses import opt_outs
 
 EXTENSION: Final = "byleave"
 """Under which name a Flask application keeps its house."""
@@ -98,6 +99,7 @@ def open_house(settings: Settings, *, clock: Clock = system_clock) -> House:
         vault=settings.vault,
         erasures=settings.erasures,
         horizon=settings.horizon,
+        hears=opt_outs.hear,
     )
     return House(settings=settings, deployment=deployment)
 

@@ -11,7 +11,7 @@ from typing import Final
 from consent.base.clock import Clock, system_clock
 from consent.base.store import Store
 from consent.catalogues import Catalogues
-from consent.register.desk import Desk
+from consent.register.desk import Desk, Hears, nobody
 from consent.rights.erasure_list import ErasureList
 from consent.rights.horizon import Horizon
 from consent.vault.calls import VaultPlace
@@ -52,6 +52,7 @@ def open_deployment(
     vault: VaultPlace | None = None,
     erasures: Path | None = None,
     horizon: Horizon | None = None,
+    hears: Hears = nobody,
 ) -> Deployment:
     """Open a deployment that was founded before.
 
@@ -62,6 +63,7 @@ def open_deployment(
         vault: the Vault that holds the key-encryption key; without one, the keyring file does.
         erasures: the list of erasures; `erasures.log` beside the keyring, where left out.
         horizon: how long backups are kept.
+        hears: who above consent has to know at once of what customers end.
 
     Raises:
         SettingsInvalid: the keyring is missing, readable by others or damaged, or the database is of another kind.
@@ -70,7 +72,7 @@ def open_deployment(
     keys: Keys = open_keyring(keyring) if vault is None else open_sealed_keyring(keyring, vault)
     return Deployment(
         store=Store(database_url),
-        desk=Desk(keys, Catalogues()),
+        desk=Desk(keys, Catalogues(), hears),
         clock=clock,
         erasures=ErasureList(erasures or keyring.with_name(ERASURES), keys.index_key),
         horizon=horizon or Horizon(),

@@ -76,6 +76,19 @@ _LAST: Final = Hot(
     ),
     "customers",
 )
+_RECENT: Final = Hot(
+    lambda dialect: (
+        sa.select(_contact.c.customer, _contact.c.channel, _contact.c.purpose, _contact.c.decision)
+        .where(
+            among(_contact.c.customer, "customers")(dialect),
+            _contact.c.reserved_at > sa.bindparam("since", type_=sa.BigInteger()),
+            sa.or_(*(_contact.c.status == status for status in COUNTING if status != GHOST)),
+        )
+        .order_by(_contact.c.reserved_at, _contact.c.decision)
+    ),
+    "customers",
+    "since",
+)
 _INSERT: Final = Hot(
     sa.insert(_contact),
     "customer", "decision", "campaign", "treatment", "offer", "channel", "purpose", "status", "reserved_at",
@@ -331,6 +344,12 @@ def _per_customer(
     full = np.flatnonzero(count >= limit)
     frees[full] = when[order][starts[full] + limit - 1] + window
     return count, frees
+
+
+def last_of(work: Work, customers: Sequence[CustomerId], *, since: int) -> dict[tuple[str, str, str], str]:
+    """Return the decision behind the last contact by customer, channel and purpose, of those since a time (ms)."""
+    rows = work.run(_RECENT, work.listed(customers), since).fetchall()
+    return {(row[0], row[1], row[2]): row[3] for row in rows}
 
 
 class Reserved(NamedTuple):

@@ -77,6 +77,19 @@ _STANDS: Final = Hot(
     ),
     "customers",
 )
+_BOOKED: Final = Hot(
+    lambda dialect: sa.select(_entry.c.customer, _entry.c.reference).where(
+        among(_entry.c.customer, "customers")(dialect), _entry.c.kind == sa.bindparam("kind")
+    ),
+    "customers",
+    "kind",
+)
+_OPENED: Final = Hot(
+    lambda dialect: sa.select(_entry.c.customer, _entry.c.amount).where(
+        among(_entry.c.customer, "customers")(dialect), _entry.c.number == sa.literal_column("0")
+    ),
+    "customers",
+)
 _PUT: Final = Hot(_put, "customer", "balance", "entries")
 _ADD: Final = Hot(sa.insert(_entry), "customer", "number", "at", "kind", "amount", "reference")
 
@@ -101,20 +114,22 @@ def balances(work: Work, customers: Sequence[CustomerId], terms: Goodwill) -> ND
 def book(work: Work, postings: Sequence[Posting], terms: Goodwill, *, at: datetime) -> None:
     """Book postings, in order, with the customers locked by the caller.
 
-    A credit lifts the balance to the opening one at most: what is beyond isn't booked. A complaint takes it to zero,
-    whatever its amount. An account opens with its first posting.
+    A credit lifts the balance to what the account opened with at most: what is beyond isn't booked. A complaint takes
+    it to zero, whatever its amount. An account opens with its first posting.
     """
     if not postings:
         return
     start, at_ms = opening(terms), to_ms(at)
     stands = _stands(work, {each.customer for each in postings})
+    credited = {each.customer for each in postings if each.kind in CREDITS and each.customer in stands}
+    most = dict(work.run(_OPENED, work.listed(credited)).fetchall()) if credited else {}
     lines: list[tuple[str, int, int, str, int, str]] = []
     for each in postings:
         if each.customer not in stands:
             lines.append((each.customer, 0, at_ms, Entry.OPENING, start, ""))
             stands[each.customer] = (start, 1)
         balance, number = stands[each.customer]
-        amount = _amount(each, balance, start)
+        amount = _amount(each, balance, most.get(each.customer, start))
         lines.append((each.customer, number, at_ms, each.kind, amount, each.reference))
         stands[each.customer] = (balance + amount, number + 1)
     work.run_many(_ADD, lines)
@@ -130,11 +145,28 @@ def correct(work: Work, charges: Iterable[tuple[CustomerId, str, int]], *, at: d
     book(work, back, Goodwill(), at=at)  # the account is open: something was charged to it
 
 
-def _amount(posting: Posting, balance: int, start: int) -> int:
+def priced(terms: Goodwill, kind: Entry) -> int:
+    """Return what an entry of a kind takes (below 0) or gives, in thousandths; 0 where the contact policy says nothing.
+
+    A complaint takes whatever there is; what a contact costs depends on its channel, and on the contacts before it.
+    """
+    if kind in CREDITS:
+        return round(terms.credits.get(kind, 0) * THOUSANDTHS)
+    taken = {Entry.IGNORED: terms.ignored, Entry.OPT_OUT: terms.opt_out}
+    return -round(taken.get(kind, 0) * THOUSANDTHS)
+
+
+def booked(work: Work, customers: Iterable[CustomerId], kind: Entry) -> set[tuple[str, str]]:
+    """Return for what entries of a kind were booked: customer, and reference."""
+    rows = work.run(_BOOKED, work.listed(list(customers)), kind).fetchall()
+    return {(customer, reference) for customer, reference in rows}
+
+
+def _amount(posting: Posting, balance: int, most: int) -> int:
     if posting.kind is Entry.COMPLAINT:
         return -max(balance, 0)
     if posting.kind in CREDITS:
-        return max(0, min(posting.amount, start - balance))
+        return max(0, min(posting.amount, most - balance))
     return posting.amount
 
 

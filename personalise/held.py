@@ -95,11 +95,11 @@ def _places(work: Work, chunks: Iterable[str]) -> dict[str, int]:
 def outcomes(deployment: Deployment, customer: CustomerId, *, by: datetime) -> Iterator[dict[str, Any]]:
     """Walk that outcomes of a customer came in, by a time. What they were is remembered, and told there."""
     row = _outcome.c
-    query = sa.select(row.campaign, row.came_at).where(row.customer == customer, row.came_at <= by)
+    query = sa.select(row.attribute, row.came_at, row.timed).where(row.customer == customer, row.came_at <= by)
     with deployment.store.read() as work:
-        found = work.connection.execute(query.order_by(row.came_at, row.campaign)).all()
+        found = work.connection.execute(query.order_by(row.came_at, row.attribute, row.number)).all()
     for each in found:
-        yield {"at": rfc3339(each.came_at), "campaign": each.campaign}
+        yield {"at": rfc3339(each.came_at), "attribute": each.attribute, "exact": each.timed}
 
 
 def contacted(work: Work, since: datetime) -> dict[tuple[str, str], int]:

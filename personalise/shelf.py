@@ -18,8 +18,8 @@ from consent.register import publishing
 from consent.register.desk import Desk
 from personalise.campaigns.model import Campaign
 from personalise.campaigns.reading import parse_campaign
-from personalise.contact_policy.model import NONE, ContactPolicy
-from personalise.contact_policy.reading import parse_contact_policy
+from personalise.contact_policy.model import NONE, ContactPolicy, Goodwill
+from personalise.contact_policy.reading import parse_contact_policy, parse_goodwill
 from personalise.steps.invent.response import Response, from_body
 from personalise.tables import CampaignVersionRow, ContactPolicyVersionRow, ModelVersionRow
 
@@ -162,6 +162,13 @@ def load_contact_policy(work: Work, catalogue: Catalogue, *, version: int | None
         return NONE
     number, body, form = row
     return _contact_policy(body, form, _under(catalogue), number)
+
+
+def goodwill_terms(work: Work) -> Goodwill:
+    """Return what the newest contact policy says of goodwill, under any catalogue; where there is none, nothing."""
+    table = ContactPolicyVersionRow
+    row = work.connection.execute(sa.select(table.body, table.format).order_by(table.version.desc()).limit(1)).first()
+    return parse_goodwill(row.body, row.format) if row else NONE.goodwill
 
 
 def load(work: Work, key: str, catalogue: Catalogue, *, version: int = 0) -> tuple[Campaign, int]:

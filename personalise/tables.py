@@ -169,13 +169,20 @@ class ContactRow(Row):
     """A contact: reserved, sent, or a holdout's ghost. Tags and class are snapshots.
 
     Positions are the ledger's: at the last claim, where its permissions were judged; at its end, where the next entry
-    came to stand.
+    came to stand. `waited_until` is set once nothing more is waited for: its time was up, or it was answered.
     """
 
     __tablename__ = "contact"
     __table_args__ = (
         sa.Index(None, "customer", "reserved_at"),
         sa.Index(None, "status", "expires_at"),
+        sa.Index(
+            None,
+            "campaign",
+            "reserved_at",
+            sqlite_where=sa.text("waited_until IS NULL"),
+            postgresql_where=sa.text("waited_until IS NULL"),
+        ),
         _clustered("a contact with a customer, on any channel"),
     )
     customer: Mapped[str] = mapped_column(primary_key=True)
@@ -199,6 +206,7 @@ class ContactRow(Row):
     ended_at: Mapped[datetime | None]
     ended_position: Mapped[int | None]
     claims: Mapped[int] = mapped_column(server_default="0")
+    waited_until: Mapped[datetime | None]
 
 
 class DeferralRow(Row):
@@ -294,10 +302,17 @@ class WishRow(Row):
 
 
 class OutcomeRow(Row):
-    """That outcomes of a customer came in: which treatment he had received, and when. The outcomes are in memory."""
+    """An outcome of a customer came in. What it was is in memory; here is which, and when.
+
+    `number` counts in the order of their coming in; `came_at` is when it happened where that is known (`timed`), else
+    when it was told. `changed` says that it was another than what was known before.
+    """
 
     __tablename__ = "outcome"
     __table_args__ = _clustered("an outcome came in; what it was is sealed in memory")
     customer: Mapped[str] = mapped_column(primary_key=True)
-    campaign: Mapped[str] = mapped_column(primary_key=True)
+    attribute: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     came_at: Mapped[datetime]
+    timed: Mapped[bool]
+    changed: Mapped[bool]

@@ -26,6 +26,7 @@ from consent.permission.verdict import Verdict
 from consent.register import customers, publishing, recording
 from consent.register.recording import Recorded
 from consent.uses import Use
+from personalise.responses import opt_outs
 from tests import reference
 from tests.builders import FOUNDED, START, statement
 from tests.databases import Databases
@@ -223,7 +224,7 @@ def opened(template: Template, clock: SettableClock, folder: Path) -> World:
     keyring = folder / "keyring.json"
     shutil.copy(template.keyring, keyring)
     return World(
-        deployment=open_deployment(database_url=url, keyring=keyring, clock=clock),
+        deployment=open_deployment(database_url=url, keyring=keyring, clock=clock, hears=opt_outs.hear),
         clock=clock,
         url=url,
         keyring=keyring,

@@ -1,5 +1,6 @@
 """`byleave decide`: one decision for one customer, now; `byleave decision`: one that was made."""
 
+from datetime import datetime
 from typing import Final
 
 import click
@@ -9,6 +10,7 @@ from api.cli.frame import (
     UNCHECKED,
     Command,
     Group,
+    Instant,
     Words,
     at_home,
     caller,
@@ -18,8 +20,11 @@ from api.cli.frame import (
 )
 from api.cli.output import print_json, print_line, print_table
 from api.roles import action
+from consent.base import strict_json
+from consent.base.errors import Invalid
 from personalise import engine
 from personalise.engine import Decision
+from personalise.responses import outcomes
 
 
 @click.command(cls=Command, example="byleave decide S000001 --campaign spring --channel email")
@@ -89,6 +94,46 @@ def replay(decision: str, *, as_json: bool) -> None:
         raise SystemExit(REFUSED)
     if came.outcome != "same":
         raise SystemExit(UNCHECKED)
+
+
+@decision.command(example="byleave decision outcome dec_9f2c….0 --value true --at 2026-11-21T17:00:00Z")
+@click.argument("decision", type=Words("decision"))
+@click.option(
+    "--value", type=Words("value", 40), required=True, help="What the campaign measures: true, false, or a number."
+)
+@click.option("--at", type=Instant(), required=True, help="When it happened.")
+@json_option
+@action("outcomes.record")
+def outcome(decision: str, value: str, at: datetime, *, as_json: bool) -> None:
+    """Record what came of a decision: remembered as far as its customer allows. The same once more changes nothing."""
+    with at_home() as house:
+        done = outcomes.record(house.deployment, decision, _value(value), came_at=at)
+    if as_json:
+        print_json(done.as_json())
+    else:
+        print_line(f"{done.decision}: {_RECORDED[done.outcome].format(measure=done.measure)}")
+
+
+def _value(told: str) -> bool | float | int:
+    """Read a measure's value: as JSON has it.
+
+    >>> _value("true"), _value("12"), _value("9.5")
+    (True, 12, 9.5)
+    """
+    try:
+        read = strict_json.parse(told.encode())
+    except Invalid:
+        read = None
+    if not isinstance(read, bool | int | float):
+        raise click.UsageError("--value must be true, false or a number like 12.5")
+    return read
+
+
+_RECORDED: Final = {
+    "stored": "{measure} is remembered",
+    "repeated": "{measure} was told before",
+    "refused": "{measure} may not be remembered of this customer",
+}
 
 
 _OUTCOMES: Final = {

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -20,6 +21,7 @@ from consent.imports.mapping import FileMapping, read_mapping
 from consent.imports.outcomes import OutcomesImported, bring_in_outcomes
 from consent.imports.passes import Deployed, Options
 from consent.imports.statements import StatementsImported, bring_in_statements
+from personalise.responses.outcomes import note_brought
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Made = Imported | OutcomesImported | StatementsImported
@@ -93,8 +95,8 @@ def statements(file: Path, mapping: Path, *, as_json: bool, **how: Any) -> None:
 @json_option
 @action("imports.make")
 def outcomes(file: Path, mapping: Path, *, as_json: bool, **how: Any) -> None:  # noqa: ANN401 -- the options above
-    """Bring in what came of treatments: who received which, and what he did then."""
-    _bring(bring_in_outcomes, file, mapping, as_json=as_json, **how)
+    """Bring in what came of treatments: who received which, what he did then, and when."""
+    _bring(partial(bring_in_outcomes, stored=note_brought), file, mapping, as_json=as_json, **how)
 
 
 def _bring(  # noqa: PLR0913 -- the options of a command

@@ -25,6 +25,10 @@ COMMANDS: Final = {
     "contact-policy": Lazy(
         "api.cli.contact_policy:contact_policy", "How often, by what and at what price customers are contacted."
     ),
+    "goodwill": Lazy(
+        "api.cli.goodwill:goodwill",
+        "A customer's account of goodwill: complaints, thanks, and all that is booked in it.",
+    ),
     "decide": Lazy("api.cli.decide:decide", "Decide for one customer, now."),
     "decision": Lazy("api.cli.decide:decision", "Decisions that were made: their funnel, and their replay."),
     "ledger": Lazy("api.cli.ledger:ledger", "Verify the ledger, and prove what is in it."),

@@ -15,7 +15,7 @@ from typing import Final
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from api.jobs import audits, campaigns, contacts, erasures, ledger, outbox, packs, reminders, replays
+from api.jobs import audits, campaigns, contacts, erasures, ignored, ledger, outbox, packs, reminders, replays
 from api.wiring import ASKED_AUDIT, HEARTBEAT, House
 from consent import jobs
 from consent.base.clock import from_ms
@@ -51,6 +51,7 @@ def work(house: House, stop: threading.Event) -> None:
         ("erasures", erasures.verify, erasures.EVERY_SECONDS),
         ("outbox", outbox.hand_over, outbox.EVERY_SECONDS),
         (reminders.JOB, reminders.queue, reminders.EVERY_SECONDS),
+        ("ignored", ignored.settle, ignored.EVERY_SECONDS),
         ("replays", replays.let_go, replays.EVERY_SECONDS),
     )
     now = house.deployment.clock()

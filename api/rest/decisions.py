@@ -1,6 +1,7 @@
 """`/api/v1/decisions`: what to do about one customer now; the contact is reserved before the answer is out."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from flask import Blueprint, Response
@@ -9,12 +10,13 @@ from marshmallow import fields
 from api.actors import actor
 from api.rest.contract import Contract, answer, contract
 from api.rest.incoming import body, idempotency_key, no_query, query
-from api.rest.shapes import CUSTOMER, LANGUAGE, TIME, Choice, Flag, Form, Items, Part, Shape, Text, Whole
+from api.rest.shapes import CUSTOMER, LANGUAGE, TIME, Choice, Flag, Form, Instant, Items, Part, Shape, Text, Whole
 from api.rest.verdicts import LARGEST
 from api.roles import action
 from api.wiring import here
 from consent.base.ids import CustomerId
 from personalise import engine
+from personalise.responses import outcomes
 
 KEY: Final = r"^[a-z][a-z0-9_-]{0,62}$"
 DECISION: Final = r"^dec_[0-9a-f]{32}\.[0-9]{1,9}$"
@@ -83,6 +85,37 @@ class ReplayForm(Form):
     why = Text(0, 2_000, required=True)
 
 
+class OutcomeForm(Form):
+    """What came of a decision, by what its campaign is measured by, and when."""
+
+    value = fields.Raw(
+        required=True, metadata={"type": ["boolean", "number"], "description": "true, false or a number"}
+    )
+    came_at = Instant(required=True)
+
+
+class OutcomeRecordedForm(Form):
+    """What became of an outcome."""
+
+    decision = Text(38, 60, DECISION, required=True)
+    customer = Text(36, 36, CUSTOMER, required=True)
+    measure = Text(1, 63, required=True)
+    came_at = Instant(required=True)
+    outcome = Choice(
+        ("stored", "repeated", "refused"),
+        required=True,
+        metadata={"description": "refused: the customer doesn't allow to remember it"},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """An outcome, as it came in."""
+
+    value: bool | int | float
+    came_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """A decision that is asked for."""
@@ -102,6 +135,7 @@ class Reading:
 
 DECIDE: Final = Shape(DecideForm, Asked)
 READ: Final = Shape(ReadForm, Reading)
+OUTCOME: Final = Shape(OutcomeForm, Outcome)
 
 
 @blueprint.post("/decisions")
@@ -157,3 +191,20 @@ def replay(decision: str) -> Response:
     no_query()
     came = engine.replay(here().deployment, decision, actor=actor.current().name)
     return answer(ReplayForm, came.as_json())
+
+
+@blueprint.post("/decisions/<decision>/outcome")
+@action("outcomes.record")
+@contract(
+    Contract(
+        summary="Record what came of a decision, as far as its customer allows; the same once more changes nothing",
+        body=OutcomeForm,
+        answer=OutcomeRecordedForm,
+        errors=(404,),
+    )
+)
+def outcome(decision: str) -> Response:
+    """Remember an outcome, and when it came."""
+    given = body(OUTCOME)
+    done = outcomes.record(here().deployment, decision, given.value, came_at=given.came_at)
+    return answer(OutcomeRecordedForm, done.as_json())

@@ -1,9 +1,10 @@
 """What may be remembered is stored, and nothing else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import compress
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from consent.base.store import Work
 from consent.gate.judging import permits
 from consent.register.desk import Desk
 from consent.vault import memory
+
+Noting: TypeAlias = Callable[[CustomerId, str, bool], None]
+"""Called with each fact that is stored: whose, which attribute, and whether it differs from what was remembered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,7 @@ def remember_columns(
     columns: Mapping[str, Sequence[memory.Value | None]],
     *,
     at: datetime,
+    noting: Noting | None = None,
 ) -> Kept:
     """Store facts as `remember` does, from columns.
 
@@ -80,6 +85,7 @@ def remember_columns(
         customers: (n_customers,), each once.
         columns: a column an attribute, each (n_customers,); None where nothing is known.
         at: the instant at which it is judged.
+        noting: called with each fact that is stored.
 
     Raises:
         Invalid: a fact isn't of its attribute's type. It would spoil the column of everybody recalled beside it.
@@ -90,18 +96,31 @@ def remember_columns(
         raise Invalid(places=[Place(name, f"must be of type {known[name].type}") for name in wrong])
     allowed = rememberable(desk, work, customers, at=at)
     data_keys = memory.data_keys(desk.keys, work, _any_of(customers, allowed))
-    stored = 0
-    whose: dict[CustomerId, None] = {}
+    stored, whose = 0, dict[CustomerId, None]()
     for category, who in allowed.items():
         names = [name for name in columns if name in known and known[name].category == category]
         facts = _facts(customers, who, {name: columns[name] for name in names})
         stored += sum(map(len, facts.values()))
         whose.update(dict.fromkeys(facts))
-        for customer, before in memory.get(work, data_keys, category, list(facts)) if facts else ():
-            facts[CustomerId(customer)] = {**before, **facts[CustomerId(customer)]}
+        before = dict(memory.get(work, data_keys, category, list(facts))) if facts else {}
+        _tell(noting, facts, before)
+        facts |= {CustomerId(each): {**old, **facts[CustomerId(each)]} for each, old in before.items()}
         memory.put(work, data_keys, ((customer, category, fact) for customer, fact in facts.items()), to_ms(at))
     told = sum(len(customers) - list(column).count(None) for column in columns.values())
     return Kept(stored=stored, refused=told - stored, customers=tuple(whose))
+
+
+def _tell(
+    noting: Noting | None,
+    facts: Mapping[CustomerId, Mapping[str, memory.Value]],
+    before: Mapping[str, Mapping[str, memory.Value]],
+) -> None:
+    if noting is None:
+        return
+    for customer, new in facts.items():
+        known = before.get(customer, {})
+        for name, value in new.items():
+            noting(customer, name, known.get(name) != value)
 
 
 def _any_of(customers: Sequence[CustomerId], allowed: Mapping[str, NDArray[np.bool_]]) -> list[CustomerId]:

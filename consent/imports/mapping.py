@@ -9,6 +9,7 @@
     area = { column = "zip_code", values = { "Urban" = "town", "Rural" = "country" } }
     [outcomes]                               # what came of a treatment; `treatment` is remembered as `got`
     treatment = "segment"
+    came_at = "visited_at"                   # when it happened, if that is known
     [statement]                              # what he said
     act = "act"
     scopes = { column = "scopes", separator = " " }
@@ -52,6 +53,7 @@ __all__ = ["Column", "FileMapping", "Value", "parse_mapping", "read_mapping", "w
 
 REFERENCE: Final = "reference"
 TREATMENT: Final = "treatment"
+CAME_AT: Final = "came_at"
 GOT: Final = "got"
 """The attribute as which an outcome's treatment is remembered."""
 
@@ -119,6 +121,8 @@ class FileMapping:
     identities: Mapping[str, str]
     attributes: tuple[Fact, ...]
     outcomes: tuple[Fact, ...]
+    came_at: Column | None
+    """The column of when an outcome happened; None where the file doesn't say."""
     statements: tuple[Template, ...]
     silent: tuple[Condition, ...]
     signal: Template | None
@@ -132,7 +136,8 @@ class FileMapping:
         """Every column that the mapping reads."""
         facts = (fact.column.columns for fact in (*self.attributes, *self.outcomes))
         said = (template.columns for template in (*self.statements, *((self.signal,) if self.signal else ())))
-        read = (column for columns in (*facts, *said) for column in columns)
+        times = (self.came_at.columns,) if self.came_at else ()
+        read = (column for columns in (*facts, *times, *said) for column in columns)
         return frozenset((*self.naming, *read, *(condition.column for condition in self.silent)))
 
     @property
@@ -203,6 +208,7 @@ def _mapping(table: dict[str, Any], text: str, name: str, catalogue: Catalogue, 
         identities=identities,
         attributes=tuple(_facts(top.table("attributes"), "attributes", catalogue, places)),
         outcomes=tuple(_outcomes(top.table("outcomes"), catalogue, places)),
+        came_at=_came_at(top.table("outcomes"), places),
         statements=tuple(_statements(top, table.get("statement"), catalogue)),
         silent=read_conditions(top, "silent"),
         signal=signal,
@@ -240,7 +246,12 @@ def _identities(table: Mapping[str, Any], places: list[Place]) -> Iterator[tuple
 def _outcomes(table: Mapping[str, Any], catalogue: Catalogue, places: list[Place]) -> Iterator[Fact]:
     if table and TREATMENT not in table:
         places.append(Place(f"outcomes.{TREATMENT}", "is missing: which column says what the customer got?"))
-    yield from _facts(table, "outcomes", catalogue, places)
+    yield from _facts({key: each for key, each in table.items() if key != CAME_AT}, "outcomes", catalogue, places)
+
+
+def _came_at(table: Mapping[str, Any], places: list[Place]) -> Column | None:
+    form = Form(dict(table), "outcomes", places)
+    return read_column(form, CAME_AT, table[CAME_AT], Reading(timed=True)) if CAME_AT in table else None
 
 
 def _facts(table: Mapping[str, Any], where: str, catalogue: Catalogue, places: list[Place]) -> Iterator[Fact]:

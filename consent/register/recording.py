@@ -27,9 +27,10 @@ from consent.ledger.entry import Kind
 from consent.ledger.log import Appender
 from consent.permission.standing import ERASED, PENDING, RESTRICTED, SUPPRESSED, VALID, Standing, applied, fold, follows
 from consent.permission.statement import ENDING, OWN_WORD, Act, Method, Statement
-from consent.register import confirmations, history, idempotency, mergers, rules, tombstones
+from consent.register import confirmations, hearing, history, idempotency, mergers, rules, tombstones
 from consent.register.confirmations import Awaited
 from consent.register.desk import Desk
+from consent.register.hearing import Ended, Heard
 from consent.register.idempotency import Key
 from consent.register.payloads import sealed_payload
 from consent.vault import memory
@@ -209,6 +210,7 @@ class _Batch:
         self._before: dict[str, list[tuple[int, Statement]]] = {}
         self._added: dict[str, list[tuple[int, Statement]]] = {}
         self._to_forget: set[tuple[str, CustomerId]] = set()
+        self._ended: list[Ended] = []
         self._answered: dict[bytes, tuple[Key, list[Recorded]]] = {}
         self._awaited: list[Awaited] = []
 
@@ -227,6 +229,7 @@ class _Batch:
                 self._added[customer] = [said for said in self._added.get(customer, ()) if said[0] < next_one]
             self._to_forget = to_forget
             self._awaited = [each for each in self._awaited if each.position < next_one]
+            self._ended = [each for each in self._ended if each.position < next_one]
             return refused
 
     def _addressed(self, said: Statement) -> Statement:
@@ -302,6 +305,9 @@ class _Batch:
             self._standing[customer] = self._refolded(customer)
         self._leaf[customer] = appended.leaf
         self._note_forgetting(statement)
+        if not request.retold:
+            scopes = hearing.ended(statement, standing, self._standing[customer], self._bits, self._catalogue)
+            self._ended += [Ended(customer, scopes, appended.position)] if scopes else []
         if statement.awaiting and statement.method in OWN_WORD and not request.retold:
             awaited = sorted(statement.awaiting)
             self._awaited.append(Awaited(customer, awaited, statement.language, appended.position))
@@ -342,6 +348,9 @@ class _Batch:
         self._appender.flush(standing, (idempotency.KEEP, keys), (confirmations.MADE, links))
         for category in sorted({category for category, _ in self._to_forget}):
             memory.forget(self._work, category, sorted(whose for each, whose in self._to_forget if each == category))
+        heard = Heard(ended=tuple(self._ended), forgotten=frozenset(self._to_forget))
+        if heard != Heard():
+            self._desk.hears(self._desk, self._work, heard, self._appender.at)
 
     def _still_awaited(self) -> Iterator[Awaited]:
         """Walk what awaits its confirmation now that all is said: a link is made for that, and for nothing else."""

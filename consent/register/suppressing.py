@@ -147,6 +147,19 @@ def suppress_blind(desk: Desk, work: Work, address: Blind, *, actor: str, why: W
     return Changed(suppression=made, subject=subject_of(address), changed=True, customers=len(whose), position=position)
 
 
+def suppress_customer(
+    desk: Desk, work: Work, customer: CustomerId, *, actor: str, why: Why, at: datetime
+) -> list[Changed]:
+    """Suppress every address that a customer has, as `suppress` does each; his reference is none.
+
+    Raises:
+        ClockBehind: the clock lies behind the ledger.
+    """
+    beside_nobody(work)
+    addresses = sorted(each for each in _addresses(work, customer) if each[0] != REFERENCE)
+    return [suppress_blind(desk, work, each, actor=actor, why=why, at=at) for each in addresses]
+
+
 def lift(desk: Desk, work: Work, kind: str, address: str, *, actor: str, at: datetime) -> Changed:
     """Take an address off the list; a customer stays suppressed while another address of his is on it.
 

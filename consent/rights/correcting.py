@@ -19,6 +19,7 @@ from consent.catalogue.model import Attribute, Catalogue
 from consent.ledger.entry import Kind
 from consent.register import customers, mergers, publishing
 from consent.register.desk import Desk
+from consent.register.hearing import Heard
 from consent.rights import looking
 from consent.rights.looking import Look, Why
 from consent.rights.typed import Value
@@ -97,7 +98,7 @@ def remove(
         if left:
             _put(desk, work, look.customer, category, left, at)
         else:
-            memory.forget(work, category, [look.customer])
+            _forget(desk, work, look, category, at)
     return _noted(desk, work, look, names, act="removed")
 
 
@@ -114,8 +115,13 @@ def remove_category(
     look, found = _opened(desk, work, customer, actor=actor, reason=reason, at=at)
     if category not in found:
         raise RequestUnfit(places=[Place(f"/{category[:80]}", "nothing is remembered in this category")])
-    memory.forget(work, category, [look.customer])
+    _forget(desk, work, look, category, at)
     return _noted(desk, work, look, list(found[category]), act="removed")
+
+
+def _forget(desk: Desk, work: Work, look: Look, category: str, at: datetime) -> None:
+    memory.forget(work, category, [look.customer])
+    desk.hears(desk, work, Heard(forgotten=frozenset({(category, look.customer)})), at)
 
 
 def _opened(

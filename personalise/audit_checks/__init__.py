@@ -52,7 +52,7 @@ CHECKS: Final = (
     ),
     Check(
         key=goodwill.KEY,
-        title="Every account of goodwill adds up, and contacts alone were charged for",
+        title="Every account of goodwill adds up, and what was booked was booked once",
         function=goodwill.goodwill,
     ),
     Check(

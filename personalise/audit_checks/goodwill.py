@@ -1,5 +1,6 @@
 """The check `goodwill`: accounts add up, and what contacts cost stands in them, unless they never reached anybody."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -19,6 +20,9 @@ KEY: Final = "goodwill"
 _PAGE: Final = 2_000
 """Accounts looked at in one transaction."""
 
+_MAY_REPEAT: Final = (Entry.OPENING, Entry.OPT_OUT)
+"""One contact can be followed by the end of several channels, or of one twice."""
+
 _account, _entry, _contact = table_of(GoodwillRow), table_of(GoodwillEntryRow), table_of(ContactRow)
 
 
@@ -30,7 +34,7 @@ class _Charge(NamedTuple):
 
 
 def goodwill(evidence: Evidence) -> Iterator[Yielded]:
-    """Add every account up, and hold its entries for contacts against the contacts."""
+    """Add every account up, and hold its entries against the contacts that they are for."""
     after = ""
     while True:
         with evidence.store.read() as work:
@@ -71,9 +75,26 @@ def _judged(work: Work, whose: Sequence[str]) -> Iterator[tuple[str, str]]:
     for row in work.connection.execute(query):
         back = row.charge if row.status in ENDED else 0
         charged.setdefault(row.customer, {})[row.decision] = _Charge(row.charge, back)
+    waited = sa.select(_contact.c.customer, _contact.c.decision).where(
+        _inside(_contact, whose), _contact.c.waited_until.is_not(None), _contact.c.status != GHOST
+    )
+    settled = {(row.customer, row.decision) for row in work.connection.execute(waited)}
     for customer in whose:
         for why in _wrong(accounts.get(customer), entries.get(customer, []), charged.get(customer, {})):
             yield customer, why
+        for why in _twice(entries.get(customer, [])):
+            yield customer, why
+        for entry in entries.get(customer, []):
+            if entry.kind == Entry.IGNORED and (customer, entry.reference) not in settled:
+                yield customer, f"{entry.reference} counts as ignored, and is no contact whose time was up"
+
+
+def _twice(entries: Sequence[Any]) -> Iterator[str]:
+    """Walk what was booked more than once for one reason."""
+    once = Counter((e.kind, e.reference) for e in entries if e.reference and e.kind not in _MAY_REPEAT)
+    for (kind, reference), count in sorted(once.items()):
+        if count > 1:
+            yield f"{kind} was booked {count} times for {reference}"
 
 
 def _wrong(account: Any, entries: Sequence[Any], charged: dict[str, _Charge]) -> Iterator[str]:  # noqa: ANN401 -- a row or none

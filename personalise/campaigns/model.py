@@ -13,6 +13,10 @@ from personalise.language.terms import Condition, Number
 
 Scorer = Literal["rule", "response"]
 
+Silence = Literal["unknown", "no"]
+SILENCE_IS_NO: Final[Silence] = "no"
+"""Whatever comes in is reported, so what isn't did not happen."""
+
 NOTHING: Final = "none"
 """What outcomes call the arm of the customers who received no treatment."""
 
@@ -42,6 +46,8 @@ class Objective:
     """The smallest difference to the holdout worth finding, in the measure's unit; 0 where the file doesn't say."""
     baseline: float = 0.0
     """The share of customers of whom the measure holds without any contact; 0 where the file doesn't say."""
+    silence: Silence = "unknown"
+    """What it means that nothing came in by the end of the window, of somebody who permits to measure it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,12 +13,14 @@ from personalise.campaigns.model import (
     LEAVE_ALONE,
     LONGEST_TTL_DAYS,
     NOTHING,
+    SILENCE_IS_NO,
     TTL_DAYS,
     Campaign,
     Holdout,
     Objective,
     Offer,
     Scorer,
+    Silence,
     Treatment,
     Volume,
 )
@@ -122,7 +124,10 @@ def _objective(form: Form, catalogue: Catalogue) -> Objective:
         window_days=form.integer("window_days", default=0, low=1, high=365),
         minimum_effect=form.number("minimum_effect", default=0, low=0, high=1e9),
         baseline=form.number("baseline", default=0, low=0, high=1),
+        silence=cast("Silence", form.choice("silence", ("unknown", SILENCE_IS_NO), default="unknown")),
     )
+    if objective.silence == SILENCE_IS_NO and not objective.window_days:
+        form.wrong("silence", "means a no only once window_days are over: give them")
     form.unknown()
     return objective
 

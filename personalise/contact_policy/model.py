@@ -20,6 +20,9 @@ HELD_BACK: Final[Class] = "marketing"
 THOUSANDTHS: Final = 1_000
 """Goodwill is counted in thousandths of a point: whole numbers add up the same in any order."""
 
+CREDITED: Final = ("answer", "purchase", "promise_kept", "thanks")
+"""What gives goodwill back: what the customer starts, and what keeps a word."""
+
 Source = Literal["law", "company", "campaign"]
 """Whose rule it is."""
 
@@ -152,6 +155,12 @@ class Goodwill:
     """What one contact on a channel costs; a channel that isn't named costs nothing."""
     pressure_days: int = 7
     """Recent contacts, on any channel, make the next one dearer: its price × (1 + contacts in so many days)."""
+    ignored: float = 0.0
+    """What a contact takes besides where nothing came of it within its campaign's window."""
+    opt_out: float = 0.0
+    """What is taken where a customer ends a channel for a purpose."""
+    credits: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """What is given back, by what for (`CREDITED`), up to the opening balance."""
     price_of_one: float = 0.0
     """What the company gives for one point where the balance is full; twice as much where it is spent."""
 

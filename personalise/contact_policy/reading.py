@@ -1,6 +1,6 @@
 """From a TOML or JSON file to a contact policy, checked against the catalogue; every wrong spot is named."""
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, cast
@@ -9,6 +9,7 @@ from consent.base.errors import ContactPolicyInvalid, Invalid, Place
 from consent.base.form import Form, read_table, read_text
 from consent.catalogue.model import Catalogue
 from personalise.contact_policy.model import (
+    CREDITED,
     Cap,
     ContactPolicy,
     Exclusion,
@@ -65,7 +66,7 @@ def _policy(
         rests=(*_legal_rests(packs), *(_rest(each, catalogue, seen) for each in top.forms("rest"))),
         hours=_hours(top, packs, catalogue, version),
         zones=_zones(top.form("zones", required=False), catalogue),
-        goodwill=_goodwill(top, catalogue),
+        goodwill=_goodwill(top, catalogue.channels),
         weight_of_benefit=top.number("weight_of_benefit", default=1, low=0, high=1_000),
         body=text,
         format=form,
@@ -221,23 +222,45 @@ def _told_by(form: Form, key: str, catalogue: Catalogue) -> str:
     return name
 
 
-def _goodwill(top: Form, catalogue: Catalogue) -> Goodwill:
+def parse_goodwill(text: str, form: Literal["toml", "json"]) -> Goodwill:
+    """Read what a published policy says of goodwill, whatever catalogue is in force: a "no" must never wait for that.
+
+    Raises:
+        ContactPolicyInvalid: it is none that could have been published.
+    """
+    places: list[Place] = []
+    table, _ = read_text(text.encode(), "the contact policy", ContactPolicyInvalid, as_json=form == "json")
+    read = _goodwill(Form(table, "", places), channels=None)
+    if places:
+        raise ContactPolicyInvalid(f"{len(places)} places", places=places)
+    return read
+
+
+def _goodwill(top: Form, channels: Container[str] | None) -> Goodwill:
     form = top.form("goodwill", required=False)
     plain = Goodwill()
-    prices = {}
-    wanted = form.table("prices")
-    priced = Form(wanted, form.at("prices"), form.places)
-    for channel in wanted:
-        if channel not in catalogue.channels:
-            priced.wrong(channel, "is no channel of the catalogue")
-        prices[channel] = priced.number(channel, low=0, high=1_000)
+    prices = _points(form, "prices", channels, "is no channel of the catalogue")
+    why = f"gives nothing back: choose from {', '.join(CREDITED)}"
     opening = form.number("opening", default=plain.opening, low=1, high=1_000_000)
     found = Goodwill(
         opening=opening,
         floor=form.number("floor", low=0, high=opening) if form.has("floor") else None,
-        prices=MappingProxyType(prices),
+        prices=prices,
         pressure_days=form.integer("pressure_days", default=plain.pressure_days, low=1, high=365),
+        ignored=form.number("ignored", default=0, low=0, high=1_000),
+        opt_out=form.number("opt_out", default=0, low=0, high=1_000_000),
+        credits=_points(form, "credits", CREDITED, why),
         price_of_one=form.number("price_of_one", default=0, low=0, high=1e9),
     )
     form.unknown()
     return found
+
+
+def _points(form: Form, key: str, known: Container[str] | None, why: str) -> Mapping[str, float]:
+    """Read a table of points by name; what isn't known (where that is asked) is wrong."""
+    table = form.table(key)
+    inner = Form(table, form.at(key), form.places)
+    for name in table:
+        if known is not None and name not in known:
+            inner.wrong(name[:80], why)
+    return MappingProxyType({name: inner.number(name, low=0, high=1_000) for name in table})

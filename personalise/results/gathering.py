@@ -8,27 +8,30 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from consent import gate, standings
+from consent.base.clock import to_ms
 from consent.base.database import Hot, among, table_of
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.deployment import Deployment
-from consent.permission.standing import Status, from_stored
+from consent.permission.standing import from_stored
+from consent.register.hearing import NOES
 from consent.uses import Use
-from personalise.campaigns.model import Campaign
+from personalise.campaigns.model import SILENCE_IS_NO, Campaign
 from personalise.contacts import GHOST
 from personalise.goodwill import CREDITS, Entry
+from personalise.responses import coming
+from personalise.responses.coming import Fits
 from personalise.steps.interact.states import ENDED
 from personalise.steps.personalise.holdout import buckets
-from personalise.tables import ContactRow, DecisionChunkRow, GoodwillEntryRow, OutcomeRow
+from personalise.tables import ContactRow, DecisionChunkRow, GoodwillEntryRow
 
 _CHARGES: Final = frozenset({Entry.CONTACT, Entry.CORRECTION})
-_NOES: Final = frozenset({Status.REFUSED, Status.WITHDRAWN, Status.OBJECTED})
 _contact = table_of(ContactRow)
 _chunk = table_of(DecisionChunkRow)
 _entry = table_of(GoodwillEntryRow)
-_outcome = table_of(OutcomeRow)
 _CONTACTS: Final = Hot(
     lambda dialect: (
         sa.select(
@@ -48,13 +51,6 @@ _ENTRIES: Final = Hot(
         among(_entry.c.customer, "customers")(dialect)
     ),
     "customers",
-)
-_CAME: Final = Hot(
-    lambda dialect: sa.select(_outcome.c.customer, _outcome.c.came_at).where(
-        among(_outcome.c.customer, "customers")(dialect), _outcome.c.campaign == sa.bindparam("campaign")
-    ),
-    "customers",
-    "campaign",
 )
 
 
@@ -84,6 +80,7 @@ class Gathered:
     complained: list[bool] = field(default_factory=list)
     misplaced: int = 0
     early: int = 0
+    late: int = 0
     untimed: int = 0
     contacts: int = 0
     taken: int = 0
@@ -163,7 +160,7 @@ def _opted_out(work: Work, asked: Asked, firsts: Sequence[_First]) -> list[bool]
     for first in firsts:
         row, since = stand.get(first.customer), judged.get(chunks[first.decision], 0)
         scopes = from_stored(row).scopes if row else {}
-        noes = (scopes[bit] for bit in asked.bits if bit in scopes and scopes[bit].status in _NOES)
+        noes = (scopes[bit] for bit in asked.bits if bit in scopes and scopes[bit].status in NOES)
         found.append(any(no.position >= since for no in noes))
     return found
 
@@ -179,12 +176,46 @@ def _facts(work: Work, asked: Asked, firsts: Sequence[_First], found: Gathered) 
     table = pa.table(
         {name: told[name] if name in still else pa.nulls(len(ids), kind) for name, kind in asked.kinds.items()}
     )
-    came = {row[0]: row[1] for row in work.run(_CAME, work.listed(ids), asked.campaign.key).fetchall()}
     measure = asked.campaign.objective.measure
-    known = np.asarray(table[measure].is_valid())
-    early = np.array([came.get(first.customer, first.at) < first.at for first in firsts], dtype=np.bool_)
-    timed = np.array([first.customer in came for first in firsts], dtype=np.bool_)
-    found.early += int((known & early).sum())
-    found.untimed += int((known & ~timed).sum())
-    kept = pa.array(table[measure].to_pylist(), type=table[measure].type, mask=early)
-    return table.set_column(table.column_names.index(measure), measure, kept)
+    scope = (
+        f"use:{permitted.catalogue.attributes[measure].category}:{asked.campaign.measurement}"
+        if measure in still
+        else ""
+    )
+    known = permitted.permitted(scope) if scope in permitted.scopes else np.zeros(len(ids), dtype=np.bool_)
+    kept = _of_the_contacts(work, asked, firsts, table[measure].to_pylist(), found, known=known, now=to_ms(at))
+    return table.set_column(table.column_names.index(measure), measure, pa.array(kept, type=table[measure].type))
+
+
+def _of_the_contacts(
+    work: Work, asked: Asked, firsts: Sequence[_First], values: Sequence[Any], found: Gathered,
+    *, known: NDArray[np.bool_], now: int,
+) -> list[Any]:  # fmt: skip
+    """Return outcomes within the window after each first contact; None where that can't be known.
+
+    A flag that first came in when the window was over had not come in within it: it counts as a no. Of a number nobody
+    knows what it was by then.
+    """
+    objective = asked.campaign.objective
+    silence, none = (
+        objective.silence == SILENCE_IS_NO,
+        False if pa.types.is_boolean(asked.kinds[objective.measure]) else 0,
+    )
+    came = coming.read(work, [first.customer for first in firsts], objective.measure)
+    kept: list[Any] = []
+    for first, value, may_be_known in zip(firsts, values, known.tolist(), strict=True):
+        fits = coming.fits(came.get(first.customer, ()), first.at, objective.window_days)
+        told = value is not None
+        found.early += told and fits is Fits.EARLY
+        found.late += told and fits is Fits.LATE
+        found.untimed += told and fits is Fits.UNTIMED
+        over = objective.window_days > 0 and now >= coming.window(first.at, objective.window_days)[1]
+        if told and fits in (Fits.WITHIN, Fits.UNTIMED):
+            kept.append(value)
+        elif told and fits is Fits.LATE:
+            kept.append(False if isinstance(value, bool) else None)
+        elif may_be_known and silence and over and fits not in (Fits.WITHIN, Fits.REPLACED):
+            kept.append(none)
+        else:
+            kept.append(None)
+    return kept

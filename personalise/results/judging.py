@@ -155,6 +155,7 @@ def _judged(asked: Asked, version: int, found: Gathered, *, changed: bool) -> Re
         held_out=held_out,
         misplaced=found.misplaced,
         early=found.early,
+        late=found.late,
         untimed=found.untimed,
         sample_ratio=assigned,
         known_ratio=measured,

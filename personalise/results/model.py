@@ -63,6 +63,8 @@ class Results:
         share: what was to be held out; 0 where there is no holdout, so that nothing can be concluded.
         misplaced: customers who are in another arm than their ids say; they count in neither.
         early: customers whose outcome came in before their first contact; it isn't of it, and counts as not known.
+        late: customers whose outcome first came in when the window was over. A flag then counts as a no, a number as
+            not known.
         untimed: customers of whose outcome nobody knows when it came in: it may be from before.
         covariate: what the effect was adjusted by, "" for nothing.
     """
@@ -76,6 +78,7 @@ class Results:
     held_out: Arm
     misplaced: int
     early: int
+    late: int
     untimed: int
     sample_ratio: SampleRatio | TooFew | None
     known_ratio: SampleRatio | TooFew | None
@@ -97,6 +100,7 @@ class Results:
             "held_out": asdict(self.held_out),
             "misplaced": self.misplaced,
             "early": self.early,
+            "late": self.late,
             "untimed": self.untimed,
             "sample_ratio": _found(self.sample_ratio),
             "known_ratio": _found(self.known_ratio),

@@ -32,6 +32,8 @@ def sentences(found: Results) -> list[str]:
         lines.append(f"{found.misplaced:,} customers are in another arm than their ids say, and count in neither.")
     if found.early:
         lines.append(f"{found.early:,} outcomes came in before the first contact, and don't count.")
+    if found.late:
+        lines.append(f"{found.late:,} outcomes came in when their time was over: within it, nothing had come.")
     if found.untimed:
         lines.append(f"Of {found.untimed:,} outcomes nobody knows when they came: some may be from before the contact.")
     if not found.share:

@@ -114,7 +114,8 @@ def test_every_text_list_and_number_that_comes_in_has_its_bounds(described):
     assert seen == {
         "Acceptance", "Addresses", "AskedAddress", "CampaignDue", "CampaignStop", "Check", "Checks", "Customer",
         "Decide", "ErasureAsked",
-        "ExportAsked", "FindingOwner", "Import", "MoreTime", "Receipt", "RequestAnswer", "RequestComing",
+        "ExportAsked", "FindingOwner", "GoodwillReport", "Import", "MoreTime", "Outcome", "Receipt",
+        "RequestAnswer", "RequestComing",
         "RequestOwner", "Statement", "Statements", "Stop", "Suppress",
         "WantedPack", "WantedSchedule",
     }  # fmt: skip

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Collection
 from contextlib import closing
+from datetime import datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType, ModuleType, SimpleNamespace
@@ -18,12 +19,15 @@ from consent.rights import erasing, erasure_list
 from consent.vault import keyring, secret_file
 from consent.witness import book, judge, own_key
 from consent.witness.judge import Witness
+from personalise import goodwill
+from personalise.responses import coming, ignored
 from tests import erasing as tests_erasing
 from tests.builders import START
 from tests.world import CY, World
 
 ERASING = (erasing, erasure_list, suppressing, store, database, tests_erasing)
 COSIGNING = (judge, book, store, database)
+SETTLING = (ignored, goodwill, coming, store)
 REKEYING = (rekeying, store, keyring, secret_file)
 
 
@@ -97,4 +101,14 @@ def rotate(url: str, path: Path, most: int, step: int, ready: Connection) -> Non
         ready.send("ready")
         sys.settrace(killing(REKEYING, step, again=True))
         rekeying.rotate(deployment.desk, deployment.store, actor=CY, clock=deployment.clock, most=most)
+        sys.settrace(None)
+
+
+def settle(url: str, path: Path, at: datetime, step: int, ready: Connection) -> None:
+    """Settle the contacts whose time is up, two at a time; killed at a step."""
+    deployment = open_deployment(database_url=url, keyring=path, clock=lambda: at)
+    with closing(deployment.store):
+        ready.send("ready")
+        sys.settrace(killing(SETTLING, step, again=True))
+        ignored.settle(deployment, actor="worker", most=2)
         sys.settrace(None)

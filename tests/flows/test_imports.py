@@ -16,7 +16,7 @@ from consent.base.errors import ImportInvalid
 from consent.imports import rows
 from consent.imports.customers import bring_in_customers
 from consent.imports.mapping import parse_mapping
-from consent.imports.outcomes import bring_in_outcomes
+from consent.imports.outcomes import Brought, bring_in_outcomes
 from consent.imports.passes import Options
 from consent.imports.statements import bring_in_statements
 from consent.permission.statement import Act
@@ -397,10 +397,11 @@ def test_outcomes_are_remembered_of_those_enrolled_who_do_not_object(world, tmp_
         tmp_path,
         "outcomes",
         "id,arm,visit,spent\nANN,M,1,20.5\nBO,M,1,9\nNOBODY,N,0,\n",
-        stored=lambda work, whose, at: told.append((work.writing, whose, at)),
+        stored=lambda work, brought: told.append((work.writing, brought)),
     )
     assert (made.customers, made.unknown, made.stored, made.refused) == (2, 1, 3, 3)
-    assert told == [(True, (world.ann,), START)]
+    facts = [(world.ann, name, True) for name in ("got", "visited", "spent")]
+    assert told == [(True, Brought(at=START, times={world.ann: None, world.bo: None}, facts=facts))]
     asked = ("got", "visited", "spent")
     found = world.recall([world.ann, world.bo], asked, purpose="measurement")
     assert found == [{"got": "mail", "visited": True, "spent": 20.5}, dict.fromkeys(asked)]

@@ -2,11 +2,11 @@
 
 import random
 from collections import Counter
+from itertools import chain
 
 import pytest
 
 from consent import gate
-from consent.base.clock import to_ms
 from consent.base.errors import CampaignUnknown, RequestUnfit
 from consent.register import stopping
 from personalise import goodwill, shelf
@@ -15,6 +15,8 @@ from personalise.goodwill import Entry, Posting
 from personalise.measure.cuped import Adjusted, Uneven
 from personalise.measure.effects import Effect, SampleRatio, TooFew, two_proportions
 from personalise.measure.holdout import Target, Withheld
+from personalise.responses import coming
+from personalise.responses.coming import DAY_MS
 from personalise.results.judging import results
 from personalise.runs import run
 from tests.builders import toml
@@ -154,18 +156,100 @@ def test_whoever_is_addressed_again_counts_from_the_first_time_and_once(shop):
     assert again.addressed.opted_out == 1
 
 
-def test_an_outcome_from_before_the_contact_does_not_count(shop):
-    visits(shop)
-    addressed, held_out = arms(shop)
-    [(first,)] = set(shop.rows("SELECT reserved_at FROM contact"))
-    add = "INSERT INTO outcome (customer, campaign, came_at) VALUES (:customer, 'spring', :came_at)"
-    for who, came_at in ((addressed[0], first - 1), (held_out[0], first - 1), (addressed[1], to_ms(shop.clock()))):
-        shop.tamper(add, customer=who, came_at=came_at)
-    found = measured(shop)
+def came(world, who, at, *, attribute="visited", value=True):
+    """Tell of one customer what he did, and when (None: nobody knows)."""
+    facts = []
+    with world.store.write() as work:
+        gate.remember_columns(
+            world.deployment.desk, work, [who], {attribute: [value]}, at=world.clock(),
+            noting=lambda *fact: facts.append(fact),
+        )  # fmt: skip
+        coming.note(work, coming.timed(facts, {who: at}, at=world.clock()))
 
-    assert (found.early, found.untimed) == (2, MANY - 3)
-    assert found.addressed.customers - found.addressed.known == 1
-    assert found.held_out.customers - found.held_out.known == 1
+
+def windowed(world, *, share=0.0, **objective):
+    """Publish the campaign with a window of two weeks, run it, and return when its contacts were (ms)."""
+    willing(world, 8)
+    ran(world, objective={"window_days": 14, **objective}, campaign={"holdout": {"share": share, "salt": "s"}})
+    [(first,)] = set(world.rows("SELECT reserved_at FROM contact"))
+    world.clock.advance(days=40)
+    return first
+
+
+def known(world):
+    """Return how many outcomes are known, and the sum of them, in both arms together."""
+    found = measured(world)
+    arms_ = (found.addressed, found.held_out)
+    return sum(arm.known for arm in arms_), round(sum(arm.known * (arm.mean or 0) for arm in arms_)), found
+
+
+def test_an_outcome_counts_from_the_contact_on_until_the_window_is_over_in_both_arms(world):
+    first = windowed(world, share=0.4)
+    for who in chain(*arms(world)):
+        came(world, who, first + 14 * DAY_MS - 1)
+    last_moment = known(world)
+    for who in chain(*arms(world)):
+        world.tamper("UPDATE outcome SET came_at = :at WHERE customer = :who", at=first, who=who)
+    at_once = known(world)
+    for who in chain(*arms(world)):
+        world.tamper("UPDATE outcome SET came_at = :at WHERE customer = :who", at=first - 1, who=who)
+    before = known(world)
+    for who in chain(*arms(world)):
+        world.tamper("UPDATE outcome SET came_at = :at WHERE customer = :who", at=first + 14 * DAY_MS, who=who)
+    after = known(world)
+
+    assert last_moment[:2] == at_once[:2] == (8, 8)
+    assert (before[:2], before[2].early, before[2].late) == ((0, 0), 8, 0)
+    assert (after[:2], after[2].early, after[2].late) == ((8, 0), 0, 8)  # a flag that came late had not come in time
+
+
+def test_of_a_number_that_came_late_nobody_knows_what_it_was_in_time(world):
+    first = windowed(world, measure="spent", target=1.0)
+    one, two = arms(world)[0][:2]
+    came(world, one, first + 3 * DAY_MS, attribute="spent", value=20.0)
+    came(world, two, first + 20 * DAY_MS, attribute="spent", value=20.0)
+
+    assert known(world)[:2] == (1, 20)
+    assert measured(world).late == 1
+
+
+def test_the_same_told_again_keeps_its_first_time_and_what_replaced_it_does_not_take_its_place(world):
+    first = windowed(world)
+    one, two, three = arms(world)[0][:3]
+    came(world, one, first + DAY_MS)
+    came(world, one, first + 30 * DAY_MS)
+    came(world, two, first + DAY_MS, value=False)
+    came(world, two, first + 30 * DAY_MS)
+    came(world, three, first + 30 * DAY_MS)
+    came(world, three, first + DAY_MS)  # told later, of before
+    found = known(world)
+
+    assert (found[:2], found[2].late, found[2].untimed) == ((2, 2), 0, 0)  # what the second did in time was replaced
+
+
+def test_an_outcome_without_a_time_counts_and_is_told_unless_it_was_known_before(world):
+    early, *_ = willing(world, 8)
+    came(world, early, None)
+    world.clock.advance(seconds=1)
+    ran(world, objective={"window_days": 14}, campaign={"holdout": {"share": 0, "salt": "s"}})
+    world.clock.advance(days=20)
+    came(world, arms(world)[0][1], None)
+    found = known(world)
+
+    assert (found[:2], found[2].early, found[2].untimed) == ((1, 1), 1, 1)
+
+
+def test_where_whatever_comes_is_reported_silence_is_a_no_once_the_window_is_over(world):
+    first = windowed(world, silence="no")
+    one, two, three, *_ = arms(world)[0]
+    came(world, one, first + DAY_MS)
+    world.object(two, MEASURED)
+    world.withdraw(three, "remember:responses")
+    over = known(world)
+    world.clock.advance(days=-27)
+    still_open = known(world)
+
+    assert (over[:2], still_open[:2]) == ((6, 1), (1, 1))
 
 
 # ------------------------------------------------------------------------------------------------------------ goodwill
@@ -216,7 +300,7 @@ def test_what_an_outcome_cost_cannot_be_said_where_the_effect_may_be_nothing(sho
 
 def test_arms_of_other_sizes_than_planned_withhold_the_results(shop):
     visits(shop)
-    lost = arms(shop)[1][:90]
+    lost = arms(shop)[1][80:]
     for who in lost:
         shop.tamper("DELETE FROM contact WHERE customer = :who", who=who)
     found = measured(shop)

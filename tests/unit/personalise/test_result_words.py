@@ -14,7 +14,8 @@ RISE = Effect(difference=0.05, lower=0.02, upper=0.08, level=0.95)
 ARM = Arm(customers=900, known=890, mean=0.2, opted_out=9, complained=1)
 SOUND = Results(
     campaign="spring", version=1, outcome="visited", flag=True, share=0.1, addressed=ARM, held_out=ARM, misplaced=0,
-    early=0, untimed=0, sample_ratio=SampleRatio(p_value=0.4, ok=True), known_ratio=SampleRatio(p_value=0.4, ok=True),
+    early=0, late=0, untimed=0, sample_ratio=SampleRatio(p_value=0.4, ok=True),
+    known_ratio=SampleRatio(p_value=0.4, ok=True),
     withheld=(), covariate="", goodwill=Goodwill(contacts=1_800.0, taken=2.5, given=0.0), target=0.02,
     judgement=Judgement(
         effect=RISE, opt_outs=RISE, complaints=TooFew(what="customers in an arm", had=0, needed=1),

@@ -1,0 +1,1 @@
+"""Interact: what comes back from customers: outcomes and when they came, silence, opt-outs, complaints, thanks."""
