@@ -15,6 +15,7 @@ from personalise.audit_checks import (
     decisions,
     dispatch,
     goodwill,
+    parity,
     quotas,
     replay,
 )
@@ -39,6 +40,11 @@ CHECKS: Final = (
         key=replay.KEY,
         title="Decisions made again from what they were made from come out the same, bit for bit",
         function=replay.replay,
+    ),
+    Check(
+        key=parity.KEY,
+        title="Nobody's terms follow from what no terms may depend on",
+        function=parity.parity,
     ),
     Check(
         key=contacts.KEY,

@@ -17,6 +17,21 @@ def unpriced(catalogue: Catalogue) -> frozenset[str]:
     return frozenset(name for category in catalogue.categories.values() for name in category.unpriced)
 
 
+def carrying(catalogue: Catalogue) -> frozenset[str]:
+    """Return the attributes that may carry what no terms may depend on: those themselves, and all made from them.
+
+    Of a derived category it is known from which categories it is made, not from which attributes; where one of them has
+    such facts, each of its own counts.
+    """
+    categories = catalogue.categories
+    tainted = {key for key, each in categories.items() if each.unpriced}
+    made: set[str] = set()
+    while more := {key for key, each in categories.items() if tainted.intersection(each.sources)} - made:
+        made |= more
+        tainted |= more
+    return unpriced(catalogue) | {name.name for key in made for name in categories[key].attributes}
+
+
 def dependences(campaign: Campaign, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     """Walk what terms depend on and may not: the place in the file, and the attribute.
 

@@ -32,6 +32,16 @@ BEFORE: Final = "they are from before there were replays"
 _LOGGED_BESIDE: Final = ("mask", log.REPLAY)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What was decided anew, and from what: a row a decision, `spots` their places in the chunk."""
+
+    policy: Policy
+    spots: list[int]
+    columns: pa.Table
+    table: pa.Table
+
+
 @dataclass(slots=True, kw_only=True)
 class Replay:
     """What came of replaying (some of) a chunk's decisions: their places in it.
@@ -42,7 +52,7 @@ class Replay:
         gone: those that can't be replayed any more, and needn't be.
         unread: those that should, and can't.
         why: why nothing of the chunk could be replayed; "" where it could.
-        table: what was decided anew; None where nothing was.
+        made: what was decided anew; None where nothing was.
     """
 
     same: list[int] = field(default_factory=list)
@@ -50,7 +60,7 @@ class Replay:
     gone: list[int] = field(default_factory=list)
     unread: list[int] = field(default_factory=list)
     why: str = ""
-    table: pa.Table | None = None
+    made: Made | None = None
 
 
 def policy_of(desked: Desked, work: Work, chunk: Chunk) -> Policy:
@@ -113,11 +123,12 @@ def _held_against(
     names = [chunk.customers[spot] for spot, _, _ in there]
     try:
         columns = inputs.read(names, kept.shape, [row for _, row, _ in there])
-        found.table = decide(columns, policy, decided_at)
+        table = decide(columns, policy, decided_at)
     except (pa.ArrowException, KeyError, ValueError, TypeError):  # not what `decide` took: then it isn't theirs
         found.differs = {spot: [log.REPLAY] for spot, _, _ in there}
         return found
-    wrong = _differing(found.table, chunk.table.take([spot for spot, _, _ in there]))
+    found.made = Made(policy=policy, spots=[spot for spot, _, _ in there], columns=columns, table=table)
+    wrong = _differing(table, chunk.table.take([spot for spot, _, _ in there]))
     for number, (spot, _, mark) in enumerate(there):
         columns_wrong = wrong.get(number, []) + ([log.REPLAY] if mark != marks[spot] else [])
         if columns_wrong:

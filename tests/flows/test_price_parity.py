@@ -1,0 +1,198 @@
+"""The permutation test of terms: a dependence that no expression shows is found, and what couldn't be tried is said."""
+
+import pytest
+
+from consent import gate
+from consent.audit.findings import Evidence
+from consent.audit.judging import judged
+from personalise import audit_checks, engine
+from personalise.campaigns.parity import carrying, dependences
+from personalise.campaigns.reading import parse_campaign
+from personalise.runs import run
+from tests.builders import SHIPPED, scope_table, toml
+from tests.campaigns import NEEDED, TABLES, fill, open_run, publish, tables, willing
+from tests.erasing import erase
+from tests.flows.test_contact_policy import rule
+
+PARITY = [check for check in audit_checks.CHECKS if check.key == "price_parity"]
+SCOPES = tuple(
+    f"{what}:{category}{to}" for category in ("tenure", "standing", "level")
+    for what, to in (("remember", ""), ("use", ":recommendations"))
+)  # fmt: skip
+FREE = {"holdout": {"share": 0, "salt": "s"}, "audience": "months_since_purchase <= 12"}
+MAIL = {"channel": "email", "content": "By mail."}
+TWO_PRICES = [
+    {"key": "loyal", "family": "tea", "terms": {"price": 8}, "value": 2.0, "eligibility": "loyalty > 3"},
+    {"key": "plain", "family": "tea", "terms": {"price": 9}, "value": 1.0},
+]
+BOTH = [{"key": key, "offer": key, "score": "0.05", **MAIL} for key in ("loyal", "plain")]
+
+
+def audited(world, audit="aud_1"):
+    """Return what the check came upon: findings, gaps, and how many decisions were judged."""
+    evidence = Evidence(store=world.store, desk=world.deployment.desk, at=world.clock(), audit=audit)
+    [went] = judged(PARITY, evidence, world.clock)
+    return [(one.subject, one.why) for one in went.findings], [one.why for one in went.gaps], went.checked
+
+
+@pytest.fixture
+def shop(world):
+    """Return a world whose catalogue knows how long customers have been there, and what is made from that, twice."""
+    made = [
+        {"key": "tenure", "title": "Since when", "origin": "observed", "special": False, "unpriced": ["years"],
+         "attributes": {"years": "integer"}},
+        {"key": "standing", "title": "Standing", "origin": "derived", "special": False, "from": ["tenure"],
+         "attributes": {"loyalty": "integer"}},
+        {"key": "level", "title": "Level", "origin": "derived", "special": False, "from": ["standing", "purchases"],
+         "attributes": {"rank": "integer"}},
+    ]  # fmt: skip
+    tables_ = {**SHIPPED, "category": [*SHIPPED["category"], *made]}
+    asked = [scope_table(scope, notice="remember-purchases") for scope in SCOPES]
+    world.publish(toml({**tables_, "scope": [*SHIPPED["scope"], *asked]}))
+    return world
+
+
+def customers(world, loyalties, **more):
+    """Enrol customers who allow everything, each of some loyalty (None: it isn't known)."""
+    who = sorted(world.enrol(*(f"L{number:04d}" for number in range(len(loyalties)))))
+    world.say(*(world.statement(each, "grant", *NEEDED, *SCOPES) for each in who))
+    known = {"months_since_purchase": 3, "spend_past_year": 50.0, "purchases_count": 7, "main_interest": "tea"}
+    facts = [
+        (each, {**known, **({} if loyalty is None else {"loyalty": loyalty, "years": 9 - loyalty}), **more})
+        for each, loyalty in zip(who, loyalties, strict=True)
+    ]
+    with world.store.write() as work:
+        gate.remember(world.deployment.desk, work, facts, at=world.clock())
+    return who
+
+
+def ran(world, **changes):
+    publish(world, **{"campaign": FREE, "cap": [], **changes})
+    return run.advance(world.deployment, open_run(world.deployment, "spring", actor="mia"))
+
+
+def slipped(world, **changes):
+    """Say whether the check at publishing sees a dependence of a campaign."""
+    with world.store.read() as work:
+        catalogue = world.deployment.desk.catalogues.current(work)
+    return list(
+        dependences(parse_campaign(toml(tables(**{"campaign": FREE, **changes})), "toml", catalogue), catalogue)
+    )
+
+
+def test_what_is_made_from_a_forbidden_fact_carries_it(shop):
+    with shop.store.read() as work:
+        assert carrying(shop.deployment.desk.catalogues.current(work)) == {"years", "loyalty", "rank"}
+
+
+def test_a_price_that_follows_from_a_derived_fact_is_found_where_publishing_saw_nothing(shop):
+    assert slipped(shop, offer=TWO_PRICES, treatment=BOTH) == []
+    assert slipped(shop, offer=[{**TWO_PRICES[0], "eligibility": "years > 3"}, TWO_PRICES[1]], treatment=BOTH) != []
+    customers(shop, [1, 9] * 6)
+    ran(shop, offer=TWO_PRICES, treatment=BOTH)
+    assert len(set(shop.rows("SELECT DISTINCT offer FROM contact"))) == 2
+    findings, gaps, checked = audited(shop)
+
+    assert (gaps, checked) == ([], 12 + 2)
+    assert len(findings) >= 2
+    whose = "with another customer's loyalty "
+    assert {why for _, why in findings} <= {f"{whose}loyal closes", f"{whose}loyal opens"}
+    assert audited(shop)[0] == findings
+    shop.check_ledger()
+
+
+def test_a_score_that_ranks_two_prices_of_a_family_is_found(shop):
+    scored = [{**BOTH[0], "score": "0.01 * loyalty"}, {**BOTH[1], "score": "0.08"}]
+    offers = [{**TWO_PRICES[0], "value": 1.0, "eligibility": "TRUE"}, TWO_PRICES[1]]
+    assert slipped(shop, offer=offers, treatment=scored) == []
+    customers(shop, [1, 9] * 6)
+    ran(shop, offer=offers, treatment=scored)
+    findings = {why for _, why in audited(shop)[0]}
+
+    told = "with another customer's loyalty the terms are those of {}, not of {}"
+    assert findings == {told.format("loyal", "plain"), told.format("plain", "loyal")}
+
+
+def test_one_price_for_all_that_is_only_ranked_by_such_a_fact_passes_and_so_does_what_nobody_knows(shop):
+    offers = [{**each, "terms": {"price": 9}, "eligibility": "TRUE"} for each in TWO_PRICES]
+    customers(shop, [1, 9] * 5 + [None, None])
+    ran(shop, offer=offers, treatment=[{**BOTH[0], "score": "0.01 * loyalty"}, {**BOTH[1], "score": "0.08"}])
+
+    assert audited(shop) == ([], [], 14)
+
+
+def test_controls_are_tried_too(shop):
+    customers(shop, [1, 9] * 6)
+    ran(shop, offer=TWO_PRICES, treatment=BOTH, campaign={**FREE, "holdout": {"share": 0.9, "salt": "s"}})
+
+    assert len(audited(shop)[0]) >= 2
+
+
+def test_where_nobody_can_be_exchanged_it_is_said_and_nothing_is_passed(shop):
+    one, two = customers(shop, [5, 5])
+    publish(shop, campaign=FREE, cap=[], offer=TWO_PRICES, treatment=BOTH)
+    engine.decide_one(shop.deployment, one, campaign="spring", actor="mia")
+    why = "{} decisions of spring read loyalty, and there are no two customers to exchange that between"
+    assert audited(shop) == ([], [why.format(1)], 0)
+    engine.decide_one(shop.deployment, two, campaign="spring", actor="mia")
+    assert audited(shop) == ([], [why.format(2)], 0)  # they are alike
+
+    three, _ = customers(shop, [4, 2])[0:2]
+    engine.decide_one(shop.deployment, three, campaign="spring", actor="mia")
+    assert audited(shop)[1] == []
+
+
+def test_live_decisions_of_one_policy_are_taken_together(shop):
+    publish(shop, campaign=FREE, cap=[], offer=TWO_PRICES, treatment=BOTH)
+    for who in customers(shop, [1, 9] * 3):
+        engine.decide_one(shop.deployment, who, campaign="spring", actor="mia")
+        shop.clock.advance(hours=1)
+    findings, gaps, checked = audited(shop)
+
+    assert (len(findings) >= 2, gaps, checked) == (True, [], 6)
+
+
+def test_what_does_not_open_is_a_gap_and_who_was_erased_is_neither(shop):
+    who = customers(shop, [1, 9] * 6)
+    ran(shop, offer=TWO_PRICES, treatment=BOTH)
+    erase(shop, who[0])
+    assert audited(shop)[2] == 13
+    shop.tamper("DELETE FROM decision_input")
+    findings, gaps, checked = audited(shop)
+
+    assert (findings, len(gaps), checked) == ([], 1, 0)
+    assert "14 decisions of chunk dec_" in gaps[0]
+
+
+def test_terms_that_follow_from_contacts_are_found_and_terms_that_only_the_channel_is_chosen_by_are_not(world):
+    letter = {"key": "letter", "offer": "plain", "channel": "post", "content": "By post.", "score": "0.04"}
+    offers = [{**TWO_PRICES[0], "eligibility": "TRUE"}, TWO_PRICES[1]]
+    who = willing(world, 8)
+    rule(world, cap=[{"key": "mails", "channels": ["email"], "limit": 1, "days": 30}])
+    publish(world, campaign=FREE, cap=[], offer=offers, treatment=[BOTH[0], letter])
+    for each in who[:4]:
+        engine.decide_one(world.deployment, each, campaign="spring", actor="mia")
+    world.clock.advance(days=1)
+    run.advance(world.deployment, open_run(world.deployment, "spring", actor="mia"))
+    told = {why for _, why in audited(world)[0]}
+
+    whose = "with another customer's contact history the terms are those of"
+    assert told == {f"{whose} plain, not of loyal", f"{whose} loyal, not of plain"}
+
+
+def test_plain_campaigns_under_caps_and_goodwill_pass(world):
+    rule(
+        world, cap=[{"key": "any", "limit": 1, "days": 7}],
+        goodwill={"opening": 10, "floor": 4, "prices": {"email": 1.5}, "price_of_one": 0.001},
+    )  # fmt: skip
+    fill(world, 60)
+    ran(
+        world,
+        campaign={"holdout": {"share": 0.3, "salt": "s"}},
+        offer=[{**each, "terms": {}} for each in TABLES["offer"]],
+    )
+    world.clock.advance(days=1)
+    run.advance(world.deployment, open_run(world.deployment, "spring", actor="mia"))
+
+    assert audited(world) == ([], [], 124)
+    world.check_ledger()
