@@ -75,9 +75,17 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "recorded words, and its time to live was not over.",
         "That whoever carries messages sends no others, or anything about customers who were erased since.",
     ),
+    "price_parity": Explained(
+        "In a sample of decisions, nobody's terms change, and no offer opens or closes to him, where he is given "
+        "another customer's facts that no terms may depend on (and what is derived from their category), nor do his "
+        "terms of a family of offers change with another's contact history.",
+        "That terms don't depend on such facts through what was derived outside and declared as something else; that "
+        "two families of offers are two things; anything about customers erased since.",
+    ),
     "goodwill": Explained(
         "Each account's balance is the sum of its entries, no credit lifted one above what it opened with, each "
-        "contact that cost something is one of its entries, and what never reached its customer was given back.",
+        "contact that cost something is one of its entries, what never reached its customer was given back, and what "
+        "counts as ignored was waited for and booked once.",
         "That what goodwill was given back for really happened.",
     ),
     "quotas": Explained(

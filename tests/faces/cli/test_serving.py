@@ -2,19 +2,24 @@
 
 import hashlib
 import os
+import re
 import shlex
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from tests.faces.cli.conftest import Shell
+import pytest
+
+from tests.faces.cli.conftest import SOMEBODY, Shell
 from tests.faces.cli.test_help import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -23,14 +28,16 @@ PAUSE = 0.1
 
 
 @contextmanager
-def started(shell: Shell, path: str, **values: object) -> Iterator[subprocess.Popen[bytes]]:
+def started(
+    shell: Shell, path: str, settings: Mapping[str, str] = MappingProxyType({}), **values: object
+) -> Iterator[subprocess.Popen[bytes]]:
     """Start a command as its example does, on a port that is free; make an end of it and of its processes."""
     words = shlex.split(COMMANDS[path].example)[1:]
     for option, value in values.items():
         words[words.index(f"--{option}") + 1] = str(value)
     process = subprocess.Popen(
         [sys.executable, "-m", "api.cli", *words], cwd=shell.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={"PYTHONPATH": str(ROOT), "PATH": os.defpath}, start_new_session=True,
+        env={"PYTHONPATH": str(ROOT), "PATH": os.defpath, **settings}, start_new_session=True,
     )  # fmt: skip
     try:
         yield process
@@ -79,6 +86,43 @@ def test_the_example_of_worker_works_until_it_is_stopped(shell: Shell):
     with started(shell, "worker") as process:
         assert works(shell) == "ok"
         assert stopped(process) == 0
+
+
+def test_the_worker_lets_go_of_what_decisions_were_made_from_after_as_many_days_as_the_settings_say(shell: Shell):
+    key = re.search(r'\[campaign\]\nkey = "(.+)"', (shell.folder / "campaign.toml").read_text(encoding="utf-8"))
+    assert key
+    old, new = (shell("decide", SOMEBODY, "--campaign", key[1], "--json").json["decision"] for _ in range(2))
+    with closing(sqlite3.connect(shell.database)) as database, database:
+        aged = "UPDATE decision_input SET at = at - 3 * 86400000 WHERE chunk = ?"
+        assert database.execute(aged, [old.partition(".")[0]]).rowcount == 1
+        assert database.execute(aged.replace("3", "1", 1), [new.partition(".")[0]]).rowcount == 1
+    assert [shell("decision", "replay", each).code for each in (old, new)] == [0, 0]
+    with started(shell, "worker", {"BYLEAVE_REPLAY_DAYS": "2"}) as process:
+        for _ in range(TRIES):
+            if dropped(shell):
+                break
+            time.sleep(PAUSE)
+        assert stopped(process) == 0
+
+    assert dropped(shell) == [old.partition(".")[0]]
+    with pytest.raises(SystemExit, match="3"):
+        shell("decision", "replay", old)
+    assert "what they were made from was let go of" in shell.capsys.readouterr().out
+    assert [shell("decision", *asked).code for asked in (("replay", new), ("show", old))] == [0, 0]
+
+
+@pytest.mark.parametrize("days", ["0", "3651", "ninety", ""])
+def test_days_that_are_none_are_refused(shell: Shell, monkeypatch: pytest.MonkeyPatch, days: str):
+    monkeypatch.setenv("BYLEAVE_REPLAY_DAYS", days)
+    refused = shell("doctor")
+
+    assert (refused.code, "BYLEAVE_REPLAY_DAYS" in refused.err) == (2, True)
+
+
+def dropped(shell: Shell) -> list[str]:
+    """Return the chunks of which nothing to replay is kept any more."""
+    with closing(sqlite3.connect(shell.database)) as database:
+        return [row[0] for row in database.execute("SELECT chunk FROM decision_input WHERE dropped_at IS NOT NULL")]
 
 
 def test_the_example_of_witness_serve_answers_until_it_is_stopped(shell: Shell):
