@@ -48,14 +48,16 @@ class House:
         """The way into the ledger for requests that come at the same time."""
         return Gathering(self.deployment.store, self.deployment.desk)
 
-    @cached_property
-    def elsewhere(self) -> Elsewhere:
-        """What the deciding floor holds of customers: it goes into what they are given, and into their files."""
+    def elsewhere(self, language: str = "en") -> Elsewhere:
+        """Return what the deciding floor holds of customers: it goes into what they are given, and into their files."""
         opened = self.deployment
         return Elsewhere(
-            decisions=lambda who, by: held.decisions(opened, who, by=by),
+            decisions=lambda who, by: held.decisions(opened, who, by=by, language=language),
             contacts=lambda who, by: held.contacts(opened, who, by=by),
             outcomes=lambda who, by: held.outcomes(opened, who, by=by),
+            goodwill=lambda who, by: held.goodwill(opened, who, by=by),
+            commitments=lambda who, by: held.commitments(opened, who, by=by),
+            wishes=lambda who, by: held.wishes(opened, who, by=by),
         )
 
     @cached_property

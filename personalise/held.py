@@ -1,4 +1,4 @@
-"""What this floor holds of one customer: his decisions, his contacts, that outcomes of his came in.
+"""What this floor holds of one customer: decisions, contacts, outcomes, goodwill, promised terms, his own wishes.
 
 Given to the consent side by whoever puts the two together, as rows of plain values: there they go into what the
 customer is given, and into his file. Each is read a part at a time, in a short transaction of its own, so that a long
@@ -19,6 +19,9 @@ from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.deployment import Deployment
 from consent.ledger.position import position
+from personalise import goodwill as accounts
+from personalise import wishes as wished
+from personalise.contact_policy.model import THOUSANDTHS
 from personalise.contacts import GHOST
 from personalise.runs import log
 from personalise.runs.dry_run import load_policy
@@ -26,7 +29,7 @@ from personalise.runs.log import Chunk
 from personalise.steps.interact.states import ENDED
 from personalise.steps.personalise.explanation import explanation
 from personalise.steps.personalise.policy import Policy
-from personalise.tables import ContactRow, DecisionChunkRow, OutcomeRow
+from personalise.tables import CommitmentRow, ContactRow, DecisionChunkRow, OutcomeRow, WishRow
 
 PAGE: Final = 500
 """Contacts read in one transaction."""
@@ -34,13 +37,18 @@ PAGE: Final = 500
 _chunk: Final = table_of(DecisionChunkRow)
 _contact: Final = table_of(ContactRow)
 _outcome: Final = table_of(OutcomeRow)
+_commitment: Final = table_of(CommitmentRow)
+_wish: Final = table_of(WishRow)
 _GONE: Final[tuple[type[ByleaveError], ...]] = (CampaignInvalid, NotFound)
 
 
-def decisions(deployment: Deployment, customer: CustomerId, *, by: datetime) -> Iterator[dict[str, Any]]:
+def decisions(
+    deployment: Deployment, customer: CustomerId, *, by: datetime, language: str = "en"
+) -> Iterator[dict[str, Any]]:
     """Walk what was decided for a customer by a time, the first first: by which rules, on which data, and why.
 
     `position` is the ledger entry that commits to it, `judged_at` the position at which his permissions were judged.
+    Why is said in `language`, where it is spoken here.
 
     Raises:
         LedgerBroken: a chunk of decisions is damaged.
@@ -56,7 +64,7 @@ def decisions(deployment: Deployment, customer: CustomerId, *, by: datetime) -> 
             spot = chunk.table["customer"].index(customer).as_py()
             policy = _policy(deployment, work, chunk, policies) if spot >= 0 else None
         if spot >= 0:
-            yield _decision(chunk, spot, policy)
+            yield _decision(chunk, spot, policy, language)
 
 
 def contacts(deployment: Deployment, customer: CustomerId, *, by: datetime) -> Iterator[dict[str, Any]]:
@@ -102,6 +110,81 @@ def outcomes(deployment: Deployment, customer: CustomerId, *, by: datetime) -> I
         yield {"at": rfc3339(each.came_at), "attribute": each.attribute, "exact": each.timed}
 
 
+def goodwill(deployment: Deployment, customer: CustomerId, *, by: datetime) -> Iterator[dict[str, Any]]:
+    """Walk a customer's account of goodwill by a time, the first line first; amounts and balances in points.
+
+    `position` is the ledger entry that commits to the decision behind a line; None where there is none.
+    """
+    with deployment.store.read() as work:
+        lines = [line for line in accounts.account(work, customer) if line.at <= by]
+        places = _places(work, {line.reference.partition(".")[0] for line in lines})
+    for line in lines:
+        yield {
+            "at": rfc3339(line.at),
+            "kind": str(line.kind),
+            "amount": line.amount / THOUSANDTHS,
+            "balance": line.balance / THOUSANDTHS,
+            "decision": line.reference,
+            "position": places.get(line.reference.partition(".")[0]),
+        }
+
+
+def commitments(deployment: Deployment, customer: CustomerId, *, by: datetime) -> Iterator[dict[str, Any]]:
+    """Walk the terms that a customer was promised by a time: the newest of each family of offers, with its end.
+
+    `terms` are the words of the campaign that promised them; None where it can't be read any more.
+
+    Raises:
+        LedgerBroken: a chunk of decisions is damaged.
+    """
+    policies: dict[tuple[Any, ...], Policy | None] = {}
+    row = _commitment.c
+    query = sa.select(_commitment).where(row.customer == customer, row.made_at <= by)
+    with deployment.store.read() as work:
+        found = work.connection.execute(query.order_by(row.made_at, row.family)).all()
+    for each in found:
+        with deployment.store.read() as work:
+            chunk, _ = log.place(work, each.decision)
+            policy = _policy(deployment, work, chunk, policies)
+        offer = policy.campaign.offers.get(each.offer) if policy else None
+        yield {
+            "at": rfc3339(each.made_at),
+            "until": rfc3339(each.until),
+            "family": each.family,
+            "offer": each.offer,
+            "terms": {name: _plain(term) for name, term in offer.terms.items()} if offer else None,
+            "terms_sha256": each.terms,
+            "campaign": each.campaign,
+            "decision": each.decision,
+            "position": position(chunk.log, chunk.seq),
+        }
+
+
+def _plain(term: object) -> object:
+    return term if isinstance(term, str | int | float | bool) else str(term)
+
+
+def wishes(deployment: Deployment, customer: CustomerId, *, by: datetime) -> Iterator[dict[str, Any]]:
+    """Walk how often and when a customer wants to be contacted, as he said by a time and as it still stands.
+
+    A row is a limit (`most` in `days`; of a `channel`, null for all together), or his quiet hours (`quiet`, on the
+    clock of the day), which have no limit.
+    """
+    row = _wish.c
+    query = sa.select(_wish).where(row.customer == customer, row.said_at <= by).order_by(row.said_at, row.channel)
+    with deployment.store.read() as work:
+        found = work.connection.execute(query).all()
+    for each in found:
+        limited = each.days > 0
+        yield {
+            "at": rfc3339(each.said_at),
+            "channel": each.channel if limited and each.channel != wished.ANY else None,
+            "most": each.most if limited else None,
+            "days": each.days if limited else None,
+            "quiet": None if limited else [wished.clock(each.quiet_from), wished.clock(each.quiet_until)],
+        }
+
+
 def contacted(work: Work, since: datetime) -> dict[tuple[str, str], int]:
     """Return how often customers were reached since an instant, by (channel, purpose), but for who was left out.
 
@@ -115,7 +198,7 @@ def contacted(work: Work, since: datetime) -> dict[tuple[str, str], int]:
     return {(channel, purpose): count for channel, purpose, count in counted}
 
 
-def _decision(chunk: Chunk, spot: int, policy: Policy | None) -> dict[str, Any]:
+def _decision(chunk: Chunk, spot: int, policy: Policy | None, language: str) -> dict[str, Any]:
     [row] = chunk.table.slice(spot, 1).to_pylist()
     about = chunk.about
     return {
@@ -126,7 +209,7 @@ def _decision(chunk: Chunk, spot: int, policy: Policy | None) -> dict[str, Any]:
         "purpose": about["purpose"],
         "chosen": about["candidates"][row["chosen"]] if row["chosen"] >= 0 else None,
         "categories_used": [key for bit, key in enumerate(about["categories"]) if row["used"] >> bit & 1],
-        "explanation": explanation(row, policy) if policy else None,
+        "explanation": explanation(row, policy, language=language) if policy else None,
         "judged_at": chunk.position,
         "position": position(chunk.log, chunk.seq),
     }

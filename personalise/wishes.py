@@ -58,6 +58,15 @@ class Wishes:
 NONE: Final = Wishes()
 
 
+def clock(minute: int) -> str:
+    """Return a minute of the day as clocks show it; the last one's end is midnight.
+
+    >>> clock(1_320), clock(1_440)
+    ('22:00', '24:00')
+    """
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
 _READ: Final = Hot(
     lambda dialect: sa.select(_row.c.customer, _row.c.channel, _row.c.most, _row.c.days, _row.c.quiet_from,
                               _row.c.quiet_until).where(among(_row.c.customer, "customers")(dialect)),

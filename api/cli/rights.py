@@ -33,6 +33,7 @@ from consent.rights.file import File
 from consent.rights.looking import Why
 from consent.rights.sections import Row
 from consent.rights.typed import Value
+from personalise.steps.personalise.sentences import LANGUAGES
 
 _REASON: Final = click.option(
     "--reason", type=Words("text", 2_000), default="asked for at the shell", show_default=True,
@@ -48,11 +49,15 @@ _SHOWN: Final = 20
     "--format", "form", type=click.Choice([str(each) for each in Form]), default=str(Form.JSON), show_default=True,
     help="How it is written.",
 )  # fmt: skip
+@click.option(
+    "--language", type=click.Choice(list(LANGUAGES)), default="en", show_default=True,
+    help="In which decisions are explained to him.",
+)  # fmt: skip
 @click.option("--out", type=FILE, help="The file to write, which only you can read; stdout, where left out.")
 @_REASON
 @json_option
 @action("customers.export")
-def export(customer: str, *, form: str, out: Path | None, reason: str, as_json: bool) -> None:
+def export(customer: str, *, form: str, language: str, out: Path | None, reason: str, as_json: bool) -> None:
     """Write out all that is kept of a customer and known of him. It is recorded before it is written."""
     with at_home() as house:
         deployment = house.deployment
@@ -62,7 +67,7 @@ def export(customer: str, *, form: str, out: Path | None, reason: str, as_json: 
                 deployment.desk, work, who, Form(form), actor=caller().name, reason=reason, at=deployment.clock()
             )
         with _opened(out) as written:
-            for piece in exporting.written(deployment.store, deployment.desk, begun, house.elsewhere):
+            for piece in exporting.written(deployment.store, deployment.desk, begun, house.elsewhere(language)):
                 written.write(piece)
     if out is not None:
         told = {"customer": begun.customer, "export": begun.id, "position": begun.position, "file": str(out)}
@@ -111,7 +116,7 @@ def file_(customer: str, *, as_of: datetime | None, reason: str, as_json: bool) 
 
 
 def _sections(house: House, opened: File) -> Any:  # noqa: ANN401 -- names and rows
-    return file.written(house.deployment.store, house.deployment.desk, opened, house.elsewhere)
+    return file.written(house.deployment.store, house.deployment.desk, opened, house.elsewhere())
 
 
 def _print_section(name: str, rows: list[Row]) -> None:

@@ -86,7 +86,7 @@ def show(look: str) -> Response:
     if opened is None:
         return see_other("/audit/file?over=1")
     house = here()
-    found = file.written(house.deployment.store, house.deployment.desk, opened, house.elsewhere)
+    found = file.written(house.deployment.store, house.deployment.desk, opened, house.elsewhere())
     rendered = render_template(
         "audit/file.html",
         head=_head(opened),
@@ -106,7 +106,7 @@ def as_json(look: str) -> Response:
     if opened is None:
         return see_other("/audit/file?over=1")
     house = here()
-    found = file.written(house.deployment.store, house.deployment.desk, opened, house.elsewhere)
+    found = file.written(house.deployment.store, house.deployment.desk, opened, house.elsewhere())
     whole: dict[str, Any] = {**file.head(opened), **{name: list(rows) for name, rows in found}}
     return tabular.json_file(f"file-{opened.customer}", whole)
 

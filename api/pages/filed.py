@@ -35,12 +35,15 @@ class Table:
     more: str
 
 
+Cell = Callable[[Row], str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Section:
     title: str
     meaning: str
-    headings: tuple[str, ...]
-    cells: Callable[[Row], tuple[str, ...]]
+    columns: Mapping[str, Cell]
+    """Heading → what stands under it of a row."""
     empty: str
 
 
@@ -56,8 +59,11 @@ def _table(key: str, rows: list[Row]) -> Table:
         key=key,
         title=section.title,
         meaning=section.meaning,
-        headings=section.headings,
-        lines=tuple(Line(cells=section.cells(row), entries=_entries(row)) for row in rows[:MOST]),
+        headings=tuple(section.columns),
+        lines=tuple(
+            Line(cells=tuple(cell(row) for cell in section.columns.values()), entries=_entries(row))
+            for row in rows[:MOST]
+        ),
         empty=section.empty,
         more=f"{present.counted(left, 'more row')} in the JSON" if left > 0 else "",
     )
@@ -78,111 +84,174 @@ def _moment(text: str) -> str:
     return present.moment(datetime.fromisoformat(text)) if text else ""
 
 
-def _permission(row: Row) -> tuple[str, ...]:
-    verdict = "Permitted" if row["permit"] else row["reason"].replace("_", " ").capitalize()
-    return (row["scope"], verdict, row["legal_basis"].replace("_", " ").capitalize())
+def _at(name: str) -> Cell:
+    return lambda row: _moment(row[name])
 
 
-def _statement(row: Row) -> tuple[str, ...]:
+def _of(name: str, empty: str = "") -> Cell:
+    return lambda row: str(row[name] or empty)
+
+
+def _words(name: str) -> Cell:
+    """Return the cell of a word that stands with underscores in the data."""
+    return lambda row: str(row[name]).replace("_", " ").capitalize()
+
+
+def _all(name: str, empty: str = "nothing") -> Cell:
+    return lambda row: present.listed(row.get(name, [])) or empty
+
+
+def _decision(row: Row) -> str:
+    return present.short(row["decision"]) if row["decision"] else ""
+
+
+def _verdict(row: Row) -> str:
+    return "Permitted" if row["permit"] else _words("reason")(row)
+
+
+def _how(row: Row) -> str:
+    return f"{row['method'].replace('_', ' ')}, noted by {row['by']}"
+
+
+def _wordings(row: Row) -> str:
     notices = [f"{each['notice']} {each['version']} ({each['language']})" for each in row["notices"]]
     shown = present.listed(notices) if len(notices) <= _FEW else f"{len(notices)} wordings, which stand below"
-    return (
-        _moment(row["said_at"]), row["act"].capitalize(), present.listed(row.get("scopes", [])) or "everything",
-        f"{row['method'].replace('_', ' ')}, noted by {row['by']}", shown or "none",
-    )  # fmt: skip
+    return shown or "none"
 
 
-def _decision(row: Row) -> tuple[str, ...]:
-    return (
-        _moment(row["at"]), row["campaign"], row["chosen"] or "left alone",
-        present.listed(row["categories_used"]) or "nothing", row["explanation"] or "can't be explained any more",
-    )  # fmt: skip
+def _points(name: str) -> Cell:
+    return lambda row: f"{row[name]:,.3f}".rstrip("0").rstrip(".").replace("-", "−")
 
 
-def _contact(row: Row) -> tuple[str, ...]:
-    return (
-        _moment(row["at"]),
-        row["channel"],
-        row["campaign"],
-        row["treatment"],
-        row["status"],
-        present.short(row["decision"]),
-    )
+def _terms(row: Row) -> str:
+    if row["terms"] is None:
+        return "can't be read any more"
+    return "; ".join(f"{name.replace('_', ' ')}: {term}" for name, term in row["terms"].items()) or "no terms"
 
 
-def _use(row: Row) -> tuple[str, ...]:
-    return (
-        _moment(row["at"]), row["by"], row["purpose"], present.listed(row["categories"]) or "nothing",
-        row["reason"] or f"decision {present.short(row['decision'])}",
-    )  # fmt: skip
-
-
-def _request(row: Row) -> tuple[str, ...]:
-    return (
-        row["kind"].capitalize(), _moment(row["received_at"]), _moment(row["due_at"]),
-        (row["outcome"] or row["state"]).replace("_", " ").capitalize(), row["owner"] or "nobody",
-    )  # fmt: skip
-
-
-def _notice(row: Row) -> tuple[str, ...]:
-    return (f"{row['notice']} {row['version']}", row["language"], row["text"], f"{row['sha256'][:16]}…")
+def _wish(row: Row) -> str:
+    if row["quiet"]:
+        return "quiet from {} until {}".format(*row["quiet"])
+    return f"at most {present.counted(row['most'], 'contact')} in {present.counted(row['days'], 'day')}"
 
 
 _SECTIONS: Final[Mapping[str, _Section]] = {
     "permissions": _Section(
         title="What stood",
         meaning="Each scope of the catalogue in force then, judged by the entries recorded by then.",
-        headings=("Scope", "Verdict", "Legal basis"),
-        cells=_permission,
+        columns={"Scope": _of("scope"), "Verdict": _verdict, "Legal basis": _words("legal_basis")},
         empty="No catalogue was in force then.",
     ),
     "statements": _Section(
         title="What he said",
         meaning="Each statement as its entry commits to it.",
-        headings=("Said", "Act", "Scopes", "How", "Wording shown"),
-        cells=_statement,
+        columns={
+            "Said": _at("said_at"),
+            "Act": _words("act"),
+            "Scopes": _all("scopes", "everything"),
+            "How": _how,
+            "Wording shown": _wordings,
+        },
         empty="He had said nothing by then.",
     ),
     "notices": _Section(
         title="Wordings that he was shown",
         meaning="Word for word, with the hash of its bytes, which stands whole in the JSON.",
-        headings=("Notice", "Language", "Wording", "SHA-256"),
-        cells=_notice,
+        columns={
+            "Notice": lambda row: f"{row['notice']} {row['version']}",
+            "Language": _of("language"),
+            "Wording": _of("text"),
+            "SHA-256": lambda row: f"{row['sha256'][:16]}…",
+        },
         empty="He had been shown no wording by then.",
     ),
     "decisions": _Section(
         title="What was decided for him",
         meaning="Each decision, with the entry that commits to it.",
-        headings=("At", "Campaign", "Chosen", "Used", "Why"),
-        cells=_decision,
+        columns={
+            "At": _at("at"),
+            "Campaign": _of("campaign"),
+            "Chosen": _of("chosen", "left alone"),
+            "Used": _all("categories_used"),
+            "Why": _of("explanation", "can't be explained any more"),
+        },
         empty="Nothing had been decided for him by then.",
     ),
     "contacts": _Section(
         title="Contacts",
         meaning="When he was reached. A ghost is a contact that he was left out of by chance.",
-        headings=("At", "Channel", "Campaign", "Treatment", "Status", "Decision"),
-        cells=_contact,
+        columns={
+            "At": _at("at"),
+            "Channel": _of("channel"),
+            "Campaign": _of("campaign"),
+            "Treatment": _of("treatment"),
+            "Status": _of("status"),
+            "Decision": _decision,
+        },
         empty="Nobody had contacted him by then.",
+    ),
+    "goodwill": _Section(
+        title="Goodwill",
+        meaning="His account, in points: what contacts took from it, and what he started or a kept word gave back.",
+        columns={
+            "At": _at("at"),
+            "For": _words("kind"),
+            "Amount": _points("amount"),
+            "Balance": _points("balance"),
+            "Decision": _decision,
+        },
+        empty="Nothing had been booked by then.",
+    ),
+    "commitments": _Section(
+        title="Terms that he was promised",
+        meaning="The newest of each family of offers, with the entry of the decision that promised it.",
+        columns={
+            "Since": _at("at"),
+            "Until": _at("until"),
+            "Family": _of("family"),
+            "Offer": _of("offer"),
+            "Terms": _terms,
+        },
+        empty="Nothing that was promised by then is on record.",
+    ),
+    "wishes": _Section(
+        title="How often and when he wants to be contacted",
+        meaning="What stands now and was said by then. What it was before, its entries in the ledger say.",
+        columns={
+            "Said": _at("at"),
+            "Channel": lambda row: "" if row["quiet"] else row["channel"] or "all together",
+            "Wish": _wish,
+        },
+        empty="No wish that stands now is as old.",
     ),
     "uses": _Section(
         title="Who used his data",
         meaning="Uses of his data alone. What a run used stands with its decisions.",
-        headings=("At", "Who", "What for", "Categories", "Why"),
-        cells=_use,
+        columns={
+            "At": _at("at"),
+            "Who": _of("by"),
+            "What for": _of("purpose"),
+            "Categories": _all("categories"),
+            "Why": lambda row: row["reason"] or f"decision {present.short(row['decision'])}",
+        },
         empty="No use of his data alone had been recorded by then.",
     ),
     "requests": _Section(
         title="Requests",
         meaning="What he asked for by right, and how it stood then.",
-        headings=("Kind", "Came in", "Due", "Stood", "Owner"),
-        cells=_request,
+        columns={
+            "Kind": _words("kind"),
+            "Came in": _at("received_at"),
+            "Due": _at("due_at"),
+            "Stood": lambda row: _words("outcome" if row["outcome"] else "state")(row),
+            "Owner": _of("owner", "nobody"),
+        },
         empty="He had asked for nothing by then.",
     ),
     "kept": _Section(
         title="Kept since before",
         meaning="Categories in which something is kept now, unchanged since. It stays sealed; no entry tells of it.",
-        headings=("Category", "Since"),
-        cells=lambda row: (row["category"], _moment(row["since"])),
+        columns={"Category": _of("category"), "Since": _at("since")},
         empty="Nothing that is kept now is as old.",
     ),
 }

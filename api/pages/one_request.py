@@ -224,7 +224,7 @@ def export(number: str) -> Response:
         begun = exporting.start(
             deployment.desk, work, one.customer, form, actor=who.name, reason=_reason(one), at=deployment.clock()
         )
-    written = exporting.written(deployment.store, deployment.desk, begun, house.elsewhere)
+    written = exporting.written(deployment.store, deployment.desk, begun, house.elsewhere())
     headers = {"Content-Disposition": f'attachment; filename="{begun.name}"'}
     return Response(written, headers=headers, mimetype=begun.form.media_type)
 

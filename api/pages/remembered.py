@@ -212,6 +212,6 @@ def download() -> Response:
             deployment.desk, work, who, form, actor=by, reason=words.say("remembered", "download_reason"), at=at
         )
         requests.fulfil_at_once(deployment.desk, work, who, Right.ACCESS, actor=by, at=at)
-    written = exporting.written(deployment.store, deployment.desk, begun, house.elsewhere)
+    written = exporting.written(deployment.store, deployment.desk, begun, house.elsewhere(words.code))
     headers = {"Content-Disposition": f'attachment; filename="{begun.name}"'}
     return Response(written, headers=headers, mimetype=begun.form.media_type)

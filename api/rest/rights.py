@@ -16,7 +16,7 @@ from api.actors import actor
 from api.rest.contract import Contract, answer, contract
 from api.rest.incoming import body
 from api.rest.requests import PROSE, REQUEST
-from api.rest.shapes import CUSTOMER, Choice, Flag, Form, Instant, Shape, Text, Whole
+from api.rest.shapes import CUSTOMER, LANGUAGE, Choice, Flag, Form, Instant, Shape, Text, Whole
 from api.rest.verdicts import LARGEST
 from api.roles import action
 from api.wiring import here
@@ -35,6 +35,7 @@ class ExportAskedForm(Form):
 
     reason = Text(1, 2_000, PROSE, required=True, metadata={"description": "why; written down with who asked"})
     format = Choice(Written, read=Written, metadata={"description": "json, where left out"})
+    language = Text(2, 35, LANGUAGE, "is not a language's tag", metadata={"description": "of explanations"})
 
 
 class Rows(fields.List[object]):
@@ -73,6 +74,9 @@ class ExportForm(Form):
     decisions = Rows()
     contacts = Rows()
     outcomes = Rows()
+    goodwill = Rows()
+    commitments = Rows()
+    wishes = Rows()
     uses = Rows()
     requests = Rows()
 
@@ -98,6 +102,8 @@ class LinkedExportForm(Form):
     notices = Anything("dpv:hasNotice")
     recognised_by = Anything("byleave:recognisedBy")
     receipts = Anything("byleave:receipt")
+    commitments = Anything("byleave:commitment")
+    wishes = Anything("byleave:wish")
 
 
 class ErasureAskedForm(Form):
@@ -124,6 +130,7 @@ class ExportAsked:
 
     reason: str
     format: Written = Written.JSON
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +165,7 @@ def export(customer: str) -> Response:
             deployment.desk, work, who, given.format, actor=actor.current().name, reason=given.reason,
             at=deployment.clock(),
         )  # fmt: skip
-    written = exporting.written(deployment.store, deployment.desk, begun, house.elsewhere)
+    written = exporting.written(deployment.store, deployment.desk, begun, house.elsewhere(given.language))
     headers = {"Content-Disposition": f'attachment; filename="{begun.name}"'}
     return Response(written, headers=headers, mimetype=begun.form.media_type)
 

@@ -167,9 +167,7 @@ def _plain(store: Store, desk: Desk, export: Export, elsewhere: Elsewhere) -> It
     yield "statements", told.statements()
     yield "notices", told.notices()
     yield "receipts", told.receipts()
-    yield "decisions", sections.of_all(ids, elsewhere.decisions, at)
-    yield "contacts", sections.of_all(ids, elsewhere.contacts, at)
-    yield "outcomes", sections.of_all(ids, elsewhere.outcomes, at)
+    yield from elsewhere.sections(ids, at)
     yield "uses", sections.uses(store, who, at, named=False)
     yield "requests", sections.requests(store, desk, who, at, named=False)
 

@@ -131,9 +131,7 @@ def written(store: Store, desk: Desk, file: File, elsewhere: Elsewhere) -> Itera
     yield "permissions", _permissions(store, desk, file)
     yield "statements", told.statements()
     yield "notices", told.notices()
-    yield "decisions", sections.of_all(ids, elsewhere.decisions, by)
-    yield "contacts", sections.of_all(ids, elsewhere.contacts, by)
-    yield "outcomes", sections.of_all(ids, elsewhere.outcomes, by)
+    yield from elsewhere.sections(ids, by)
     yield "uses", sections.uses(store, who, by, named=True)
     yield "requests", sections.requests(store, desk, who, by, named=True)
     yield "kept", [{"category": each.category, "since": rfc3339(each.remembered_at)} for each in file.kept]

@@ -24,10 +24,12 @@ from consent.receipts.document import NAMESPACE
 PROPERTIES: Final[Mapping[str, tuple[str, ...]]] = {
     "dpv:hasPersonalData": ("remembered",),
     "dpv:hasProcess": ("permissions",),
-    "dpv:hasRecordOfActivity": ("statements", "decisions", "contacts", "outcomes", "uses", "requests"),
+    "dpv:hasRecordOfActivity": ("statements", "decisions", "contacts", "outcomes", "goodwill", "uses", "requests"),
     "dpv:hasNotice": ("notices",),
     "byleave:recognisedBy": ("identities",),
     "byleave:receipt": ("receipts",),
+    "byleave:commitment": ("commitments",),
+    "byleave:wish": ("wishes",),
 }
 """What each property lists; all sections of the plain export, each once."""
 
@@ -238,6 +240,11 @@ def _record(kind: str) -> Callable[[Mapping[str, Any], Names, Catalogue], dict[s
     return write
 
 
+def _plain(row: Mapping[str, Any], _names: Names, _catalogue: Catalogue) -> dict[str, Any]:
+    """Return the node of what the vocabulary has no word for."""
+    return {"dct:created": _time(row["at"]), "byleave:row": dict(row)}
+
+
 def _categories(row: Mapping[str, Any]) -> list[str]:
     return list(row.get("categories_used") or row.get("categories") or ())
 
@@ -276,6 +283,9 @@ _NODES: Final[Mapping[str, Callable[[Mapping[str, Any], Names, Catalogue], dict[
     "decisions": _record("decision"),
     "contacts": _record("contact"),
     "outcomes": _record("outcome"),
+    "goodwill": _record("goodwill"),
+    "commitments": _plain,
+    "wishes": _plain,
     "uses": _record("use"),
     "requests": _request,
 }

@@ -9,7 +9,7 @@ import hashlib
 import heapq
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
@@ -53,6 +53,14 @@ class Elsewhere:
     decisions: Rows = _nothing
     contacts: Rows = _nothing
     outcomes: Rows = _nothing
+    goodwill: Rows = _nothing
+    commitments: Rows = _nothing
+    wishes: Rows = _nothing
+
+    def sections(self, ids: Sequence[CustomerId], by: datetime) -> Iterator[tuple[str, Iterator[Row]]]:
+        """Walk what they hold of all ids of a customer: the name of each section, and its rows."""
+        for held in fields(self):
+            yield held.name, of_all(ids, getattr(self, held.name), by)
 
 
 def all_ids(store: Store, customer: CustomerId) -> tuple[CustomerId, ...]:

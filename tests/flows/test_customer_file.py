@@ -26,7 +26,7 @@ def file_of(world, who, as_of=None):
     with world.store.write() as work:
         look = looking.start(desk, work, who, Why.FILE, actor=CY, reason="a complaint", at=at)
         opened = file.opened(desk, work, look, as_of=as_of or at)
-    sections = {name: list(rows) for name, rows in file.written(world.store, desk, opened, house.elsewhere)}
+    sections = {name: list(rows) for name, rows in file.written(world.store, desk, opened, house.elsewhere())}
     return {**file.head(opened), **sections}
 
 

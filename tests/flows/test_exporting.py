@@ -16,9 +16,12 @@ from consent.rights import exporting, linked, requests, sections
 from consent.rights.asked import Right
 from consent.rights.exporting import Form
 from consent.rights.requests import Asking
-from personalise import engine
+from personalise import engine, shelf, wishes
+from personalise.contact_policy.reading import parse_contact_policy
 from personalise.runs import run as runs
-from tests.campaigns import fill, open_run, publish
+from personalise.wishes import Limit, Quiet
+from tests.campaigns import TABLES, fill, open_run, publish
+from tests.erasing import erase
 from tests.vectors.terms import terms
 
 NO_HOLDOUT = {"holdout": {"share": 0.0, "salt": "s"}}
@@ -37,7 +40,7 @@ def export(world, who, form=Form.JSON, *, reason="he asked", actor=CY):
 
 
 def pieces(world, begun):
-    return exporting.written(world.store, world.deployment.desk, begun, house_of(world).elsewhere)
+    return exporting.written(world.store, world.deployment.desk, begun, house_of(world).elsewhere())
 
 
 def told(world, who, form=Form.JSON, **more):
@@ -67,8 +70,8 @@ def test_an_export_has_all_sections_in_one_order(busy):
     document = told(busy, busy.ann)
     assert list(document) == [
         "format", "export", "made_at", "position", "catalogue", "controller", "rights", "customer", "identities",
-        "remembered", "permissions", "statements", "notices", "receipts", "decisions", "contacts", "outcomes", "uses",
-        "requests",
+        "remembered", "permissions", "statements", "notices", "receipts", "decisions", "contacts", "outcomes",
+        "goodwill", "commitments", "wishes", "uses", "requests",
     ]  # fmt: skip
     assert (document["format"], document["customer"]["id"]) == ("byleave/export/v1", busy.ann)
     assert document["identities"] == [{"kind": "email", "count": 1}, {"kind": "reference", "count": 1}]
@@ -114,6 +117,71 @@ def test_an_export_tells_decisions_contacts_and_uses(busy):
     assert [each["decision"] for each in document["contacts"]] == [each["decision"] for each in document["decisions"]]
     mine = [(each["by"], each["purpose"], each["reason"]) for each in document["uses"]]
     assert mine == [("key", "recommendations", ""), ("staff", "right:export", "he asked")]
+
+
+@pytest.fixture
+def dealt_with(world):
+    """Return a world in which Ann was offered something that holds, paid for it in goodwill, and wished for peace."""
+    text = {"goodwill": {"opening": 10, "prices": {"post": 2.5}}}
+    with world.store.write() as work:
+        rules = parse_contact_policy(json.dumps(text), "json", world.deployment.desk.catalogues.current(work))
+        shelf.publish_contact_policy(world.deployment.desk, work, rules, actor="mia", at=world.clock())
+    first, guide = TABLES["offer"]
+    publish(world, campaign=NO_HOLDOUT, offer=[first, {**guide, "terms": {"prices": "as in the shop"}, "validity": 14}])
+    world.remember(world.ann, main_interest="garden", months_since_purchase=3, spend_past_year=50.0, purchases_count=7)
+    engine.decide_one(world.deployment, world.ann, campaign="spring", actor="key:k")
+    said = wishes.Wishes(limits={"*": Limit(3, 30), "sms": Limit(0, 7)}, quiet=Quiet(1_320, 480))
+    with world.store.write() as work:
+        wishes.say(work, world.ann, said, channels=("sms",), at=world.clock())
+    world.clock.advance(minutes=1)
+    return world
+
+
+def test_an_export_tells_goodwill_promised_terms_and_wishes(dealt_with):
+    document = told(dealt_with, dealt_with.ann)
+    [decision] = document["decisions"]
+    at, entry = decision["at"], {"decision": decision["decision"], "position": decision["position"]}
+    assert document["goodwill"] == [
+        {"at": at, "kind": "opening", "amount": 10.0, "balance": 10.0, "decision": "", "position": None},
+        {"at": at, "kind": "contact", "amount": -2.5, "balance": 7.5, **entry},
+    ]
+    [promised] = document["commitments"]
+    [digest] = [row[0] for row in dealt_with.rows("SELECT terms FROM commitment")]
+    assert promised == {
+        "at": at, "until": "2026-12-05T10:00:00.000Z", "family": "spring", "offer": "guide",
+        "terms": {"prices": "as in the shop"}, "terms_sha256": digest, "campaign": "spring", **entry,
+    }  # fmt: skip
+    limit = {"at": at, "channel": None, "most": None, "days": None, "quiet": None}
+    assert document["wishes"] == [
+        {**limit, "quiet": ["22:00", "08:00"]}, {**limit, "most": 3, "days": 30},
+        {**limit, "channel": "sms", "most": 0, "days": 7},
+    ]  # fmt: skip
+    linked_ = told(dealt_with, dealt_with.ann, Form.JSONLD)
+    rows = [each["byleave:row"] for each in walked(linked_) if isinstance(each, dict) and "byleave:row" in each]
+    for section in ("goodwill", "commitments", "wishes"):
+        assert [each for each in document[section] if each not in rows] == []
+
+
+def test_an_export_explains_in_the_language_that_is_asked_for(dealt_with):
+    elsewhere = house_of(dealt_with).elsewhere("de-AT")
+    [decision] = elsewhere.decisions(dealt_with.ann, dealt_with.clock())
+    assert decision["explanation"].startswith("Sie bekommen dies, weil Sie die Nutzung von")
+
+
+def test_what_came_later_and_what_is_somebody_elses_is_in_no_account(dealt_with):
+    elsewhere, before = house_of(dealt_with).elsewhere(), dealt_with.clock() - timedelta(hours=1)
+    for rows in (elsewhere.goodwill, elsewhere.commitments, elsewhere.wishes):
+        assert list(rows(dealt_with.ann, dealt_with.clock())) != []
+        assert list(rows(dealt_with.ann, before)) == []
+        assert list(rows(dealt_with.bo, dealt_with.clock())) == []
+
+
+def test_erased_nothing_of_his_dealings_is_left(dealt_with):
+    tables = ("contact", "goodwill", "goodwill_entry", "commitment", "wish")
+    done = erase(dealt_with, dealt_with.ann)
+    assert {table: done.deleted[table] for table in tables} == dict(zip(tables, (1, 1, 2, 1, 3), strict=True))
+    assert [dealt_with.rows(f"SELECT count(*) FROM {table}") for table in tables] == [[(0,)]] * len(tables)  # noqa: S608 -- the names above
+    dealt_with.check_ledger()
 
 
 def test_an_export_names_no_member_of_staff(busy):
@@ -296,7 +364,7 @@ def test_decisions_of_later_are_not_in_an_export_of_now(busy):
     engine.decide_one(busy.deployment, busy.ann, campaign="spring", actor="key:k")
     assert len(told(busy, busy.ann)["decisions"]) == len(before["decisions"]) + 1
     by = busy.clock() - timedelta(days=1)
-    assert list(house_of(busy).elsewhere.decisions(busy.ann, by)) == before["decisions"]
+    assert list(house_of(busy).elsewhere().decisions(busy.ann, by)) == before["decisions"]
 
 
 # ---------------------------------------------------------------------------------------------------------- mergers
