@@ -36,6 +36,7 @@ class KeyScope(StrEnum):
     DECISIONS_WRITE = "decisions:write"
     LEDGER_READ = "ledger:read"
     CAMPAIGNS_RUN = "campaigns:run"
+    RESULTS_READ = "results:read"
     AUDITS_RUN = "audits:run"
     RIGHTS_READ = "rights:read"
     RIGHTS_WRITE = "rights:write"
@@ -84,6 +85,9 @@ ACTIONS: Final[Mapping[str, Who]] = {
     "receipts.show": _who(Role.AGENT, Role.INTEGRATOR, Role.OFFICER, scope=KeyScope.CONSENT_READ),
     "customers.enrol": _who(Role.AGENT, Role.INTEGRATOR, scope=KeyScope.CONSENT_WRITE),
     "imports.send": _who(Role.INTEGRATOR, scope=KeyScope.CONSENT_WRITE),
+    "wishes.show": _who(Role.AGENT, Role.INTEGRATOR, Role.OFFICER, scope=KeyScope.CONSENT_READ),
+    "wishes.change": _who(Role.AGENT, Role.INTEGRATOR, scope=KeyScope.CONSENT_WRITE),
+    "goodwill.show": _who(Role.AGENT, Role.INTEGRATOR, Role.OFFICER, scope=KeyScope.CONSENT_READ),
     "customers.show": _who(Role.AGENT, Role.OFFICER),
     "customers.link": _SHELL,
     "customers.merge": _who(Role.OFFICER),
@@ -92,6 +96,9 @@ ACTIONS: Final[Mapping[str, Who]] = {
     # What a customer does for himself.
     "choices.show": _who(Role.CUSTOMER, shell=False),
     "choices.save": _who(Role.CUSTOMER, shell=False),
+    "own_wishes.show": _who(Role.CUSTOMER, shell=False),
+    "own_wishes.change": _who(Role.CUSTOMER, shell=False),
+    "own_dealings.show": _who(Role.CUSTOMER, shell=False),
     # Deciding.
     "decisions.make": _who(Role.AGENT, Role.INTEGRATOR, scope=KeyScope.DECISIONS_WRITE),
     "decisions.show": _who(Role.AGENT, Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.DECISIONS_WRITE),
@@ -101,11 +108,13 @@ ACTIONS: Final[Mapping[str, Who]] = {
     "campaigns.dry_run": _who(Role.MARKETER, Role.APPROVER, Role.INTEGRATOR, scope=KeyScope.CAMPAIGNS_RUN),
     "campaigns.check": _who(Role.MARKETER, Role.APPROVER, Role.INTEGRATOR, scope=KeyScope.CAMPAIGNS_RUN),
     "campaigns.approve": _who(Role.APPROVER, scope=KeyScope.CAMPAIGNS_RUN),
-    "contact_policy.show": _who(Role.MARKETER, Role.APPROVER, Role.OFFICER),
-    "contact_policy.publish": _who(Role.APPROVER),
+    "contact_policy.show": _who(
+        Role.MARKETER, Role.APPROVER, Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.CAMPAIGNS_RUN
+    ),
+    "contact_policy.publish": _who(Role.APPROVER, scope=KeyScope.CAMPAIGNS_RUN),
     "campaigns.learn": _who(Role.MARKETER),
     "campaigns.run": _who(Role.APPROVER, Role.INTEGRATOR, scope=KeyScope.CAMPAIGNS_RUN),
-    "campaigns.measure": _who(Role.MARKETER, Role.APPROVER, Role.OFFICER),
+    "campaigns.measure": _who(Role.MARKETER, Role.APPROVER, Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.RESULTS_READ),
     "outcomes.record": _who(Role.AGENT, Role.INTEGRATOR, scope=KeyScope.DECISIONS_WRITE),
     "goodwill.show": _who(Role.AGENT, Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.DECISIONS_WRITE),
     "goodwill.report": _who(Role.AGENT, Role.INTEGRATOR, scope=KeyScope.DECISIONS_WRITE),

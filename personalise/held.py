@@ -5,8 +5,8 @@ customer is given, and into his file. Each is read a part at a time, in a short 
 history takes no more memory than a short one, and nobody who reads slowly keeps a writer waiting.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from consent.base.errors import ByleaveError, CampaignInvalid, NotFound
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.deployment import Deployment
-from consent.ledger.position import position
+from consent.ledger.position import parts, position
 from personalise import goodwill as accounts
 from personalise import wishes as wished
 from personalise.contact_policy.model import THOUSANDTHS
@@ -65,6 +65,64 @@ def decisions(
             policy = _policy(deployment, work, chunk, policies) if spot >= 0 else None
         if spot >= 0:
             yield _decision(chunk, spot, policy, language)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """The newest decisions about a customer, the newest first; `older` is the position to go on before, if any."""
+
+    rows: list[dict[str, Any]]
+    older: int | None
+
+
+def newest(
+    deployment: Deployment, ids: Sequence[CustomerId], *, before: int | None, most: int, language: str
+) -> Newest:
+    """Return the newest decisions under a customer's ids, as `decisions` tells them, in one language.
+
+    Args:
+        deployment: the house's.
+        ids: all that he has or had.
+        before: only those that the ledger commits to before this position; None for all.
+        most: how many.
+        language: in which they are explained.
+
+    Raises:
+        LedgerBroken: a chunk of decisions is damaged.
+    """
+    row, found = _chunk.c, list[dict[str, Any]]()
+    policies: dict[tuple[Any, ...], Policy | None] = {}
+    his = sa.or_(*(sa.and_(row.first <= each, row.last >= each) for each in ids))
+    query = sa.select(row.id).where(his).order_by(row.log.desc(), row.seq.desc())
+    if before is not None:
+        place = sa.tuple_(row.log, row.seq)
+        query = query.where(place < sa.tuple_(*map(sa.literal, parts(before))))
+    with deployment.store.read() as work:
+        chunks = work.connection.execute(query).all()
+    for [identity] in chunks:
+        with deployment.store.read() as work:
+            chunk = log.read(work, identity)
+            spots = [chunk.table["customer"].index(each).as_py() for each in ids]
+            there = [spot for spot in spots if spot >= 0]
+            policy = _policy(deployment, work, chunk, policies) if there else None
+        if there and len(found) >= most:
+            return Newest(rows=found, older=found[-1]["position"])
+        found += [_decision(chunk, spot, policy, language) for spot in there]
+    return Newest(rows=found, older=None)
+
+
+def one(deployment: Deployment, ids: Sequence[CustomerId], decision: str, *, language: str) -> dict[str, Any] | None:
+    """Return one decision about a customer, as `decisions` tells it; None where it is not about him.
+
+    Raises:
+        DecisionUnknown: there is no such decision.
+        LedgerBroken: its chunk is damaged.
+    """
+    with deployment.store.read() as work:
+        chunk, spot = log.place(work, decision)
+        if chunk.table["customer"][spot].as_py() not in ids:
+            return None
+        return _decision(chunk, spot, _policy(deployment, work, chunk, {}), language)
 
 
 def contacts(deployment: Deployment, customer: CustomerId, *, by: datetime) -> Iterator[dict[str, Any]]:
@@ -208,6 +266,7 @@ def _decision(chunk: Chunk, spot: int, policy: Policy | None, language: str) -> 
         "campaign_version": about["version"],
         "purpose": about["purpose"],
         "chosen": about["candidates"][row["chosen"]] if row["chosen"] >= 0 else None,
+        "contact": about["needs"][row["chosen"]][0] if row["chosen"] >= 0 else None,
         "categories_used": [key for bit, key in enumerate(about["categories"]) if row["used"] >> bit & 1],
         "explanation": explanation(row, policy, language=language) if policy else None,
         "judged_at": chunk.position,

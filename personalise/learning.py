@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -120,6 +121,13 @@ class Effects:
     outcome: str
     rates: tuple[ArmRate, ...]
     effects: tuple[ArmEffect, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return them as the faces show them."""
+        return {
+            "rates": [each.as_json() for each in self.rates],
+            "effects": [each.as_json() for each in self.effects],
+        }
 
 
 def effects(deployment: Deployment, key: str, *, actor: str, most: int = CHUNK) -> Effects:

@@ -147,6 +147,12 @@ def publish_contact_policy(desk: Desk, work: Work, policy: ContactPolicy, *, act
     return number
 
 
+def newest_contact_policy(work: Work) -> int:
+    """Return the number of the newest contact policy; 0 where none is published."""
+    newest: int | None = work.connection.execute(sa.select(sa.func.max(ContactPolicyVersionRow.version))).scalar()
+    return newest or 0
+
+
 def load_contact_policy(work: Work, catalogue: Catalogue, *, version: int | None = None) -> ContactPolicy:
     """Return the newest contact policy, or one version of it (0 is "none"), read under `catalogue`.
 

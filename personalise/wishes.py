@@ -1,21 +1,28 @@
 """Interact: how often and when a customer wants to hear from the company, by his own word.
 
-A company's rules can only be stricter. What he wishes holds for marketing; his quiet hours for service too.
+A company's rules can only be stricter. What he wishes holds for marketing; his quiet hours for service too. That he
+changed it is an entry of the ledger, sealed under his key: from there a change is read back, and undone.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+import orjson
 import sqlalchemy as sa
 
 from consent.base.clock import to_ms
 from consent.base.database import Hot, among, table_of
-from consent.base.errors import Place, WishInvalid
+from consent.base.errors import CustomerUnknown, Place, StateConflict, VersionMoved, WishInvalid
 from consent.base.ids import CustomerId
 from consent.base.store import Work
+from consent.ledger.entry import Kind
+from consent.register import customers as enrolled
+from consent.register import private
+from consent.register.desk import Desk
 from personalise.tables import WishRow
 
 ANY: Final = "*"
@@ -54,8 +61,21 @@ class Wishes:
         """His quiet hours as a decision reads them."""
         return f"{self.quiet.start}-{self.quiet.end}" if self.quiet else None
 
+    @property
+    def tag(self) -> str:
+        """What tells these wishes from others."""
+        return hashlib.sha256(orjson.dumps(_record(self))).hexdigest()[:32]
+
 
 NONE: Final = Wishes()
+
+
+class Changed(NamedTuple):
+    """What a customer wished before and wishes now; `position` is the ledger entry, None where nothing changed."""
+
+    position: int | None
+    before: Wishes
+    now: Wishes
 
 
 def clock(minute: int) -> str:
@@ -120,6 +140,78 @@ def say(work: Work, customer: CustomerId, wishes: Wishes, *, channels: Iterable[
     work.run_many(_INSERT, rows)
 
 
+def change(
+    desk: Desk, work: Work, customer: CustomerId, wishes: Wishes, *, actor: str, at: datetime, tag: str = ""
+) -> Changed:
+    """Keep what a customer wishes from now on, and say in the ledger that he changed it.
+
+    Args:
+        desk: keys and catalogues.
+        work: a transaction that writes.
+        customer: who.
+        wishes: all of it.
+        actor: who wrote it down.
+        at: now.
+        tag: of the wishes that he has looked at; "" where he hasn't.
+
+    Raises:
+        CustomerUnknown: nobody of that id is enrolled.
+        CustomerErased: he was erased.
+        VersionMoved: he wishes something else by now.
+        WishInvalid: with every place that is wrong.
+    """
+    if not enrolled.lock(work, [customer]):
+        raise CustomerUnknown
+    before = of(read(work, [customer]), customer)
+    if tag and tag != before.tag:
+        raise VersionMoved
+    if wishes == before:
+        return Changed(None, before, wishes)
+    channels = {*desk.catalogues.current(work).channels, *before.limits}
+    say(work, customer, wishes, channels=channels, at=at)
+    said = {"before": _record(before), "now": _record(wishes)}
+    noted = private.note(desk, work, Kind.WISHES_CHANGED, customer, said, actor=actor, at=at)
+    return Changed(noted.position, before, wishes)
+
+
+def changed(desk: Desk, work: Work, customer: CustomerId, position: int) -> Changed:
+    """Return a change of a customer's, read back from the ledger.
+
+    Raises:
+        EntryUnknown: the entry at that position is none of his.
+        LedgerBroken: it doesn't open.
+    """
+    said = private.read(desk, work, Kind.WISHES_CHANGED, customer, position)
+    return Changed(position, _of_record(said["before"]), _of_record(said["now"]))
+
+
+def undo(desk: Desk, work: Work, customer: CustomerId, position: int, *, actor: str, at: datetime) -> Changed:
+    """Take a change back, if it is what still stands.
+
+    Raises:
+        EntryUnknown: the entry at that position is none of his.
+        StateConflict: he has said something else since.
+    """
+    done = changed(desk, work, customer, position)
+    try:
+        return change(desk, work, customer, done.before, actor=actor, at=at, tag=done.now.tag)
+    except VersionMoved as since:
+        msg = "something else was said since"
+        raise StateConflict(msg) from since
+
+
+def _record(wishes: Wishes) -> dict[str, Any]:
+    return {
+        "limits": [[channel, *limit] for channel, limit in sorted(wishes.limits.items())],
+        "quiet": list(wishes.quiet or ()),
+    }
+
+
+def _of_record(said: Mapping[str, Any]) -> Wishes:
+    limits = {channel: Limit(*limit) for channel, *limit in said["limits"]}
+    return Wishes(limits=MappingProxyType(limits), quiet=Quiet(*said["quiet"]) if said["quiet"] else None)
+
+
 def _wrong(wishes: Wishes, channels: set[str]) -> Iterable[Place]:
     for channel, limit in wishes.limits.items():
         if channel not in channels:
@@ -129,7 +221,7 @@ def _wrong(wishes: Wishes, channels: set[str]) -> Iterable[Place]:
             yield Place(f"limits.{channel[:80]}", why)
     if wishes.quiet and not (
         0 <= wishes.quiet.start < _DAY_MINUTES
-        and 0 <= wishes.quiet.end <= _DAY_MINUTES
+        and 0 < wishes.quiet.end <= _DAY_MINUTES
         and wishes.quiet.start != wishes.quiet.end
     ):
         yield Place("quiet", "must be from one time of the day until another")

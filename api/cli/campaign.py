@@ -227,7 +227,7 @@ def learn(key: str, *, as_json: bool) -> int:
 @click.argument("key", type=_KEY)
 @click.option("--covariate", default="", help="A number or flag, known before the contact, to narrow the interval by.")
 @json_option
-@action("campaigns.show")
+@action("campaigns.measure")
 def report(key: str, *, covariate: str, as_json: bool) -> None:
     """Report what came of a campaign: its runs, what it did against its holdout, what each treatment did against none.
 
@@ -242,7 +242,7 @@ def report(key: str, *, covariate: str, as_json: bool) -> None:
         found = results(deployment, key, actor=caller().name, covariate=covariate)
     if as_json:
         ran = [_stands(each) for each in newest]
-        print_json({"key": key, "version": version, "runs": ran, **_told(measured), "holdout": found.as_json()})
+        print_json({"key": key, "version": version, "runs": ran, **measured.as_json(), "holdout": found.as_json()})
         return
     print_line(f"{read.name}: {read.objective.title}")
     print_line()
@@ -351,24 +351,3 @@ def _print_effects(read: Campaign, measured: Effects) -> None:
 
 def _percent(share: float | None) -> str | None:
     return None if share is None else f"{share:.2%}"
-
-
-def _told(measured: Effects) -> dict[str, Any]:
-    return {
-        "rates": [
-            {"arm": each.arm, "n": each.n, "successes": each.successes, "rate": each.rate,
-             "lower": each.lower, "upper": each.upper}
-            for each in measured.rates
-        ],
-        "effects": [
-            {"outcome": each.outcome, "arm": each.arm, "n": each.n, "n_control": each.n_control, **_effect(each.effect)}
-            for each in measured.effects
-        ],
-    }  # fmt: skip
-
-
-def _effect(effect: Any) -> dict[str, Any]:  # noqa: ANN401 -- an effect, or too few to judge
-    if isinstance(effect, Effect):
-        known = {"difference": effect.difference, "lower": effect.lower, "upper": effect.upper, "level": effect.level}
-        return {"effect": known, "too_few": None}
-    return {"effect": None, "too_few": {"what": effect.what, "had": effect.had, "needed": effect.needed}}

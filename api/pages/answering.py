@@ -9,6 +9,8 @@ from flask import Response, render_template, request
 from api.pages.words import FIRST, Words, languages, words
 
 _SEE_OTHER: Final = 303
+_KEPT: Final = frozenset({"before", "by", "decision", "entries", "look"})
+"""What of an address says what is shown: it is the same in another language."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,9 @@ def page(template: str, *, said: Words, company: str, path: str, status: int = 2
         history_path=linked("/p/history"),
         remembered_path=linked("/p/remembered"),
         requests_path=linked("/p/requests"),
+        wishes_path=linked("/p/wishes"),
+        why_path=linked("/p/why"),
+        goodwill_path=linked("/p/goodwill"),
         here=path,
         **values,
     )
@@ -78,5 +83,5 @@ def see_other(path: str) -> Response:
 
 
 def _in(path: str, code: str) -> str:
-    query = {key: value for key, value in request.args.items() if key in ("by", "entries", "look")}
+    query = {key: value for key, value in request.args.items() if key in _KEPT}
     return f"{path}?{urlencode({**query, 'lang': code}, safe=',')}"

@@ -11,6 +11,7 @@ from api.rest import (
     audits,
     campaigns,
     catalogues,
+    contact_policies,
     customers,
     decisions,
     findings,
@@ -23,17 +24,20 @@ from api.rest import (
     permissions,
     receipts,
     requests,
+    results,
     rights,
     schedules,
     statements,
     suppressions,
     tiles,
+    wishes,
 )
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     audits.blueprint,
     campaigns.blueprint,
     catalogues.blueprint,
+    contact_policies.blueprint,
     customers.blueprint,
     decisions.blueprint,
     findings.blueprint,
@@ -46,10 +50,12 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     permissions.blueprint,
     receipts.blueprint,
     requests.blueprint,
+    results.blueprint,
     rights.blueprint,
     schedules.blueprint,
     statements.blueprint,
     suppressions.blueprint,
     tiles.blueprint,
+    wishes.blueprint,
 )
 """Every resource that is mounted; a new one takes its place here."""

@@ -52,6 +52,9 @@ class Kind(StrEnum):
     CAMPAIGN_CHANGED = "campaign.changed"
     """A version of a campaign was published, checked, approved, scheduled, started, paused, stopped, or has ended."""
 
+    WISHES_CHANGED = "wishes.changed"
+    """How often and when a customer wants to be contacted; what he said is sealed under his own key."""
+
 
 _KINDS: Final = "|".join(re.escape(kind) for kind in Kind)
 _LEAP_YEAR: Final = r"(?:\d\d(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"

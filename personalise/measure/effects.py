@@ -17,9 +17,9 @@ Sources:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import isclose, sqrt
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -92,6 +92,10 @@ class ArmRate:
     lower: float
     upper: float
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the rate as the faces show it."""
+        return asdict(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmEffect:
@@ -102,6 +106,12 @@ class ArmEffect:
     n: int
     n_control: int
     effect: Effect | TooFew
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the effect as the faces show it: what it is, or why it can't be judged."""
+        judged = isinstance(self.effect, Effect)
+        found = {"effect": asdict(self.effect) if judged else None, "too_few": None if judged else asdict(self.effect)}
+        return {"outcome": self.outcome, "arm": self.arm, "n": self.n, "n_control": self.n_control, **found}
 
 
 def wilson(successes: int, n: int, *, level: float = 0.95) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from consent.register import links as register_links
 
 AUDITS = KeyScope.AUDITS_RUN
 READ, WRITE, LEDGER = KeyScope.CONSENT_READ, KeyScope.CONSENT_WRITE, KeyScope.LEDGER_READ
-DECIDE, RUN = KeyScope.DECISIONS_WRITE, KeyScope.CAMPAIGNS_RUN
+DECIDE, RUN, RESULTS = KeyScope.DECISIONS_WRITE, KeyScope.CAMPAIGNS_RUN, KeyScope.RESULTS_READ
 RIGHTS, RIGHTS_WRITE = KeyScope.RIGHTS_READ, KeyScope.RIGHTS_WRITE
 EVERYBODY = None
 KNOWN = {"admin", "agent", "approver", "integrator", "marketer", "officer"}
@@ -51,6 +51,18 @@ MATRIX = {
     ("GET", "/api/v1/catalogue/versions/<version>"): (KNOWN, READ),
     ("GET", "/api/v1/notices"): (KNOWN, READ),
     ("GET", "/api/v1/notices/<notice>/<version>"): (KNOWN, READ),
+    ("GET", "/api/v1/customers/<customer>/wishes"): ({"agent", "integrator", "officer"}, READ),
+    ("PUT", "/api/v1/customers/<customer>/wishes"): ({"agent", "integrator"}, WRITE),
+    ("DELETE", "/api/v1/customers/<customer>/wishes"): ({"agent", "integrator"}, WRITE),
+    ("GET", "/api/v1/customers/<customer>/goodwill"): ({"agent", "integrator", "officer"}, READ),
+    ("GET", "/api/v1/contact-policy"): ({"approver", "integrator", "marketer", "officer"}, RUN),
+    ("GET", "/api/v1/contact-policy/draft"): ({"approver", "integrator", "marketer", "officer"}, RUN),
+    ("GET", "/api/v1/contact-policy/versions/<version>"): ({"approver", "integrator", "marketer", "officer"}, RUN),
+    ("POST", "/api/v1/contact-policy:check"): ({"approver", "integrator", "marketer", "officer"}, RUN),
+    ("POST", "/api/v1/contact-policy"): ({"approver"}, RUN),
+    ("POST", "/api/v1/campaigns/<campaign>:dry-run"): ({"approver", "integrator", "marketer"}, RUN),
+    ("POST", "/api/v1/campaigns:compare"): ({"approver", "integrator", "marketer"}, RUN),
+    ("POST", "/api/v1/campaigns/<campaign>:measure"): ({"approver", "integrator", "marketer", "officer"}, RESULTS),
     ("GET", "/api/v1/requests"): ({"agent", "integrator", "officer"}, RIGHTS),
     ("GET", "/api/v1/requests/<request>"): ({"agent", "integrator", "officer"}, RIGHTS),
     ("POST", "/api/v1/requests"): ({"agent", "integrator", "officer"}, RIGHTS_WRITE),
@@ -141,6 +153,12 @@ PAGES = {
     ("POST", "/console/runs/<run>/pause"): {"approver"},
     ("POST", "/console/runs/<run>/resume"): {"approver"},
     ("POST", "/console/runs/<run>/stop"): {"approver"},
+    ("GET", "/p/wishes"): CUSTOMER,
+    ("POST", "/p/wishes"): CUSTOMER,
+    ("POST", "/p/wishes/clear"): CUSTOMER,
+    ("POST", "/p/wishes/undo"): CUSTOMER,
+    ("GET", "/p/why"): CUSTOMER,
+    ("GET", "/p/goodwill"): CUSTOMER,
     ("GET", "/p/remembered"): CUSTOMER,
     ("POST", "/p/remembered/show"): CUSTOMER,
     ("POST", "/p/remembered/correct"): CUSTOMER,
@@ -321,6 +339,7 @@ def test_duties_are_separated():
     assert Role.ADMIN not in who("statements.record") | who("campaigns.run") | who("audits.run")
     assert {name for name, may in ACTIONS.items() if Role.CUSTOMER in may.roles} == {
         "choices.show", "choices.save", "session.leave", "remembered.show", "remembered.change", "rights.ask",
+        "own_wishes.show", "own_wishes.change", "own_dealings.show",
     }  # fmt: skip
 
 
@@ -331,6 +350,7 @@ def test_a_customer_and_a_program_are_no_staff():
 def test_the_shell_may_nothing_in_a_customers_name():
     assert {name for name in ACTIONS if not allows(name, role=None, at_shell=True)} == {
         "choices.show", "choices.save", "session.leave", "remembered.show", "remembered.change", "rights.ask",
+        "own_wishes.show", "own_wishes.change", "own_dealings.show",
     }  # fmt: skip
 
 

@@ -398,6 +398,14 @@ def test_his_quiet_hours_hold_beside_the_companys(world, who):
     assert decided(world, who) == "mail"
 
 
+def test_his_quiet_hours_hold_where_the_company_has_no_hours_at_all(world, who):
+    campaign(world)
+    wish(world, who, quiet=wishes.Quiet(10 * 60, 14 * 60))
+    assert decided(world, who) == ("contact_policy", "hours:own_hours", "2026-11-21T14:00:00.000Z")
+    world.clock.set(START + timedelta(hours=4))
+    assert decided(world, who) == "mail"
+
+
 def test_a_wish_that_cannot_be_is_refused_with_its_place_and_changes_nothing(world, who):
     wish(world, who, email=(1, 30))
     with pytest.raises(WishInvalid) as refused:

@@ -217,10 +217,18 @@ class Funnel:
     def hours(self, channel: str) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
         """Return which rule of hours is quiet for each customer on a channel, and until when (ms)."""
         if channel not in self._hours and self.policy.hours:
+            if not self.policy.hours.rules and not self._own_hours:
+                return np.full(self.rows, ALLOWED, dtype=np.int16), np.zeros(self.rows, dtype=np.int64)
             self._hours[channel] = judged(
                 self.policy.hours, channel=channel, kind=self.policy.campaign.kind, places=self._places, at=self._at
             )
         return self._hours[channel]
+
+    @cached_property
+    def _own_hours(self) -> list[str | None]:
+        """Return each customer's own quiet hours; nothing at all, where nobody has any."""
+        told = self.chunk["own_hours"] if "own_hours" in self.chunk.column_names else None
+        return [] if told is None or told.null_count == self.rows else told.to_pylist()
 
     @cached_property
     def _places(self) -> list[Whereabouts]:
@@ -230,7 +238,7 @@ class Funnel:
         columns = [
             self.chunk[name].to_pylist() if name in self.policy.attributes else [""] * self.rows for name in names
         ]
-        quiet = self.chunk["own_hours"].to_pylist() if "own_hours" in self.chunk.column_names else [None] * self.rows
+        quiet = self._own_hours or [None] * self.rows
         return [
             whereabouts(
                 zone=zone or "", address=address or "", telephone=telephone or "", country=country or "",

@@ -30,6 +30,7 @@ HARD_STOP: Final = "hard_stop"
 GOODWILL: Final = "goodwill"
 COMMITMENT: Final = "commitment:"
 HOURS: Final = "hours:"
+_OWN_ALONE: Final = Hours(rules=(), fallback=("UTC",))
 WISH: Final = "wish:"
 
 _EARLY: Final = {
@@ -118,9 +119,11 @@ class Policy:
 
     @cached_property
     def hours(self) -> Hours | None:
-        """The rules of hours that can bind a message of this campaign; None where there are none."""
-        hours = self.contact_policy.hours
-        return hours if hours and self.campaign.kind != "legal" else None
+        """The rules of hours that can bind a message of this campaign; None where it may go at any hour.
+
+        A customer's own hours bind, whatever the company has: where it names no time zone, by UTC.
+        """
+        return None if self.campaign.kind == "legal" else self.contact_policy.hours or _OWN_ALONE
 
     @cached_property
     def _of_zones(self) -> tuple[str, ...]:

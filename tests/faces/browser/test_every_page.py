@@ -8,9 +8,11 @@ from api.roles import Role
 from consent.audit import run as audits
 from consent.base.ids import Scope
 from consent.register import links
+from personalise import engine
 from personalise.runs import run as runs
-from tests.campaigns import fill, publish
+from tests.campaigns import TABLES, fill, publish, willing
 from tests.faces.browser.conftest import DESK, PHONE, enter, run_of
+from tests.flows.test_contact_policy import rule
 
 BOTH = pytest.mark.parametrize(
     ("size", "scheme"), [(PHONE, "dark"), (DESK, "light")], ids=["narrow-dark", "wide-light"]
@@ -46,7 +48,8 @@ def test_a_customers_pages(served, visit, size, scheme):
         visitor.open(path)
         look_at(visitor, seen)
     enter(visitor, served.customer_door(world.bo))
-    for path in ("/p/choices", f"/p/saved?entries={entry}", "/p/history", "/p/choices?lang=de"):
+    own = ("/p/wishes", "/p/why", "/p/goodwill", "/p/wishes?lang=de", "/p/goodwill?lang=de")
+    for path in ("/p/choices", f"/p/saved?entries={entry}", "/p/history", "/p/choices?lang=de", *own):
         page = visitor.open(path)
         # What is folded away is a part of the page too.
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
@@ -54,6 +57,31 @@ def test_a_customers_pages(served, visit, size, scheme):
     visitor.open(stop).click("button.primary")
     look_at(visitor, seen)
     assert (seen, visitor.complaints) == (good(seen), [])
+
+
+@BOTH
+def test_a_customers_dealings_and_wishes_with_content(served, visit, size, scheme):
+    world = served.world
+    [who] = willing(world, 1)
+    rule(world, goodwill={"floor": 20, "prices": {"email": 1}})
+    first, guide = TABLES["offer"]
+    publish(world, campaign={"holdout": {"share": 0, "salt": "s"}}, offer=[{**first, "validity": 14}, guide])
+    engine.decide_one(world.deployment, who, campaign="spring", actor="key:k")
+    visitor = visit(viewport=size, color_scheme=scheme)
+    seen: dict[str, object] = {}
+    enter(visitor, served.customer_door(who))
+    for path in ("/p/why", "/p/goodwill"):
+        visitor.open(path)
+        look_at(visitor, seen)
+    page = visitor.open("/p/wishes")
+    for until, note in (("07:30", ".note-good"), ("", ".note-bad")):
+        for field, value in (("#most-all", "3"), ("#from", "22:00"), ("#until", until)):
+            page.fill(field, value)
+        page.click("text=Save my limits")
+        page.wait_for_selector(note)
+        look_at(visitor, seen)
+    # The status of the answer stands in the console: what was typed can't be kept.
+    assert (seen, len(visitor.complaints)) == (good(seen), 1)
 
 
 @BOTH

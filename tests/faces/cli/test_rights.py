@@ -71,8 +71,8 @@ def test_file_tells_what_stood_at_a_date(shell: Shell):
     assert (now.code, then.code) == (0, 0)
     assert list(now.json) == [
         "customer", "as_of", "position", "catalogue", "catalogue_position", "enrolled_at", "states", "look",
-        "permissions", "statements", "notices", "decisions", "contacts", "outcomes", "goodwill", "commitments", "wishes",
-        "uses", "requests", "kept", "identities",
+        "permissions", "statements", "notices", "decisions", "contacts", "outcomes", "goodwill",
+        "commitments", "wishes", "uses", "requests", "kept", "identities",
     ]  # fmt: skip
     assert len(now.json["statements"]) == len(then.json["statements"]) + 1
     by_scope = [{each["scope"]: each for each in ran.json["permissions"]} for ran in (then, now)]

@@ -387,7 +387,8 @@ def test_the_browsers_language_is_spoken_and_recorded(world, bo):
 def test_the_language_chosen_on_the_page_stays(bo):
     page = bo.open("/p/choices?lang=de")
     assert [link.attrs["href"] for link in page.tree.one("nav", aria_label="Seiten").all("a")] == [
-        "/p/choices?lang=de", "/p/remembered?lang=de", "/p/requests?lang=de", "/p/history?lang=de",
+        "/p/choices?lang=de", "/p/wishes?lang=de", "/p/why?lang=de", "/p/goodwill?lang=de",
+        "/p/remembered?lang=de", "/p/requests?lang=de", "/p/history?lang=de",
     ]  # fmt: skip
 
 

@@ -34,7 +34,7 @@ CONFIG = {
 OFFICERS = ("/export", "/erasure")
 """What no integrator's key may."""
 
-APPROVERS = (":approve",)
+APPROVERS = (":approve", "/contact-policy")
 """What it takes a second person for."""
 
 ENDING = ("/erasure",)

@@ -113,7 +113,7 @@ def test_rules_are_numbered_in_the_order_of_their_stages():
     assert chosen.rules == (
         "", "not_enrolled", "hard_stop", "audience", "eligibility", "unknown",
         f"permission:{MAIL}", f"permission:{PURCHASES}", f"permission:{TEXT}", f"permission:{LETTER}",
-        f"permission:{INTERESTS}", "holdout", "cap:mail", "wish:email", "wish:sms", "wish:post",
+        f"permission:{INTERESTS}", "holdout", "cap:mail", "wish:email", "wish:sms", "wish:post", "hours:own_hours",
         "worth_nothing", "outranked", "commitment:spring",
     )  # fmt: skip
     assert chosen.stage_of.tolist() == sorted(chosen.stage_of.tolist())

@@ -1,0 +1,203 @@
+"""PURE: how often and when a customer wants to be contacted, as a form, and as what a change of it says."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from api.pages.words import Words
+from consent.catalogue.model import Catalogue
+from personalise.wishes import ANY, LONGEST_DAYS, MOST, Limit, Quiet, Wishes, clock
+
+PERIODS: Final = (1, 7, 30, 90, LONGEST_DAYS)
+"""Lengths in days that the form offers; one that stands is offered too."""
+
+_USUAL: Final = 30
+_DAY: Final = 1_440
+_COUNT: Final = re.compile(r"[0-9]{1,3}", re.ASCII)
+_CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])(?::00)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """One length of time to choose from."""
+
+    days: int
+    name: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """The limit of one channel, or of all together, to be filled in; `why` says what is wrong with it."""
+
+    key: str
+    anchor: str
+    name: str
+    most: str
+    most_label: str
+    period_label: str
+    periods: tuple[Period, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The form as it stands: rows, and the hours from and until which he is left alone."""
+
+    rows: tuple[Row, ...]
+    start: str
+    end: str
+    wrong: Mapping[str, str]
+    """Field → what is wrong with it; the hours are one field."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What one wish was and is."""
+
+    name: str
+    before: str
+    now: str
+
+
+def fields(keys: Sequence[str]) -> dict[str, int]:
+    """Return the fields of the form and how many characters each may have."""
+    limits = {f"{what}:{key}": 5 for key in keys for what in ("most", "days")}
+    return {**limits, "from": 8, "until": 8}
+
+
+def keys_of(wishes: Wishes, catalogue: Catalogue) -> list[str]:
+    """Return what there can be a limit for: all together, each channel, and one that has gone where a limit stands."""
+    return list(dict.fromkeys([ANY, *catalogue.channels, *wishes.limits]))
+
+
+def typed(wishes: Wishes, keys: Sequence[str]) -> dict[str, str]:
+    """Return wishes as the form's fields show them.
+
+    >>> typed(Wishes(limits={"sms": Limit(2, 7)}, quiet=Quiet(1_320, 1_440)), ["*", "sms"])
+    {'most:*': '', 'days:*': '30', 'most:sms': '2', 'days:sms': '7', 'from': '22:00', 'until': '00:00'}
+    """
+    found = {}
+    for key in keys:
+        limit = wishes.limits.get(key)
+        found[f"most:{key}"] = str(limit.most) if limit else ""
+        found[f"days:{key}"] = str(limit.days if limit else _USUAL)
+    start, end = wishes.quiet or ("", "")
+    hours = (clock(minute % _DAY) if isinstance(minute, int) else "" for minute in (start, end))
+    return {**found, **dict(zip(("from", "until"), hours, strict=True))}
+
+
+def read(given: Mapping[str, str], keys: Sequence[str]) -> tuple[Wishes, list[str]]:
+    """Return the wishes that the form's fields tell, and the fields that can't be read: `from` stands for both hours.
+
+    >>> read({"most:*": "3", "days:*": "30", "from": "22:00", "until": "00:00"}, ["*"])[0].quiet
+    Quiet(start=1320, end=1440)
+    >>> read({"most:*": "many", "days:*": "30", "from": "22:00", "until": ""}, ["*"])[1]
+    ['most:*', 'from']
+    """
+    limits, wrong = {}, []
+    for key in keys:
+        most, days = given[f"most:{key}"], given[f"days:{key}"]
+        if not most:
+            continue
+        if _COUNT.fullmatch(most) and int(most) <= MOST and _COUNT.fullmatch(days) and 1 <= int(days) <= LONGEST_DAYS:
+            limits[key] = Limit(int(most), int(days))
+        else:
+            wrong.append(f"most:{key}")
+    start, end = _minute(given["from"]), _minute(given["until"])
+    quiet = Quiet(start, end or _DAY) if start is not None and end is not None and start != end else None
+    if quiet is None and (given["from"] or given["until"]):
+        wrong.append("from")
+    return Wishes(limits=MappingProxyType(limits), quiet=quiet), wrong
+
+
+def _minute(text: str) -> int | None:
+    read_ = _CLOCK.fullmatch(text)
+    return int(read_[1]) * 60 + int(read_[2]) if read_ else None
+
+
+def asked(given: Mapping[str, str], wrong: Sequence[str], keys: Sequence[str], *, said: Words, of: Catalogue) -> Asked:
+    """Return the form with what was typed in it.
+
+    Args:
+        given: the form's fields.
+        wrong: those that can't be read.
+        keys: what there can be a limit for.
+        said: the language of the page.
+        of: the catalogue in force.
+    """
+    why = {field: _why(field, said, of) for field in wrong}
+    return Asked(
+        rows=tuple(_row(key, given, why, said, of) for key in keys),
+        start=given["from"],
+        end=given["until"],
+        wrong={_anchor(field): text for field, text in why.items()},
+    )
+
+
+def _row(key: str, given: Mapping[str, str], why: Mapping[str, str], said: Words, of: Catalogue) -> Row:
+    name, days = _named(key, said, of), given[f"days:{key}"]
+    chosen = int(days) if _COUNT.fullmatch(days) and int(days) else _USUAL
+    return Row(
+        key=key,
+        anchor=_anchor(f"most:{key}"),
+        name=name,
+        most=given[f"most:{key}"],
+        most_label=said.say("wishes", "most_of", name=name),
+        period_label=said.say("wishes", "period_of", name=name),
+        periods=tuple(
+            Period(days=each, name=_period(each, said), chosen=each == chosen) for each in sorted({*PERIODS, chosen})
+        ),
+        why=why.get(f"most:{key}", ""),
+    )
+
+
+def _anchor(field: str) -> str:
+    return field.replace(":", "-").replace(ANY, "all")
+
+
+def _why(field: str, said: Words, of: Catalogue) -> str:
+    if field == "from":
+        return said.say("wishes", "error_quiet")
+    return said.say("wishes", "error_most", name=_named(field.partition(":")[2], said, of))
+
+
+def _named(key: str, said: Words, of: Catalogue) -> str:
+    if key == ANY:
+        return said.say("wishes", "all")
+    channel = of.channels.get(key)
+    return channel.title if channel else key
+
+
+def _period(days: int, said: Words) -> str:
+    return said.say("wishes", "period_1") if days == 1 else said.say("wishes", "period", n=days)
+
+
+def changes(before: Wishes, now: Wishes, *, said: Words, of: Catalogue) -> list[Change]:
+    """Return what differs between two wishes, in words."""
+    found = [
+        Change(name=_named(key, said, of), before=_limit(before, key, said), now=_limit(now, key, said))
+        for key in dict.fromkeys([*keys_of(before, of), *now.limits])
+        if before.limits.get(key) != now.limits.get(key)
+    ]
+    if before.quiet != now.quiet:
+        told = [_quiet(each.quiet, said) for each in (before, now)]
+        found.append(Change(name=said.say("wishes", "quiet"), before=told[0], now=told[1]))
+    return found
+
+
+def _limit(wishes: Wishes, key: str, said: Words) -> str:
+    limit = wishes.limits.get(key)
+    if limit is None:
+        return said.say("wishes", "limit_none")
+    if limit.most <= 1:
+        return said.say("wishes", f"limit_{limit.most}", period=_period(limit.days, said))
+    return said.say("wishes", "limit_many", n=limit.most, period=_period(limit.days, said))
+
+
+def _quiet(quiet: Quiet | None, said: Words) -> str:
+    if quiet is None:
+        return said.say("wishes", "quiet_none")
+    return said.say("wishes", "quiet_span", start=clock(quiet.start), end=clock(quiet.end))

@@ -1,0 +1,87 @@
+"""What a campaign would do, what another policy would, what came of it: the same as the command line tells."""
+
+import pytest
+
+from api.roles import KeyScope, Role
+from personalise import learning
+from personalise.results import judging
+from personalise.runs import run as runs
+from tests.campaigns import fill, open_run, publish
+
+PATH = "/api/v1/campaigns/spring"
+
+
+@pytest.fixture(autouse=True)
+def world(sqlite_world):
+    """Return a world with thirty customers and a campaign."""
+    fill(sqlite_world, 30)
+    publish(sqlite_world)
+    return sqlite_world
+
+
+def uses_by_keys(world):
+    return {reason for (reason,) in world.rows("SELECT reason FROM data_use WHERE actor LIKE 'key:%'")}
+
+
+def listed(told):
+    return {each["name"]: each["customers"] for each in told}
+
+
+def test_a_dry_run_counts_everybody_once_and_keeps_no_contact(world, caller):
+    answer = caller().post(f"{PATH}:dry-run")
+    told = answer.get_json()
+    assert (answer.status_code, told["campaign"], told["customers"]) == (200, "spring", 32)
+    gone = sum(listed(told["stages"]).values())
+    assert sum(listed(told["chosen"]).values()) + gone == 32
+    assert sum(listed(told["reasons"]).values()) == gone
+    assert (listed(told["stages"])["holdout"], listed(told["stages"])["arbitration"]) == (
+        told["holdout"], told["left_alone"],
+    )  # fmt: skip
+    assert world.rows("SELECT count(*) FROM contact") == [(0,)]
+
+
+def test_two_policies_are_compared_over_the_same_customers(world, caller):
+    publish(world, campaign={"audience": "months_since_purchase <= 6"})
+    asked = {"a": {"campaign": "spring", "version": 1}, "b": {"campaign": "spring", "contact_policy": 0}}
+    answer = caller().post("/api/v1/campaigns:compare", asked)
+    told = answer.get_json()
+    assert answer.status_code == 200
+    assert [(told[side]["version"], told[side]["contact_policy"], told[side]["customers"]) for side in "ab"] == [
+        (1, 0, 32), (2, 0, 32),
+    ]  # fmt: skip
+    assert sum(move["customers"] for move in told["moves"]) == 32
+    changed = [move for move in told["moves"] if move["from"] != move["to"]]
+    assert told["changed"] == sum(move["customers"] for move in changed)
+    assert (told["gain"]["customers"], told["a"]["goodwill"]) == (0, None)
+    assert world.rows("SELECT count(*) FROM contact") == [(0,)]
+
+
+def test_results_are_what_the_use_cases_find_and_reading_outcomes_is_written_down(world, caller):
+    runs.advance(world.deployment, open_run(world.deployment, "spring", actor="staff:mia"))
+    who = caller((KeyScope.RESULTS_READ,), Role.MARKETER)
+    answer = who.post(f"{PATH}:measure", {})
+    told = answer.get_json()
+    assert answer.status_code == 200
+    assert uses_by_keys(world) == {"measuring the effects of spring", "measuring spring by its holdout"}
+    found = judging.results(world.deployment, "spring", actor="mia").as_json()
+    assert told["holdout"] == found
+    assert {"campaign": "spring", **learning.effects(world.deployment, "spring", actor="mia").as_json()} == {
+        name: told[name] for name in ("campaign", "rates", "effects")
+    }
+
+
+def test_a_covariate_that_nobody_could_permit_is_refused_with_its_place(caller):
+    answer = caller().post(f"{PATH}:measure", {"covariate": "purchases_count"})
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "request_unfit")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/campaigns/summer:dry-run", "/api/v1/campaigns/summer:measure"])
+def test_a_campaign_that_is_not_there_is_not_found(caller, path):
+    answer = caller().post(path, {} if path.endswith("measure") else None)
+    assert (answer.status_code, answer.get_json()["code"]) == (404, "campaign_unknown")
+
+
+def test_results_have_a_right_of_their_own(caller):
+    running, reading = caller((KeyScope.CAMPAIGNS_RUN,)), caller((KeyScope.RESULTS_READ,))
+    assert [who.post(f"{PATH}:measure", {}).status_code for who in (running, reading)] == [403, 200]
+    assert [who.post(f"{PATH}:dry-run").status_code for who in (running, reading)] == [200, 403]
