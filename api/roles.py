@@ -116,7 +116,6 @@ ACTIONS: Final[Mapping[str, Who]] = {
     "campaigns.run": _who(Role.APPROVER, Role.INTEGRATOR, scope=KeyScope.CAMPAIGNS_RUN),
     "campaigns.measure": _who(Role.MARKETER, Role.APPROVER, Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.RESULTS_READ),
     "outcomes.record": _who(Role.AGENT, Role.INTEGRATOR, scope=KeyScope.DECISIONS_WRITE),
-    "goodwill.show": _who(Role.AGENT, Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.DECISIONS_WRITE),
     "goodwill.report": _who(Role.AGENT, Role.INTEGRATOR, scope=KeyScope.DECISIONS_WRITE),
     # Proving.
     "ledger.show": _who(Role.INTEGRATOR, Role.OFFICER, scope=KeyScope.LEDGER_READ),

@@ -1,16 +1,15 @@
-"""`/api/v1/customers/{id}/wishes` and `/goodwill`: how a customer wants to be contacted, and what contacts took."""
+"""`/api/v1/customers/{id}/wishes`: how often and when a customer wants to be contacted."""
 
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
 from flask import Blueprint, Response
-from marshmallow import fields
 
 from api.actors import actor
 from api.rest.contract import Contract, answer, contract
 from api.rest.incoming import body, if_match, no_query
-from api.rest.shapes import CUSTOMER, Choice, Form, Instant, Items, Part, Shape, Text, Whole
+from api.rest.shapes import CUSTOMER, Form, Items, Part, Shape, Text, Whole
 from api.rest.verdicts import LARGEST
 from api.roles import action
 from api.wiring import here
@@ -18,9 +17,7 @@ from consent.base.errors import CustomerUnknown, Place, RequestUnfit
 from consent.base.ids import CustomerId, is_id
 from consent.base.store import Work
 from consent.register import customers
-from personalise import goodwill, shelf, wishes
-from personalise.contact_policy.model import THOUSANDTHS
-from personalise.goodwill import Entry
+from personalise import wishes
 from personalise.wishes import ANY, LONGEST_DAYS, MOST, Limit, Quiet, Wishes, clock
 
 KEY: Final = r"^[a-z][a-z0-9_-]{0,62}$"
@@ -59,25 +56,6 @@ class CustomerWishesForm(WishesForm):
     position = Whole(
         0, LARGEST, required=True, allow_none=True, metadata={"description": "null where nothing was changed"}
     )
-
-
-class GoodwillLineForm(Form):
-    """One line of an account, in points."""
-
-    at = Instant(required=True)
-    kind = Choice(Entry, required=True)
-    amount = fields.Float(required=True)
-    balance = fields.Float(required=True)
-    decision = Text(1, 60, required=True, allow_none=True)
-
-
-class GoodwillForm(Form):
-    """A customer's account of goodwill, its newest line first."""
-
-    customer = Text(36, 36, CUSTOMER, required=True)
-    balance = fields.Float(required=True, metadata={"description": "the opening one, where nothing was booked yet"})
-    data = Items(Part(GoodwillLineForm), 0, LARGEST, required=True)
-    next_cursor = Text(1, 1, required=True, allow_none=True, metadata={"description": "always null: all are here"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,32 +131,6 @@ def delete(customer: str) -> Response:
     """Remove all that he wished."""
     no_query()
     return _changed(customer, wishes.NONE, if_match())
-
-
-@blueprint.get("/customers/<customer>/goodwill")
-@action("goodwill.show")
-@contract(Contract(summary="Show a customer's account of goodwill", answer=GoodwillForm, errors=(404, 422)))
-def account(customer: str) -> Response:
-    """Show every line of it, and what is left."""
-    no_query()
-    deployment = here().deployment
-    with deployment.store.read() as work:
-        who = _found(work, customer)
-        lines = goodwill.account(work, who)
-        balance = lines[-1].balance if lines else _opening(work)
-    data = [
-        {
-            "at": line.at, "kind": line.kind, "amount": line.amount / THOUSANDTHS,
-            "balance": line.balance / THOUSANDTHS, "decision": line.reference or None,
-        }
-        for line in reversed(lines)
-    ]  # fmt: skip
-    return answer(GoodwillForm, {"customer": who, "balance": balance / THOUSANDTHS, "data": data, "next_cursor": None})
-
-
-def _opening(work: Work) -> int:
-    catalogue = here().deployment.desk.catalogues.current(work)
-    return goodwill.opening(shelf.load_contact_policy(work, catalogue).goodwill)
 
 
 def _found(work: Work, customer: str) -> CustomerId:

@@ -42,7 +42,7 @@ def test_a_value_of_another_kind_is_refused_and_named(shop, made, sqlite_world, 
 
 
 def test_a_complaint_is_reported_by_an_agent_and_stands_in_the_account(caller, sqlite_world):
-    agent = caller([KeyScope.DECISIONS_WRITE], Role.AGENT)
+    agent = caller([KeyScope.DECISIONS_WRITE, KeyScope.CONSENT_READ], Role.AGENT)
     path = f"/api/v1/customers/{sqlite_world.ann}/goodwill"
     before = agent.get(path)
     done = agent.post(path, {"kind": "complaint", "reference": "call 7"})

@@ -1,12 +1,10 @@
-"""`/api/v1/customers/{id}/wishes` and `/goodwill`: set for a customer on the telephone, in force at once."""
+"""`/api/v1/customers/{id}/wishes`: set for a customer on the telephone, in force at once."""
 
 from typing import Any
 
 import pytest
 
-from personalise import goodwill, wishes
-from personalise.contact_policy.model import Goodwill
-from personalise.goodwill import Entry, Posting
+from personalise import wishes
 from personalise.wishes import Limit, Quiet, Wishes
 from tests.erasing import erase
 
@@ -101,23 +99,7 @@ def test_the_ledger_says_that_he_changed_it_and_only_his_key_says_what(world, pa
     world.check_ledger()
 
 
-def test_the_account_has_its_newest_line_first(world, caller):
-    account = f"/api/v1/customers/{world.ann}/goodwill"
-    assert caller().get(account).get_json() == {
-        "customer": world.ann, "balance": 100.0, "data": [], "next_cursor": None,
-    }  # fmt: skip
-    with world.store.write() as work:
-        booked = [Posting(world.ann, Entry.CONTACT, -1_500, "dec_x.0"), Posting(world.ann, Entry.PURCHASE, 500, "")]
-        goodwill.book(work, booked, Goodwill(), at=world.clock())
-    told = caller().get(account).get_json()
-    assert [(each["kind"], each["amount"], each["balance"], each["decision"]) for each in told["data"]] == [
-        ("purchase", 0.5, 99.0, None), ("contact", -1.5, 98.5, "dec_x.0"), ("opening", 100.0, 100.0, None),
-    ]  # fmt: skip
-    assert told["balance"] == 99.0
-
-
-@pytest.mark.parametrize("what", ["wishes", "goodwill"])
-def test_of_a_stranger_there_is_nothing(caller, what):
+def test_of_a_stranger_there_is_nothing(caller):
     for customer in ("cus_" + "0" * 32, "ANN"):
-        answer = caller().get(f"/api/v1/customers/{customer}/{what}")
+        answer = caller().get(f"/api/v1/customers/{customer}/wishes")
         assert (answer.status_code, answer.get_json()["code"]) == (404, "customer_unknown")
