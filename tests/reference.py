@@ -12,6 +12,7 @@ import json
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ def faults(connection: sa.Connection, keyring: Path) -> list[str]:
         if before:
             found.extend(f"{origin}: {fault}" for fault in _chain(before, stored))
         before = stored
+    found.extend(_suppressions(connection, keys))
     found.extend(_standings(connection, keys))
     return found
 
@@ -322,18 +324,50 @@ def _suppressed(connection: sa.Connection) -> set[str]:
     return {customer for (customer,) in rows(connection, query)}
 
 
+def _suppressions(connection: sa.Connection, keys: dict[str, Any]) -> Iterator[str]:
+    """Hold the list of suppressed addresses, and what was lifted, against the entries that tell of them."""
+    listed: dict[tuple[str, str], tuple[str, int]] = {}
+    lifted: list[tuple[Any, ...]] = []
+    for position, entry, said in _told(connection, keys, "suppression.changed"):
+        address = (said["address"], said["blind"])
+        if said["act"] == "suppress":
+            listed[address] = (entry["at"], position)
+        else:
+            lifted.append((*address, *listed.pop(address), entry["at"], position))
+    found = rows(connection, "SELECT kind, blind, since, position FROM suppression")
+    if {(kind, b64u(blind)): (_time(since), place) for kind, blind, since, place in found} != listed:
+        yield "the list of suppressed addresses is not what the ledger says"
+    query = "SELECT kind, blind, since, position, until, lifted_position FROM lifted_suppression ORDER BY 6"
+    kept = [
+        (kind, b64u(blind), _time(since), place, _time(until), end)
+        for kind, blind, since, place, until, end in rows(connection, query)
+    ]
+    nameless = {end for _, blind, *_, end in kept if not blind}  # whoever had the address is erased
+    if kept != [(one[0], "" if one[-1] in nameless else one[1], *one[2:]) for one in lifted]:
+        yield "what was lifted is not what the ledger says"
+
+
+def _time(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _erased(connection: sa.Connection, keys: dict[str, Any]) -> set[str]:
     """Return who was erased, as entries of the ledger say under the deployment's own key."""
+    return {said["erased"] for _, _, said in _told(connection, keys, "customer.erased")}
+
+
+def _told(connection: sa.Connection, keys: dict[str, Any], kind: str) -> Iterator[tuple[int, Any, Any]]:
+    """Return the deployment's own entries of a kind, opened: the position, the entry, and what it says."""
     query = (
-        "SELECT e.body, p.sealed, k.kek, k.wrapped FROM ledger_entry e "
+        "SELECT e.log, e.seq, e.body, p.sealed, k.kek, k.wrapped FROM ledger_entry e "
         "JOIN ledger_payload p ON p.log = e.log AND p.seq = e.seq AND p.owner = 'log' "
-        "JOIN data_key k ON k.owner = p.owner"
+        "JOIN data_key k ON k.owner = p.owner ORDER BY e.log, e.seq"
     )
-    found = set()
-    for body, sealed, kek, wrapped in rows(connection, query):
-        if json.loads(body)["t"] == "customer.erased":
-            found.add(json.loads(opened(keys, "log", sealed, (kek, wrapped))[32:])["erased"])
-    return found
+    for log, seq, body, sealed, *wrapped in rows(connection, query):
+        entry = json.loads(body)
+        if entry["t"] == kind:
+            said = json.loads(opened(keys, "log", sealed, (wrapped[0], wrapped[1]))[32:])
+            yield (log - 1 << 40) + seq, entry, said
 
 
 def _last_erasure(stored: Stored) -> int:

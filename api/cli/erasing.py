@@ -1,9 +1,24 @@
 """`byleave customer erase` and `byleave suppression`: what ends for good."""
 
+from datetime import datetime
+
 import click
 
 from api import erasing, rights
-from api.cli.frame import CUSTOMER, Command, Group, Number, Refused, Words, at_home, caller, found, json_option
+from api.cli.frame import (
+    CUSTOMER,
+    Command,
+    Group,
+    Number,
+    Refused,
+    Words,
+    as_of_option,
+    at_home,
+    caller,
+    found,
+    json_option,
+    past,
+)
 from api.cli.output import print_facts, print_json, print_line, print_table, say
 from api.roles import action
 from consent.register import suppressing
@@ -107,12 +122,14 @@ def lift(address: str, kind: str, *, as_json: bool) -> None:
 @suppression.command(example="byleave suppression check ann@shop.example")
 @click.argument("address", type=_ADDRESS)
 @click.option("--kind", type=Words("kind", 32), default="email", show_default=True, help="What kind of address.")
+@as_of_option
 @json_option
 @action("suppressions.show")
-def check(address: str, kind: str, *, as_json: bool) -> None:
-    """Say whether an address is left alone, since when, and by which entry of the ledger."""
+def check(address: str, kind: str, as_of: datetime | None, *, as_json: bool) -> None:
+    """Say whether an address is left alone, or was then; since when, and by which entry of the ledger."""
     with at_home() as house, house.deployment.store.read() as work:
-        found = suppressing.find(house.deployment.desk, work, kind, address)
+        past(as_of, house.deployment.clock(), option="--as-of")
+        found = suppressing.find(house.deployment.desk, work, kind, address, as_of=as_of)
     if as_json:
         known = {"since": found.since, "position": found.position} if found else {"since": None, "position": None}
         print_json({"suppressed": found is not None, "kind": kind, **known})

@@ -212,6 +212,14 @@ def json_option(command: _F) -> _F:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")(command)
 
 
+def as_of_option(command: _F) -> _F:
+    """Give a command `--as-of`."""
+    asked = click.option(
+        "--as-of", "--at", "as_of", type=Instant(), help="A past time (RFC 3339); now, where left out."
+    )
+    return asked(command)
+
+
 def customer_argument(command: _F) -> _F:
     """Give a command its customer: the name he has in the company's own system, or his id."""
     return click.argument("customer", type=CUSTOMER)(command)

@@ -13,6 +13,7 @@ from api.cli.frame import (
     Instant,
     Number,
     Words,
+    as_of_option,
     at_home,
     caller,
     customer_argument,
@@ -31,9 +32,6 @@ from consent.permission.verdict import Denial, Permit, Verdict
 from consent.register import customers, history, recording, stopping, wordings
 from consent.register import reminders as queue
 
-_AS_OF: Final = click.option(
-    "--as-of", "--at", "as_of", type=Instant(), help="A past time (RFC 3339); now, where left out."
-)
 _SCOPE: Final = Words("scope", 145)
 _NOT_BY_HAND: Final = (Method.IMPORT, Method.SIGNAL, Method.SYNTHETIC, Method.CONFIRMATION, Method.MERGED)
 _BY_HAND: Final = tuple(method for method in Method if method not in _NOT_BY_HAND)
@@ -171,7 +169,7 @@ def stop_all(customer: str, *, as_json: bool, **said: Any) -> None:  # noqa: ANN
 @permission.command(example="byleave permission check S000001 contact:email:recommendations --json")
 @customer_argument
 @click.argument("scope", type=_SCOPE)
-@_AS_OF
+@as_of_option
 @click.option("--remembered", is_flag=True, help="Remembered data are to be used: then `remember` has to stand too.")
 @click.option("--gpc", is_flag=True, help="The browser of this moment opts out (Sec-GPC: 1).")
 @json_option
@@ -195,7 +193,7 @@ def check(customer: str, scope: str, as_of: datetime | None, *, remembered: bool
 
 @permission.command(example="byleave permission show S000001")
 @customer_argument
-@_AS_OF
+@as_of_option
 @json_option
 @action("permissions.show")
 def show(customer: str, as_of: datetime | None, *, as_json: bool) -> None:
@@ -222,7 +220,7 @@ def show(customer: str, as_of: datetime | None, *, as_json: bool) -> None:
 
 @permission.command("history", example="byleave permission history S000001")
 @customer_argument
-@_AS_OF
+@as_of_option
 @json_option
 @action("permissions.show")
 def show_history(customer: str, as_of: datetime | None, *, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """What a request brings, read strictly: its body, its query, its idempotency key."""
 
 import re
+from datetime import datetime
 from typing import Final, TypeVar
 
 from flask import current_app, g, request
@@ -8,7 +9,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from api.rest.shapes import Shape
 from consent.base import canonical, strict_json
-from consent.base.errors import Place, RequestInvalid, VersionMissing
+from consent.base.errors import Place, RequestInvalid, RequestUnfit, VersionMissing
 
 T = TypeVar("T")
 
@@ -77,6 +78,17 @@ def if_match() -> str:
     if not _TAG.fullmatch(given):
         raise RequestInvalid(places=[Place(f"{IF_MATCH} header", "must be one entity tag in quotation marks")])
     return given[1:-1]
+
+
+def past(asked: datetime | None, now: datetime, where: str) -> datetime:
+    """Return the time that was asked for, or now.
+
+    Raises:
+        RequestUnfit: it lies in the future.
+    """
+    if asked is not None and asked > now:
+        raise RequestUnfit(places=[Place(where, "lies in the future: what will stand then is not known yet")])
+    return now if asked is None else asked
 
 
 def idempotency_key() -> str:

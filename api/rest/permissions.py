@@ -7,13 +7,13 @@ from typing import Final
 from flask import Blueprint, Response, request
 
 from api.rest.contract import Contract, answer, answer_ready, contract
-from api.rest.incoming import body, query
+from api.rest.incoming import body, past, query
 from api.rest.shapes import CUSTOMER, SCOPE, Flag, Form, Instant, Items, Part, Shape, Text, Whole
 from api.rest.verdicts import LARGEST, CustomerVerdict, ScopeVerdict, judged
 from api.roles import action
 from api.wiring import here
 from consent import gate
-from consent.base.errors import CustomerUnknown, Place, RequestUnfit
+from consent.base.errors import CustomerUnknown, Place
 from consent.base.ids import CustomerId, is_id
 from consent.base.store import Work
 from consent.deployment import Deployment
@@ -112,7 +112,7 @@ def check() -> Response:
     """
     asked = body(CHECKS)
     deployment = here().deployment
-    at = _past(asked.as_of, deployment.clock(), "/as_of")
+    at = past(asked.as_of, deployment.clock(), "/as_of")
     with deployment.store.live() as work:
         verdicts = _verdicts(deployment, work, asked, at)
     return answer_ready({"data": [judged(verdict) for verdict in verdicts]})
@@ -135,7 +135,7 @@ def show(customer: str) -> Response:
         raise CustomerUnknown
     deployment = here().deployment
     asked = query(AS_OF).as_of
-    at = _past(asked, deployment.clock(), "?as_of")
+    at = past(asked, deployment.clock(), "?as_of")
     with deployment.store.read() as work:
         verdicts = gate.check_all(
             deployment.desk, work, CustomerId(customer), at=at, as_of=asked is not None, gpc=_signal()
@@ -147,12 +147,6 @@ def show(customer: str) -> Response:
 
 def _signal() -> bool:
     return gpc.asked(request.headers.get(gpc.HEADER))
-
-
-def _past(asked: datetime | None, now: datetime, where: str) -> datetime:
-    if asked is not None and asked > now:
-        raise RequestUnfit(places=[Place(where, "lies in the future: what will stand then is not known yet")])
-    return now if asked is None else asked
 
 
 def _verdicts(deployment: Deployment, work: Work, asked: Checks, at: datetime) -> list[Verdict]:

@@ -4,6 +4,7 @@ An address comes in the body, never in a path: paths are written into logs.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from flask import Blueprint, Response
@@ -11,7 +12,7 @@ from flask import Blueprint, Response
 from api import erasing
 from api.actors import actor
 from api.rest.contract import Contract, answer, contract
-from api.rest.incoming import body, query
+from api.rest.incoming import body, past, query
 from api.rest.shapes import Choice, Flag, Form, Instant, Items, Part, Shape, Text, Whole
 from api.rest.verdicts import LARGEST
 from api.roles import action
@@ -33,6 +34,12 @@ class AskedAddressForm(Form):
 
     address = Text(1, 320, required=True)
     kind = Text(1, 32, KIND, "is not a kind of address", metadata={"description": "email, where left out"})
+
+
+class CheckAddressForm(AskedAddressForm):
+    """An address that is asked for, now or as of a past time."""
+
+    as_of = Instant(metadata={"description": "a past time; now, where left out"})
 
 
 class SuppressForm(AskedAddressForm):
@@ -86,6 +93,7 @@ class Asked:
     address: str
     kind: str = "email"
     why: Why = Why.ASKED
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +106,7 @@ class Page:
 
 SUPPRESS: Final = Shape(SuppressForm, Asked)
 ASK: Final = Shape(AskedAddressForm, Asked)
+CHECK: Final = Shape(CheckAddressForm, Asked)
 PAGE: Final = Shape(SuppressionQuery, Page)
 
 
@@ -127,13 +136,14 @@ def add() -> Response:
 
 @blueprint.post("/suppressions:check")
 @action("suppressions.show")
-@contract(Contract(summary="Ask whether an address is left alone", body=AskedAddressForm, answer=FoundForm))
+@contract(Contract(summary="Ask whether an address is left alone", body=CheckAddressForm, answer=FoundForm))
 def check() -> Response:
-    """Say whether an address is on the list."""
-    given = body(ASK)
+    """Say whether an address is on the list, or was."""
+    given = body(CHECK)
     deployment = here().deployment
+    past(given.as_of, deployment.clock(), "/as_of")
     with deployment.store.read() as work:
-        found = suppressing.find(deployment.desk, work, given.kind, given.address)
+        found = suppressing.find(deployment.desk, work, given.kind, given.address, as_of=given.as_of)
     since, position = (found.since, found.position) if found else (None, None)
     return answer(FoundForm, {"suppressed": found is not None, "since": since, "position": position})
 

@@ -27,6 +27,7 @@ CLOSED_TO_AUDITORS: Final = frozenset(
         "evidence_pack_part",
         "idempotency",
         "identity",
+        "lifted_suppression",
         "link",
         "memory",
         "suppression",

@@ -24,7 +24,7 @@ def behind(desk: Desk, work: Work, customer: CustomerId, reason: Reason, *, at: 
     if reason is Reason.CUSTOMER_ERASED:
         return tuple(stone.position for stone in tombstones.of(work, [customer]).values())
     if reason is Reason.SUPPRESSED:
-        return suppressing.of_customer(work, mergers.surviving(work, customer), by=at)
+        return suppressing.of_customer(work, mergers.surviving(work, customer), at=at)
     said = history.of_customer(desk, work, customer, as_of=at)
     found = [(one.statement.said_at, one.seq) for one in said if one.statement.act is _ACT[reason]]
     return (max(found)[1],) if found else ()

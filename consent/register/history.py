@@ -144,7 +144,7 @@ def several(desk: Desk, work: Work, positions: Sequence[int]) -> list[Said]:
 def standing_at(desk: Desk, work: Work, customer: CustomerId, as_of: datetime) -> Standing:
     """Return what stood at a time: the fold of the entries recorded by then, and of nothing that came later.
 
-    Beside it stands what no statement of his says: that an address of his was suppressed by then. Whoever is erased
+    Beside it stands what no statement of his says: that an address of his was suppressed then. Whoever is erased
     counts as erased at any time, for what he had said before is gone.
 
     Raises:
@@ -156,7 +156,7 @@ def standing_at(desk: Desk, work: Work, customer: CustomerId, as_of: datetime) -
         return Standing(states=ERASED)
     said = of_customer(desk, work, customer, as_of=as_of)
     stood = fold(((one.seq, one.statement) for one in said), catalogues.bits(work))
-    alone = suppressing.of_customer(work, mergers.surviving(work, customer), by=as_of)
+    alone = suppressing.of_customer(work, mergers.surviving(work, customer), at=as_of)
     return replace(stood, states=stood.states | SUPPRESSED) if alone else stood
 
 

@@ -16,15 +16,17 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from consent.base.canonical import b64u
+from consent.base.clock import from_ms
 from consent.base.database import Hot, table_of
 from consent.base.errors import Invalid, NotFound, Place
 from consent.base.ids import CustomerId
 from consent.base.store import Work
+from consent.ledger import log
 from consent.ledger.entry import Kind
 from consent.permission.standing import SUPPRESSED
 from consent.register import publishing
 from consent.register.desk import Desk
-from consent.register.tables import SuppressionRow
+from consent.register.tables import LiftedSuppressionRow, SuppressionRow
 from consent.tables import CustomerRow, IdentityRow, StandingRow
 from consent.vault.seal import blind as keyed_hash
 
@@ -34,10 +36,14 @@ REFERENCE: Final = "reference"
 KIND: Final = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
 """What a kind of address may be called."""
 
+NAMELESS: Final = b""
+"""In place of the keyed hash, in what was lifted, once whoever had the address is erased."""
+
 Blind: TypeAlias = tuple[str, bytes]
 """A kind of address, and its keyed hash."""
 
 _row: Final = table_of(SuppressionRow)
+_lifted: Final = table_of(LiftedSuppressionRow)
 _identity: Final = table_of(IdentityRow)
 _standing: Final = table_of(StandingRow)
 _AT_ONCE: Final = 500
@@ -109,9 +115,15 @@ def suppressed(work: Work, blinds: Iterable[Blind]) -> set[Blind]:
     return found
 
 
-def find(desk: Desk, work: Work, kind: str, address: str) -> Suppression | None:
-    """Return the suppression of an address; None where it has none."""
-    return _found(work, kind, _blinded(desk, kind, address))
+def find(desk: Desk, work: Work, kind: str, address: str, *, as_of: datetime | None = None) -> Suppression | None:
+    """Return the suppression of an address; None where it has none. With `as_of`, the one that it had then."""
+    blind = _blinded(desk, kind, address)
+    if as_of is None:
+        return _found(work, kind, blind)
+    stood = _stood_at(as_of)
+    query = sa.select(stood.c.since, stood.c.position).where(stood.c.kind == kind, stood.c.blind == blind)
+    row = work.connection.execute(query).first()
+    return None if row is None else Suppression(kind=kind, since=row.since, position=row.position)
 
 
 def suppress(
@@ -138,7 +150,7 @@ def suppress_blind(desk: Desk, work: Work, address: Blind, *, actor: str, why: W
             suppression=known, subject=subject_of(address), changed=False, customers=len(whose), position=known.position
         )
     payload = {"act": "suppress", "actor": actor, "address": kind, "blind": b64u(blind), "why": str(why)}
-    position = publishing.note(desk, work, Kind.SUPPRESSION_CHANGED, payload, at=at).position
+    position, at = _entered(desk, work, payload, at=at)
     insert: Any = (postgresql if work.dialect == "postgresql" else sqlite).insert(_row)
     row = {"kind": kind, "blind": blind, "since": at, "position": position}
     work.connection.execute(insert.values(**row).on_conflict_do_nothing())
@@ -174,7 +186,9 @@ def lift(desk: Desk, work: Work, kind: str, address: str, *, actor: str, at: dat
     if known is None:
         raise NotSuppressed
     payload = {"act": "lift", "actor": actor, "address": kind, "blind": b64u(blind)}
-    position = publishing.note(desk, work, Kind.SUPPRESSION_CHANGED, payload, at=at).position
+    position, at = _entered(desk, work, payload, at=at)
+    ended = {"position": known.position, "since": known.since, "until": at, "lifted_position": position}
+    work.connection.execute(sa.insert(_lifted).values(kind=kind, blind=blind, **ended))
     work.connection.execute(sa.delete(_row).where(_row.c.kind == kind, _row.c.blind == blind))
     free = [each for each in whose if not suppressed(work, _addresses(work, each))]
     _set_states(work, free, _standing.c.states.op("&")(sa.literal(~SUPPRESSED)))
@@ -198,18 +212,25 @@ def mark(work: Work, customers: Sequence[CustomerId]) -> None:
     _set_states(work, customers, _standing.c.states.op("|")(sa.literal(SUPPRESSED)))
 
 
-def of_customer(work: Work, customer: CustomerId, *, by: datetime) -> tuple[int, ...]:
-    """Return the entries by which addresses of a customer were left alone by a time, and still are; in order.
+def of_customer(work: Work, customer: CustomerId, *, at: datetime) -> tuple[int, ...]:
+    """Return the entries by which addresses of a customer were left alone at a time, in order.
 
-    What was lifted since is not found: the list is of what stands.
+    Which addresses he has is known as of now alone: one that came to him later counts as his then, too.
     """
-    query = (
-        sa.select(_row.c.position)
-        .join(_identity, sa.and_(_identity.c.kind == _row.c.kind, _identity.c.blind == _row.c.blind))
-        .where(_identity.c.customer == customer, _row.c.since <= by)
-        .order_by(_row.c.position)
-    )
-    return tuple(work.connection.execute(query).scalars())
+    stood = _stood_at(at)
+    same = sa.and_(_identity.c.kind == stood.c.kind, _identity.c.blind == stood.c.blind)
+    query = sa.select(stood.c.position).join(_identity, same).where(_identity.c.customer == customer)
+    return tuple(work.connection.execute(query.order_by(stood.c.position)).scalars())
+
+
+def forget_lifted(work: Work, customer: CustomerId) -> int:
+    """Take a customer's addresses out of what was lifted, for he is being erased; return out of how many.
+
+    That something was left alone, and from when until when, stays: the ledger says so too.
+    """
+    his = sa.select(_identity.c.kind, _identity.c.blind).where(_identity.c.customer == customer)
+    of_him = sa.tuple_(_lifted.c.kind, _lifted.c.blind).in_(his)
+    return work.connection.execute(sa.update(_lifted).where(of_him).values(blind=NAMELESS)).rowcount
 
 
 def beside_enrolling(work: Work) -> None:
@@ -245,6 +266,19 @@ def _held(work: Work, address: Blind) -> list[CustomerId]:
     having = sa.select(_identity.c.customer).where(_identity.c.kind == kind, _identity.c.blind == blind)
     whose = sa.select(CustomerRow.id).where(CustomerRow.id.in_(having)).order_by(CustomerRow.id).with_for_update()
     return [CustomerId(each) for each in work.connection.execute(whose).scalars()]
+
+
+def _entered(desk: Desk, work: Work, payload: dict[str, str], *, at: datetime) -> tuple[int, datetime]:
+    """Enter a change in the ledger; return where it stands, and when it happened by the ledger's own clock."""
+    position = publishing.note(desk, work, Kind.SUPPRESSION_CHANGED, payload, at=at).position
+    return position, from_ms(log.head(work).last_at)
+
+
+def _stood_at(at: datetime) -> sa.Subquery:
+    """Return what was left alone at a time, whether or not it still is."""
+    still = sa.select(_row.c.kind, _row.c.blind, _row.c.since, _row.c.position).where(_row.c.since <= at)
+    then = sa.select(_lifted.c.kind, _lifted.c.blind, _lifted.c.since, _lifted.c.position)
+    return still.union_all(then.where(_lifted.c.since <= at, _lifted.c.until > at)).subquery()
 
 
 def _addresses(work: Work, customer: CustomerId) -> list[Blind]:

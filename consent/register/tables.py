@@ -27,6 +27,25 @@ class SuppressionRow(Row):
     position: Mapped[int]
 
 
+class LiftedSuppressionRow(Row):
+    """From when until when an address was left alone: answers as of then go by it.
+
+    Once its customer is erased, `blind` is empty: nobody's answers can go by it any more.
+    """
+
+    __tablename__ = "lifted_suppression"
+    __table_args__ = (
+        sa.Index(None, "kind", "blind"),
+        _clustered("from when until when an address was left alone, for answers as of then; nameless once erased"),
+    )
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+    blind: Mapped[bytes]
+    since: Mapped[datetime]
+    until: Mapped[datetime]
+    lifted_position: Mapped[int]
+
+
 class ErasureRow(Row):
     """That a customer was erased: when, by which entry, and by which entry it was proved that nothing is left."""
 

@@ -278,6 +278,7 @@ _OURS: Final = (
     rows_of(DataKeyRow, "owner"),  # without it, nothing below opens any more
     rows_of(LedgerPayloadRow, "owner"),
     rows_of(MemoryRow),
+    Eraser("lifted_suppression", suppressing.forget_lifted),  # before the addresses go that it is found by
     rows_of(IdentityRow),  # by which he could be found
     rows_of(MergerRow),
     rows_of(MergerRow, "merged"),

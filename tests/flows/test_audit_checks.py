@@ -533,6 +533,42 @@ def test_an_address_put_on_the_list_or_left_on_it_by_nobodys_word_is_found(world
     ])  # fmt: skip
 
 
+def test_what_is_kept_of_a_lift_and_no_entry_tells_of_is_found(world, attacker):
+    """Answers as of then go by it."""
+    put = suppress(world, ADDRESS)
+    world.clock.advance(hours=1)
+    end = lift(world, ADDRESS).position
+    place = put.suppression.position
+    [(blind,)] = world.rows("SELECT blind FROM lifted_suppression")
+    assert audited(world, "suppressions") == []
+    why = f"it counts as left alone from entry {place} to entry {end}, and they do not say so"
+    wrong = []
+    for changed, undone in (
+        ("UPDATE lifted_suppression SET since = since + 1", "UPDATE lifted_suppression SET since = since - 1"),
+        ("UPDATE lifted_suppression SET until = until - 1", "UPDATE lifted_suppression SET until = until + 1"),
+        ("UPDATE lifted_suppression SET kind = 'phone'", "UPDATE lifted_suppression SET kind = 'email'"),
+    ):
+        attacker.do(changed)
+        wrong.append(audited(world, "suppressions"))
+        attacker.do(undone)
+    for each in (b"", bytes(32), bytes(blind)):
+        attacker.do("UPDATE lifted_suppression SET blind = :each", each=each)
+        wrong.append(audited(world, "suppressions"))
+    sound = wrong.pop()
+    attacker.do("DELETE FROM lifted_suppression")
+    gone = "it took an address off the list, and that it had been on it is not kept: answers as of then are wrong"
+
+    assert (wrong, sound) == ([[("critical", f"entry {place}", why)]] * 5, [])
+    assert audited(world, "suppressions") == [("critical", f"entry {end}", gone)]
+
+
+def test_what_was_lifted_before_its_customer_was_erased_is_in_order(world):
+    suppress(world, ADDRESS)
+    lift(world, ADDRESS)
+    erase(world, world.ann)
+    assert audited(world, "suppressions") == []
+
+
 def test_a_customer_whose_row_hides_that_he_is_to_be_left_alone_is_found(world, attacker):
     suppress(world, ADDRESS)
     assert (audited(world, "suppressions"), audited(world, "standing")) == ([], [])

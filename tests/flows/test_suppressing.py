@@ -1,12 +1,15 @@
 """Suppression: an address that is left alone, whoever has it now, gets it later, or had it and was erased."""
 
+from datetime import timedelta
+
 import pytest
 
+from consent import gate
 from consent.base.errors import Invalid
 from consent.permission.standing import SUPPRESSED
 from consent.register import customers, publishing, suppressing
 from consent.register.suppressing import NotSuppressed
-from tests.erasing import lift, suppress
+from tests.erasing import erase, lift, suppress
 
 MAIL = "contact:email:recommendations"
 USE = "use:purchases:recommendations"
@@ -147,3 +150,86 @@ def test_of_many_addresses_those_that_are_left_alone_are_found(world):
     with world.store.read() as work:
         found = suppressing.suppressed(work, blinds)
     assert found == {blinds[7], blinds[1200]}
+
+
+# ------------------------------------------------------------------------------------------------- as of a past time
+
+
+def as_of(world, customer, at, scope=MAIL):
+    with world.store.read() as work:
+        verdict = gate.check_as_of(world.deployment.desk, work, customer, scope, at=at)
+    return verdict.reason.name, getattr(verdict, "positions", ())
+
+
+def later(world):
+    world.clock.advance(hours=1)
+    return world.clock()
+
+
+def test_as_of_between_a_suppression_and_its_lift_a_customer_was_left_alone(world):
+    """Rule 16."""
+    before = world.clock()
+    later(world)
+    put = suppress(world, ANNS)
+    during = later(world)
+    denied = as_of(world, world.ann, during)
+    last = later(world) - timedelta(milliseconds=1)
+    lift(world, ANNS)
+    lifted = world.clock()
+    after = later(world)
+
+    assert denied == ("SUPPRESSED", (put.position,))
+    assert [as_of(world, world.ann, at) for at in (during, last)] == [denied, denied]
+    assert [as_of(world, world.ann, at)[0] for at in (before, lifted, after)] == ["PERMIT"] * 3
+    assert as_of(world, world.ann, during, USE)[0] == "PERMIT"
+    world.check_ledger()
+
+
+def test_each_time_that_an_address_was_left_alone_is_known(world):
+    """Rule 16."""
+    permitted = as_of(world, world.ann, world.clock())
+    told = []
+    for number in range(3):
+        later(world)
+        put = suppress(world, ANNS)
+        told.append((later(world), ("SUPPRESSED", (put.position,))))
+        if number < 2:
+            later(world)
+            lift(world, ANNS)
+            told.append((later(world), permitted))
+
+    assert permitted[0] == "PERMIT"
+    assert [(at, as_of(world, world.ann, at)) for at, _ in told] == told
+    world.check_ledger()
+
+
+def test_as_of_then_a_strangers_address_was_left_alone_too(world):
+    """Rule 16: also for whoever comes with the address once that is over."""
+    address = "new@shop.example"
+    put = suppress(world, address)
+    during = later(world)
+    later(world)
+    lift(world, address)
+    after = later(world)
+    new = enrol(world, reference="NEW", email=address)
+    with world.store.read() as work:
+        found = [
+            suppressing.find(world.deployment.desk, work, "email", address, as_of=at)
+            for at in (put.suppression.since - timedelta(milliseconds=1), during, after)
+        ]
+
+    assert found == [None, put.suppression, None]
+    assert [as_of(world, new, at)[0] for at in (during, after)] == ["SUPPRESSED", "NO_RECORD"]
+    world.check_ledger()
+
+
+def test_what_was_lifted_names_nobody_any_more_once_its_customer_is_erased(world):
+    suppress(world, ANNS)
+    suppress(world, "other@shop.example")
+    lift(world, ANNS)
+    lift(world, "other@shop.example")
+    done = erase(world, world.ann)
+    names = [len(bytes(blind)) for (blind,) in world.rows("SELECT blind FROM lifted_suppression ORDER BY position")]
+
+    assert (done.deleted["lifted_suppression"], names) == (1, [0, 32])
+    world.check_ledger()

@@ -9,12 +9,13 @@ from consent.audit import events
 from consent.audit.events import Event
 from consent.audit.findings import Evidence, Finding, Judged, Severity, Yielded
 from consent.base.canonical import b64u, b64u_bytes
+from consent.base.clock import from_ms, rfc3339
 from consent.base.database import Hot, table_of
 from consent.ledger.entry import Kind
 from consent.permission.standing import SUPPRESSED
 from consent.register import suppressing
-from consent.register.suppressing import Blind
-from consent.register.tables import SuppressionRow
+from consent.register.suppressing import NAMELESS, Blind
+from consent.register.tables import ErasureRow, LiftedSuppressionRow, SuppressionRow
 from consent.tables import IdentityRow, StandingRow
 
 KEY: Final = "suppressions"
@@ -22,15 +23,23 @@ _PAGE: Final = 1_000
 _MOST_NAMED: Final = 100
 
 _row: Final = table_of(SuppressionRow)
+_past: Final = table_of(LiftedSuppressionRow)
 _identity: Final = table_of(IdentityRow)
 _standing: Final = table_of(StandingRow)
 _AFTER: Final = Hot(
-    sa.select(_row.c.kind, _row.c.blind, _row.c.position)
+    sa.select(_row.c.kind, _row.c.blind, _row.c.position, _row.c.since)
     .where(sa.tuple_(_row.c.kind, _row.c.blind) > sa.tuple_(sa.bindparam("kind"), sa.bindparam("blind")))
     .order_by(_row.c.kind, _row.c.blind)
     .limit(sa.literal_column(str(_PAGE))),
     "kind",
     "blind",
+)
+_PAST_AFTER: Final = Hot(
+    sa.select(_past.c.position, _past.c.kind, _past.c.blind, _past.c.since, _past.c.until, _past.c.lifted_position)
+    .where(_past.c.position > sa.bindparam("after"))
+    .order_by(_past.c.position)
+    .limit(sa.literal_column(str(_PAGE))),
+    "after",
 )
 
 
@@ -38,11 +47,14 @@ def suppressions(evidence: Evidence) -> Iterator[Yielded]:
     """Hold the list of suppressed addresses against the entries that tell of them, and customers against the list.
 
     An address taken off the list behind the ledger's back would be contacted again; a customer whose row doesn't show
-    that an address of his is on it would be as well.
+    that an address of his is on it would be as well. What was lifted is held against the entries too: answers as of
+    then go by it.
     """
-    lifted = {_told(event): event.position for event in _changes(evidence) if event.told.get("act") == "lift"}
+    lifts = [event for event in _changes(evidence) if event.told.get("act") == "lift"]
+    lifted = {_told(event): event.position for event in lifts}
     yield from _listed(evidence, lifted)
     yield from _unlisted(evidence, lifted)
+    yield from _kept(evidence, {event.position: event for event in lifts})
     yield from _permitted(evidence)
 
 
@@ -60,18 +72,54 @@ def _listed(evidence: Evidence, lifted: dict[tuple[Any, Any], int]) -> Iterator[
     after: tuple[str, bytes] = ("", b"")
     while True:
         with evidence.store.read() as work:
-            rows = [(kind, bytes(blind), place) for kind, blind, place in work.run(_AFTER, *after).fetchall()]
+            rows = [(kind, bytes(blind), *rest) for kind, blind, *rest in work.run(_AFTER, *after).fetchall()]
         if not rows:
             return
-        told = events.at(evidence, [place for _, _, place in rows])
-        for kind, blind, place in rows:
+        told = events.at(evidence, [place for _, _, place, _ in rows])
+        for kind, blind, place, since in rows:
             event, address = told.get(place), (kind, b64u(blind))
-            if event is None or event.why or event.told.get("act") != "suppress" or _told(event) != address:
+            if not _says(event, "suppress", since) or not _is_of(event, *address):
                 yield _finding((kind, blind), f"it is on the list, and entry {place} does not say so")
             elif lifted.get(address, -1) > place:
                 yield _finding((kind, blind), f"it is on the list, and entry {lifted[address]} took it off")
         yield Judged(len(rows))
         after = rows[-1][:2]
+
+
+def _says(event: Event | None, act: str, at: int) -> bool:
+    """Say whether an entry tells of an act at a time (ms)."""
+    return event is not None and not event.why and event.told.get("act") == act and event.at == rfc3339(from_ms(at))
+
+
+def _is_of(event: Event | None, kind: str, blind: str | None) -> bool:
+    """Say whether an entry tells of an address; of one of that kind, where `blind` is None."""
+    return event is not None and _told(event) == (kind, event.told.get("blind") if blind is None else blind)
+
+
+def _kept(evidence: Evidence, lifts: dict[int, Event]) -> Iterator[Yielded]:
+    """Walk what was lifted: each was put on the list and taken off by the entries that it names; none is missing."""
+    with evidence.store.read() as work:
+        last_erasure = work.connection.execute(sa.select(sa.func.max(ErasureRow.position))).scalar() or -1
+    waiting, after = set(lifts), -1
+    while True:
+        with evidence.store.read() as work:
+            rows = work.run(_PAST_AFTER, after).fetchall()
+        if not rows:
+            break
+        told = events.at(evidence, [row[0] for row in rows])
+        for place, kind, blind, since, until, end in rows:
+            put, taken = told.get(place), lifts.get(end)
+            address = None if bytes(blind) == NAMELESS and end < last_erasure else b64u(bytes(blind))
+            says_so = _says(put, "suppress", since) and _says(taken, "lift", until)
+            if not says_so or not _is_of(put, kind, address) or not _is_of(taken, kind, address):
+                why = f"it counts as left alone from entry {place} to entry {end}, and they do not say so"
+                yield Finding(check=KEY, severity=Severity.CRITICAL, subject=f"entry {place}", why=why)
+            waiting.discard(end)
+        yield Judged(len(rows))
+        after = rows[-1][0]
+    for end in sorted(waiting):
+        why = "it took an address off the list, and that it had been on it is not kept: answers as of then are wrong"
+        yield Finding(check=KEY, severity=Severity.CRITICAL, subject=f"entry {end}", why=why)
 
 
 def _unlisted(evidence: Evidence, lifted: dict[tuple[Any, Any], int]) -> Iterator[Finding]:

@@ -85,6 +85,19 @@ def test_an_address_is_left_alone_asked_for_listed_and_lifted(shell: Shell):
     shell.check_ledger()
 
 
+def test_whether_an_address_was_left_alone_then_can_be_asked(shell: Shell):
+    """Rule 16."""
+    added = shell("suppression", "add", ADDRESS, "--json")
+    since = added.json["since"]
+    shell("suppression", "lift", ADDRESS)
+    then = shell("suppression", "check", ADDRESS, "--as-of", since, "--json")
+    ahead = shell("suppression", "check", ADDRESS, "--as-of", "2999-01-01T00:00:00Z")
+
+    assert then.json == {"suppressed": True, "kind": "email", "since": since, "position": added.json["position"]}
+    assert shell("suppression", "check", ADDRESS, "--json").json["suppressed"] is False
+    assert (ahead.code, "lies in the future" in ahead.err) == (2, True)
+
+
 def test_people_are_told_in_words(shell: Shell):
     assert shell("suppression", "list").out == "No address is left alone.\n"
     assert shell("suppression", "add", ADDRESS).out == "The address is left alone from now on.\n"

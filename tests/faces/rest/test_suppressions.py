@@ -3,6 +3,7 @@
 import pytest
 
 from api.roles import KeyScope, Role
+from consent.base.clock import rfc3339
 
 ADDRESS = "ann@shop.example"
 PATH = "/api/v1/suppressions"
@@ -36,6 +37,22 @@ def test_it_can_be_lifted_once(shop, sqlite_world):
     assert (lifted.status_code, lifted.json["changed"]) == (200, True)
     assert (again.status_code, again.json["code"]) == (404, "not_suppressed")
     assert sqlite_world.reason(sqlite_world.ann, "contact:email:recommendations") == "PERMIT"
+
+
+def test_a_past_time_can_be_asked_for(shop, sqlite_world):
+    """Rule 16."""
+    made = shop.post(PATH, {"address": ADDRESS}).json
+    sqlite_world.clock.advance(hours=1)
+    during = rfc3339(sqlite_world.clock())
+    sqlite_world.clock.advance(hours=1)
+    shop.post(f"{PATH}:lift", {"address": ADDRESS})
+    then = shop.post(f"{PATH}:check", {"address": ADDRESS, "as_of": during})
+    now = shop.post(f"{PATH}:check", {"address": ADDRESS})
+    ahead = shop.post(f"{PATH}:check", {"address": ADDRESS, "as_of": "2999-01-01T00:00:00.000Z"})
+
+    assert then.json == {"suppressed": True, "since": made["since"], "position": made["position"]}
+    assert now.json["suppressed"] is False
+    assert (ahead.status_code, ahead.json["errors"][0]["pointer"]) == (422, "/as_of")
 
 
 def test_the_list_is_walked_from_the_newest_back_and_names_no_address(shop):
