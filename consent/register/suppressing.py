@@ -29,9 +29,16 @@ from consent.register.desk import Desk
 from consent.register.tables import LiftedSuppressionRow, SuppressionRow
 from consent.tables import CustomerRow, IdentityRow, StandingRow
 from consent.vault.seal import blind as keyed_hash
+from consent.vault.seal import normalised
 
 REFERENCE: Final = "reference"
 """The kind of identity that is no address: the customer's name in the company's own system."""
+
+FORMS: Final = {
+    "email": (re.compile(r"[^\x00-\x20@\x7f]{1,64}@[^\x00-\x20@\x7f]{1,255}"), "is not an e-mail address"),
+    "phone": (re.compile(r"\+[1-9][0-9]{6,14}"), "is not an international number (E.164), like +493012345678"),
+}
+"""What an address of a kind looks like, once it is as it is compared; of any other kind, any text is one."""
 
 KIND: Final = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
 """What a kind of address may be called."""
@@ -180,7 +187,7 @@ def lift(desk: Desk, work: Work, kind: str, address: str, *, actor: str, at: dat
         NotSuppressed: it wasn't on it.
         ClockBehind: the clock lies behind the ledger.
     """
-    blind = _blinded(desk, kind, address)
+    blind = _blinded(desk, kind, address, formed=False)  # what was put on the list can be taken off, whatever it is
     whose = _held(work, (kind, blind))
     known = _found(work, kind, blind)
     if known is None:
@@ -298,12 +305,16 @@ def _found(work: Work, kind: str, blind: bytes) -> Suppression | None:
     return None if row is None else Suppression(kind=kind, since=row.since, position=row.position)
 
 
-def _blinded(desk: Desk, kind: str, address: str) -> bytes:
+def _blinded(desk: Desk, kind: str, address: str, *, formed: bool = True) -> bytes:
     places = []
     if not KIND.fullmatch(kind) or kind == REFERENCE:
         places.append(Place("/kind", "is not a kind of address, like email or phone"))
     if not 1 <= len(address.strip()) <= _LONGEST:
         places.append(Place("/address", f"must have 1 to {_LONGEST} characters"))
+    elif formed and kind in FORMS:
+        form, why = FORMS[kind]
+        if not form.fullmatch(normalised(kind, address)):
+            places.append(Place("/address", why))
     if places:
         raise Invalid(places=places)
     return keyed_hash(desk.keys.index_key, kind, address)

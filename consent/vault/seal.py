@@ -94,15 +94,22 @@ def blind(index_key: bytes, kind: str, value: str) -> bytes:
     E-mail addresses are compared without case, telephone numbers without what only makes them readable; everything else
     as it is, but for white space around it.
     """
-    normal = value.strip()
-    if kind == "email":
-        normal = normal.casefold()
-    elif kind == "phone":
-        normal = normal.translate(_READABLE)
     begun, end = (each.copy() for each in _begun(index_key, kind))
-    begun.update(normal.encode())
+    begun.update(normalised(kind, value).encode())
     end.update(begun.digest())
     return end.digest()
+
+
+def normalised(kind: str, value: str) -> str:
+    """Return an address or a reference as it is compared.
+
+    >>> normalised("phone", "+49 (30) 1234-5678"), normalised("email", " Ann@Shop.example ")
+    ('+493012345678', 'ann@shop.example')
+    """
+    value = value.strip()
+    if kind == "email":
+        return value.casefold()
+    return value.translate(_READABLE) if kind == "phone" else value
 
 
 @lru_cache(maxsize=64)

@@ -8,7 +8,7 @@ from consent import gate
 from consent.base.errors import Invalid
 from consent.permission.standing import SUPPRESSED
 from consent.register import customers, publishing, suppressing
-from consent.register.suppressing import NotSuppressed
+from consent.register.suppressing import NotSuppressed, Why
 from tests.erasing import erase, lift, suppress
 
 MAIL = "contact:email:recommendations"
@@ -113,6 +113,14 @@ def test_a_statement_that_is_told_late_does_not_lift_it(world):
     world.check_ledger()
 
 
+def test_what_was_put_on_the_list_before_addresses_were_looked_at_can_be_lifted(world):
+    with world.store.write() as work:
+        desk = world.deployment.desk
+        blind = ("email", desk.blinded("email", "nonsense"))
+        suppressing.suppress_blind(desk, work, blind, actor=world.cy, why=Why.ASKED, at=world.clock())
+    assert lift(world, "nonsense").changed
+
+
 @pytest.mark.parametrize(
     ("kind", "address", "where"),
     [
@@ -120,6 +128,10 @@ def test_a_statement_that_is_told_late_does_not_lift_it(world):
         ("E Mail", ANNS, "/kind"),
         ("email", "  ", "/address"),
         ("email", "x" * 321, "/address"),
+        ("email", "nonsense", "/address"),
+        ("email", "two@at@shop.example", "/address"),
+        ("phone", "030 12345678", "/address"),
+        ("phone", ANNS, "/address"),
     ],
 )
 def test_what_is_no_address_is_refused(kind, address, where, sqlite_world):

@@ -107,9 +107,20 @@ def test_people_are_told_in_words(shell: Shell):
     assert shell("suppression", "check", ADDRESS).out == "The address is not on the list.\n"
 
 
-@pytest.mark.parametrize("typed", [("add", "x", "--kind", "reference"), ("add", "x", "--kind", "A B"), ("check", " ")])
-def test_what_is_no_address_is_refused(typed: tuple[str, ...], shell: Shell):
-    assert shell("suppression", *typed).code == 2
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        (("add", "x", "--kind", "reference"), "is not a kind of address, like email or phone"),
+        (("add", "x", "--kind", "A B"), "is not a kind of address, like email or phone"),
+        (("add", "nonsense"), "is not an e-mail address"),
+        (("check", "nonsense"), "is not an e-mail address"),
+        (("add", "030 1234", "--kind", "phone"), "is not an international number (E.164), like +493012345678"),
+        (("check", " "), "must have 1 to 320 characters"),
+    ],
+)
+def test_what_is_no_address_is_refused(typed: tuple[str, ...], why: str, shell: Shell):
+    ran = shell("suppression", *typed)
+    assert (ran.code, why in ran.err) == (2, True)
 
 
 def test_the_list_of_erasures_can_not_be_left_out(shell: Shell):

@@ -25,7 +25,7 @@ def test_whether_it_is_left_alone_can_be_asked(shop):
     before = shop.post(f"{PATH}:check", {"address": ADDRESS})
     made = shop.post(PATH, {"address": ADDRESS}).json
     after = shop.post(f"{PATH}:check", {"address": ADDRESS})
-    other = shop.post(f"{PATH}:check", {"address": ADDRESS, "kind": "phone"})
+    other = shop.post(f"{PATH}:check", {"address": "+493012345678", "kind": "phone"})
 
     assert before.json == other.json == {"suppressed": False, "since": None, "position": None}
     assert after.json == {"suppressed": True, "since": made["since"], "position": made["position"]}
@@ -69,6 +69,8 @@ WRONG = {
     "nothing": ({}, ["/address"]),
     "no kind": ({"address": ADDRESS, "kind": "E Mail"}, ["/kind"]),
     "a reference": ({"address": "ANN", "kind": "reference"}, ["/kind"]),
+    "nonsense": ({"address": "nonsense"}, ["/address"]),
+    "no number": ({"address": "030 12345678", "kind": "phone"}, ["/address"]),
     "a reason of one's own": ({"address": ADDRESS, "why": "Mr Smith asked"}, ["/why"]),
     "a reason of the house": ({"address": ADDRESS, "why": "erased"}, ["/why"]),
     "more": ({"address": ADDRESS, "customer": "x"}, ["/customer"]),
