@@ -2,6 +2,7 @@
 
 import csv
 import json
+from datetime import timedelta
 from hashlib import sha256
 from io import BytesIO, StringIO
 
@@ -15,8 +16,9 @@ from consent.audit.reports import content, making, written
 from consent.audit.reports.content import Explained
 from consent.audit.reports.document import Notice
 from consent.audit.reports.making import Format
-from consent.audit.reports.table import harmless
+from consent.audit.reports.table import csv_text, harmless
 from consent.base.canonical import b64, b64u
+from consent.base.clock import rfc3339
 from consent.base.errors import NotFound, StateConflict
 from consent.register import proving, reopening
 from tests.builders import START
@@ -135,6 +137,19 @@ def test_the_csv_has_a_row_for_each_gap_finding_and_check_and_no_formula(sqlite_
 
     assert [row["kind"] for row in rows] == ["gap", "finding", "check"]
     assert (rows[1]["subject"], rows[1]["state"], rows[2]["judged"]) == ("'=row <1> 中", "open", "1200")
+
+
+def test_times_in_the_csv_are_those_of_the_ledger(sqlite_world):
+    """RFC 3339, as everywhere."""
+    report = audit(sqlite_world, WRONG)
+    until = START + timedelta(days=1)
+    with sqlite_world.store.write() as work:
+        [found] = life.listed(work, at=START)
+        handling.accept(work, found.id, until=until, reason="known", actor="staff:cy", at=START)
+    rows = list(csv.DictReader(StringIO(make(sqlite_world, report, Format.CSV).body.decode(), newline="")))
+
+    assert [row["accepted_until"] for row in rows] == [rfc3339(until), ""]
+    assert csv_text(("at",), [(START,)]) == f"at\r\n{rfc3339(START)}\r\n"
 
 
 @pytest.mark.parametrize("cell", ["=1", "+1", "-1", "@x", "\tx", "\rx", "\nx"])

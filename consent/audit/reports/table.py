@@ -9,10 +9,12 @@ Source:
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from io import StringIO
 from typing import Final
 
 from consent.audit.reports.content import Content
+from consent.base.clock import rfc3339
 
 _RUNS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 HEADINGS: Final = (
@@ -34,7 +36,9 @@ def csv_text(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def harmless(cell: object) -> object:
-    """Return a cell that no spreadsheet runs; numbers stay what they are."""
+    """Return a cell that no spreadsheet runs; times in RFC 3339, numbers stay what they are."""
+    if isinstance(cell, datetime):
+        return rfc3339(cell)
     if isinstance(cell, str):
         return f"'{cell}" if cell.startswith(_RUNS) else cell
     return "" if cell is None else cell
