@@ -14,6 +14,7 @@ from consent.catalogue.model import Notice
 from consent.tables import NoticeRow
 
 _row: Final = table_of(NoticeRow)
+_NAMED: Final = 20
 
 
 class NoticeUnknown(NotFound):
@@ -57,10 +58,18 @@ def wording(work: Work, key: str, version: int, language: str) -> Published:
     """
     found = {each.language: each for each in published(work, key, version)} if key and version > 0 else {}
     if not found:
-        msg = f"notice {key[:80]} has no version {version}"
-        raise NoticeUnknown(msg)
+        raise NoticeUnknown(_why_unknown(work, key, version))
     words = {spoken: each.wording for spoken, each in found.items()}
     return found[Notice(key=key, version=version, material=True, wording=words).spoken(language)]
+
+
+def _why_unknown(work: Work, key: str, version: int) -> str:
+    """Say what is wrong about a notice that isn't there: its version, or its name."""
+    if versions := sorted({each.version for each in published(work, key)} if key else ()):
+        return f"notice {key} has no version {version}: its newest is {versions[-1]}"
+    known = sorted({each.key for each in published(work)})
+    more = ", …" if len(known) > _NAMED else ""
+    return f"no notice is called {key[:80]!r}; there are: {', '.join(known[:_NAMED]) or 'none yet'}{more}"
 
 
 def by_version(work: Work) -> dict[tuple[str, int], Notice]:

@@ -18,7 +18,7 @@ from consent.catalogue.model import ASKED, Catalogue, ScopeRule, difference, pub
 from consent.permission import many
 from consent.permission.verdict import MAY_BE_ASKED, Reason
 from consent.register.desk import Desk
-from consent.register.publishing import new_bits
+from consent.register.publishing import new_bits, require_publishable
 
 _ASKED_AGAIN: Final = np.array([reason in MAY_BE_ASKED for reason in Reason], dtype=np.bool_)
 
@@ -50,8 +50,12 @@ def impact(desk: Desk, store: Store, draft: Catalogue, *, at: datetime) -> Impac
         store: read in many short transactions.
         draft: as it was read from a file.
         at: the instant to judge at.
+
+    Raises:
+        CatalogueInvalid: it could not be published.
     """
     with store.read() as work:
+        require_publishable(desk, work, draft)
         old = desk.catalogues.current(work)
         given = catalogues.bits(work)
     new = published(draft, old.version + 1, {**given, **new_bits(draft, given)})

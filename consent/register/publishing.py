@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -95,8 +95,7 @@ def publish(desk: Desk, work: Work, catalogue: Catalogue, *, actor: str, at: dat
     if earlier and earlier[-1].digest == catalogue.digest:
         msg = f"version {number - 1} is exactly this file"
         raise StateConflict(msg)
-    known = notices.by_version(work)
-    require_fit(catalogue, {**(earlier[-1].notices if earlier else {}), **known}, earlier)
+    known = _required_fit(work, catalogue, earlier)
     desk.catalogues.forget(number)
     _give_bits(work, catalogue)
     appender.catalogue_version = number
@@ -110,6 +109,23 @@ def publish(desk: Desk, work: Work, catalogue: Catalogue, *, actor: str, at: dat
     _publish_notices(desk, work, appender, catalogue, known, actor=actor)
     appender.flush()
     return number
+
+
+def require_publishable(desk: Desk, work: Work, catalogue: Catalogue) -> None:
+    """Refuse a catalogue that `publish` would refuse for what is in it.
+
+    Raises:
+        CatalogueInvalid: it breaks a rule that catalogues have to keep from now on, or changes words that were shown.
+    """
+    newest = log.head(work).catalogue_version
+    _required_fit(work, catalogue, [desk.catalogues.version(work, each) for each in range(1, newest + 1)])
+
+
+def _required_fit(work: Work, catalogue: Catalogue, earlier: Sequence[Catalogue]) -> Mapping[tuple[str, int], Notice]:
+    """Refuse a catalogue that may not be published after these; return every notice version that was."""
+    known = notices.by_version(work)
+    require_fit(catalogue, {**(earlier[-1].notices if earlier else {}), **known}, earlier)
+    return known
 
 
 def _told(desk: Desk, work: Work, appender: Appender, kind: Kind, payload: Mapping[str, Any]) -> Appended:

@@ -2,7 +2,10 @@
 
 import random
 
+import pytest
+
 from consent import gate, standings
+from consent.base.errors import CatalogueInvalid
 from consent.catalogue.reading import parse_catalogue
 from consent.permission.verdict import MAY_BE_ASKED, Reason
 from consent.register import impact
@@ -58,6 +61,9 @@ def test_what_needed_no_consent_and_takes_one_now_asks_everybody(world):
     world.object(world.bo, "use:replies:service")
     stricter = tables()
     next(each for each in stricter["scope"] if each["scope"] == "use:replies:service")["legal_basis"] = "consent"
+    with pytest.raises(CatalogueInvalid):  # a yes to the old words would count for more than was asked
+        weighed(world, toml(stricter))
+    stricter["notice"].append({"key": "words", "version": 2, "material": True, "wording": {"en": "May we, now?"}})
     found = weighed(world, toml(stricter))
     assert (found.customers, found.asked_again, found.by_scope) == (2, 1, {"use:replies:service": 1})
 

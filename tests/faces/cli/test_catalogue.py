@@ -68,6 +68,28 @@ def test_publish_puts_a_catalogue_in_force_once(shell: Shell):
     shell.check_ledger()
 
 
+def test_diff_refuses_what_could_not_be_published_as_publishing_does(shell: Shell):
+    text = (shell.folder / "catalogue.toml").read_text()
+    (shell.folder / "unfit.toml").write_text(
+        text.replace("May we remember what you bought", "May we keep what you bought")
+    )
+    told = [shell("catalogue", command, "unfit.toml") for command in ("diff", "publish")]
+
+    assert [ran.code for ran in told] == [2, 2]
+    assert told[0].err == told[1].err
+    assert "was published in other words: give it a new version" in told[0].err
+
+
+def test_a_notice_that_is_not_there_is_named_with_those_that_are(shell: Shell):
+    unknown = shell("catalogue", "notice", "remember-purchase")
+    newer = shell("catalogue", "notice", "remember-purchases", "--version", "7")
+
+    assert (unknown.code, newer.code) == (2, 2)
+    assert "no notice is called 'remember-purchase'; there are: " in unknown.err
+    assert "remember-purchases" in unknown.err
+    assert "notice remember-purchases has no version 7: its newest is 1" in newer.err
+
+
 def test_a_wrong_file_is_refused_with_its_places(shell: Shell):
     size = shell.size()
     (shell.folder / "wrong.toml").write_text(
