@@ -125,6 +125,8 @@ def check(
         return _verdict(reason or Reason.UNKNOWN_SCOPE, customer, Scope(scope), at, position, cited)
     kept = _remember(catalogue, rule) if remembered else None
     reason, positions = stored_reason(scopes, rule, kept, at_ms=at_ms, born_by=born_by, gpc=opted_out, signal=gpc)
+    if reason is Reason.MINOR:
+        positions = citing.behind(desk, work, customer, reason, at=at)
     return _verdict(reason, customer, Scope(scope), at, position, positions)
 
 

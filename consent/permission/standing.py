@@ -169,6 +169,20 @@ def _expiry(statement: Statement, scope: Scope) -> int:
     return _NEVER_S if ends is None else max(0, min(to_ms(ends) // 1000, _NEVER_S))
 
 
+def age_said_at(history: Iterable[tuple[int, Statement]]) -> int | None:
+    """Return the position of the statement whose word on the customer's age holds; None where no age is known.
+
+    >>> age_said_at([]) is None
+    True
+    """
+    born_by, position = FOREVER, None
+    for place, statement in sorted(history, key=lambda said: (said[1].said_at, said[0])):
+        attested = _born_by(born_by, statement) if statement.age else born_by
+        if attested != born_by:
+            born_by, position = attested, place
+    return position
+
+
 _ENDS: Final = {
     Act.OBJECT: Status.OBJECTED,
     Act.REFUSE: Status.REFUSED,

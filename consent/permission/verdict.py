@@ -230,9 +230,14 @@ def judged(
 
 
 def _cited(reason: Reason, stands: ScopeStanding, gpc: int) -> tuple[int, ...]:
-    """Return the ledger position behind a reason: of the answer, or of the browser's wish."""
+    """Return the ledger position behind a reason: of the answer, or of the browser's wish.
+
+    Who is too young is so by what was said of his age, whatever he answered: a row doesn't say where that was.
+    """
     if reason is Reason.GPC:
         return (gpc,) if gpc else ()
+    if reason is Reason.MINOR:
+        return ()
     return (stands.position,) if stands.status else ()
 
 

@@ -16,7 +16,7 @@ from consent.catalogue.reading import DEFAULT
 from consent.permission.verdict import Denial, Permit, Reason
 from consent.register import recording
 from consent.uses import Use
-from tests.builders import CATALOGUE, FOUNDED, toml
+from tests.builders import CATALOGUE, FOUNDED, tables, toml
 from tests.erasing import erase, suppress
 from tests.world import asked_scopes
 
@@ -398,6 +398,32 @@ def test_a_suppression_and_an_erasure_are_cited_and_hold_for_a_past_time(world):
     assert {as_of(world, world.ann, scope, at)[:2] for scope in scopes for at in (before, world.clock())} == {gone}
     assert world.check(world.ann, EMAIL).positions == gone[1]
     world.check_ledger()
+
+
+def test_who_is_too_young_is_so_by_the_entry_that_says_how_old_he_is(world):
+    """Rules 9 and 16: not by what he answered; and by nothing, where no age is known."""
+    adults = "contact:post:offers"
+    limited = tables()
+    next(each for each in limited["scope"] if each["scope"] == adults)["minimum_age"] = 18
+    world.publish(toml(limited))
+    granted = world.grant(world.bo, adults)
+    unknown = world.check(world.bo, adults)
+    world.clock.advance(days=1)
+    said = world.grant(world.bo, adults, age=15)
+    young = world.check(world.bo, adults)
+    world.clock.advance(days=1)
+    then = world.clock()
+    world.grant(world.bo, adults, age=15)  # no news
+    world.clock.advance(days=1)
+    mistaken = world.say(world.statement(world.bo, "invalidate", adults, age=12))[0]
+    with world.store.read() as work:
+        every = gate.check_all(world.deployment.desk, work, world.bo, at=world.clock())
+
+    assert (unknown.reason, unknown.positions) == (Reason.MINOR, ())
+    assert (young.reason, young.positions) == (Reason.MINOR, (said.seq,))
+    assert as_of(world, world.bo, adults, then)[:2] == ("MINOR", (said.seq,))
+    assert world.check(world.bo, adults).positions == (mistaken.seq,) != (granted.seq,)
+    assert {each.positions for each in every if each.reason is Reason.MINOR} == {(mistaken.seq,)}
 
 
 def as_of(world, customer, scope, at):
