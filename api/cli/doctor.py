@@ -163,7 +163,9 @@ def _witness(house: House) -> Said:
     if state.alarms:
         return Said("attention", f"{state.alarms[0].why}: byleave ledger alarms")
     if house.settings.witness is None:
-        return Said("ok", "none is asked; BYLEAVE_WITNESS_URL and BYLEAVE_WITNESS_KEY name one")
+        wanted: Mark = "attention" if house.settings.environment == "production" else "ok"
+        why = "none is asked, so nobody would notice an older ledger in this one's place"
+        return Said(wanted, f"{why}; BYLEAVE_WITNESS_URL and BYLEAVE_WITNESS_KEY name one")
     name = house.settings.witness.key.name
     if state.cosigned < state.signed:
         return Said("ok", f"{name} cosigned {state.cosigned:,} entries; {state.signed - state.cosigned:,} await it")

@@ -2,6 +2,8 @@
 
 import sqlite3
 
+import pytest
+
 from api.wiring import HEARTBEAT
 from consent import jobs
 from consent.base.clock import system_clock, to_ms
@@ -51,6 +53,22 @@ def test_files_that_others_can_read_need_attention(shell: Shell):
     (shell.folder / HOME / "keyring.json").chmod(0o640)
     ran = shell("doctor", "--json")
     assert (ran.code, states(ran)) == (1, {"home": "attention", "keyring": "attention"})
+
+
+def test_in_production_a_witness_has_to_be_asked(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    working(shell)
+    before = states(shell("doctor", "--json"))
+    for name, value in {
+        "ENVIRONMENT": "production",
+        "NAME": "shop.example",
+        "BASE_URL": "https://shop.example",
+    }.items():
+        monkeypatch.setenv(f"BYLEAVE_{name}", value)
+    ran = shell("doctor", "--json")
+    [said] = [each["detail"] for each in ran.json["checks"] if each["check"] == "witness"]
+
+    assert (before, ran.code, states(ran)) == ({}, 1, {"witness": "attention"})
+    assert "BYLEAVE_WITNESS_URL" in said
 
 
 def test_a_lost_trigger_needs_attention(shell: Shell):
