@@ -10,6 +10,7 @@ way in, or has grown since, is brought in again and adds what is new.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from consent.imports.mapping import FileMapping
 from consent.imports.passes import Deployed, Options, Passes, Trail, opened, wrong_owners
 from consent.imports.rows import Chunk
 from consent.imports.said import Said, StatementReader
-from consent.imports.weighing import Change, Weighing, Word, word, words
+from consent.imports.weighing import Change, Earlier, Weighing, Word, word, words
 from consent.permission.statement import Act, Statement
 from consent.register import customers, history, recording
 from consent.register.desk import Desk
@@ -80,8 +81,9 @@ def bring_in_statements(
                 wrong_owners(desk, work, mapping, said.identities(), chunk=chunk, faults=faults)
 
     passes.check(look, lambda _: None)
-    weighing = Weighing(desk, catalogue, at=began, details=passes.details)
-    tally, acts, trail = _stored(deployment, passes, weighing, how)
+    with closing(Earlier()) as earlier:
+        weighing = Weighing(desk, catalogue, at=began, details=passes.details, earlier=earlier)
+        tally, acts, trail = _stored(deployment, passes, weighing, how)
     counts = {**tally, **passes.counted()}
     seq = None if how.dry_run else trail.note(deployment, "statements", counts, mapping=mapping, actor=how.actor)
     return StatementsImported(

@@ -1,10 +1,14 @@
 """What statements would change if they were recorded: for a dry run, and without a trace."""
 
+import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import orjson
 
 from consent import catalogues
 from consent.base.ids import CustomerId
@@ -14,10 +18,13 @@ from consent.imports.faults import Details
 from consent.imports.passes import Distinct
 from consent.imports.said import Row
 from consent.permission.standing import Standing, fold
-from consent.permission.statement import Statement
+from consent.permission.statement import Statement, from_record
 from consent.permission.verdict import Reason, judged
 from consent.register import customers, history, rules
 from consent.register.desk import Desk
+
+_NOBODY: Final = CustomerId("")
+_CACHE_KIB: Final = 8_192
 
 Word: TypeAlias = tuple[Any, ...]
 """What a statement says, whoever brought it in and whatever the catalogue added: equal where it is the same word."""
@@ -35,6 +42,56 @@ def word(statement: Statement) -> Word:
 def words(said: Iterable[history.Said]) -> Iterator[Word]:
     """Walk what recorded statements say."""
     return (word(each.statement) for each in said)
+
+
+Name: TypeAlias = Hashable
+"""By which rows of a file are of one customer: his id where he is known, else what the file calls him."""
+
+
+class Weighed(NamedTuple):
+    """A statement that would be recorded, and the hash of its word."""
+
+    word: int
+    """Python's hash, keyed at random in each process: two words agree in one of 2^64 pairs."""
+
+    statement: Statement
+
+
+class Earlier:
+    """What the rows so far would record, customer by customer, however many they are.
+
+    It lies in a database of SQLite's own that has no name, that nobody else can open, and that is gone once it is
+    closed; beyond its cache it is on disk. In it is no name (a hash that this process alone can make stands for it) and
+    no evidence: only what the fold of a history reads.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing said."""
+        self._database = sqlite3.connect("")
+        self._database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        self._database.execute("PRAGMA journal_mode = OFF")
+        self._database.execute(
+            "CREATE TABLE said (who INTEGER, number INTEGER, word INTEGER, record TEXT, PRIMARY KEY (who, number)) "
+            "WITHOUT ROWID"
+        )
+
+    def of(self, name: Name) -> list[Weighed]:
+        """Return what a customer said in earlier chunks, in the order of the file."""
+        found = self._database.execute("SELECT word, record FROM said WHERE who = ? ORDER BY number", (hash(name),))
+        return [Weighed(word, from_record(_NOBODY, orjson.loads(record))) for word, record in found]
+
+    def add(self, name: Name, new: Sequence[Weighed]) -> None:
+        """Keep what he said in this chunk."""
+        who = hash(name)
+        query = "SELECT coalesce(max(number) + 1, 0) FROM said WHERE who = ?"
+        [(first,)] = self._database.execute(query, (who,)) if new else [(0,)]
+        records = (orjson.dumps(replace(each.statement, evidence="").record()) for each in new)
+        rows = [(who, first + spot, new[spot].word, record) for spot, record in enumerate(records)]
+        self._database.executemany("INSERT INTO said VALUES (?, ?, ?, ?)", rows)
+
+    def close(self) -> None:
+        """Let go of all of it."""
+        self._database.close()
 
 
 class Change(StrEnum):
@@ -57,18 +114,17 @@ _CHANGES = {
 
 
 class Weighing:
-    """Counts what would change, row by row, and tells it.
+    """Counts what would change, row by row, and tells it."""
 
-    Of what was weighed before, only the last chunk is remembered: rows of one customer should stand together.
-    """
-
-    def __init__(self, desk: Desk, catalogue: Catalogue, *, at: datetime, details: Details | None) -> None:
-        """Take the catalogue in force, the time at which to judge, and who is told of each row."""
+    def __init__(
+        self, desk: Desk, catalogue: Catalogue, *, at: datetime, details: Details | None, earlier: "Earlier"
+    ) -> None:
+        """Take the catalogue in force, the time at which to judge, who is told of each row, and what keeps them."""
         self._desk = desk
         self._catalogue = catalogue
         self._at = at
         self._details = details
-        self._before: dict[tuple[str, ...], list[Statement]] = {}
+        self._earlier = earlier
         self._strangers = Distinct()
         self.counts: Counter[Change] = Counter()
 
@@ -90,17 +146,17 @@ class Weighing:
         found = customers.known(self._desk, work, people)
         past = self._recorded([customer for customer in found if customer is not None], work)
         bits = catalogues.bits(work)
-        by_person: dict[int, list[tuple[int, Row]]] = {}
+        names: list[Name] = [customer or tuple(each.values()) for customer, each in zip(found, people, strict=True)]
+        by_person: dict[Name, list[tuple[int, Row]]] = {}
         for line, one, row in said:
-            by_person.setdefault(one, []).append((line, row))
+            by_person.setdefault(names[one], []).append((line, row))
+        known = dict(zip(names, found, strict=True))
         told: list[tuple[int, dict[str, Any]]] = []
-        after: dict[tuple[str, ...], list[Statement]] = {}
-        for one, rows in by_person.items():
-            name, customer = tuple(people[one].values()), found[one]
-            person = _Person(customer, past.get(customer, ()) if customer else (), self._before.get(name, []), bits)
+        for name, rows in by_person.items():
+            customer = known[name]
+            person = _Person(customer, past.get(customer, ()) if customer else (), self._earlier.of(name), bits)
             told.extend(self._row(person, line, row) for line, row in rows)
-            after[name] = person.fresh
-        self._before = after
+            self._earlier.add(name, person.new)
         return self._counted(people, found, sorted(told, key=lambda each: each[0]))
 
     def _row(self, person: "_Person", line: int, row: Row) -> tuple[int, dict[str, Any]]:
@@ -109,13 +165,13 @@ class Weighing:
         if not row.counts:
             return line, {**what, "outcome": "unknown", "why": "gives more, without evidence"}
         statement = rules.completed(
-            row.statement(person.customer or CustomerId("")),
+            row.statement(person.customer or _NOBODY),
             self._catalogue,
             self._at,
             vouched=rules.RETOLD,
             retold=True,
         )
-        if word(statement) in person.met:
+        if hash(word(statement)) in person.met:
             return line, {**what, "outcome": "repeated"}
         was, becomes = person.takes(statement)
         changes = {scope: self._change(was, becomes, scope) for scope in statement.scopes}
@@ -157,12 +213,13 @@ class _Person:
         self,
         customer: CustomerId | None,
         past: Sequence[tuple[int, Statement]],
-        earlier: list[Statement],
+        earlier: Sequence["Weighed"],
         bits: Mapping[str, int],
     ) -> None:
         self.customer = customer
-        self.fresh = list(earlier)
-        self.met = {word(statement) for _, statement in past} | {word(statement) for statement in earlier}
+        self.new: list[Weighed] = []
+        self.met = {hash(word(statement)) for _, statement in past} | {each.word for each in earlier}
+        self._fresh = [each.statement for each in earlier]
         self._past = past
         self._first = max((position for position, _ in past), default=-1) + 1
         self._bits = bits
@@ -171,11 +228,13 @@ class _Person:
     def takes(self, statement: Statement) -> tuple[Standing, Standing]:
         """Take one more statement; return what stood before it, and what stands then."""
         was = self._stands
-        self.fresh.append(statement)
-        self.met.add(word(statement))
+        weighed = Weighed(hash(word(statement)), statement)
+        self.new.append(weighed)
+        self.met.add(weighed.word)
+        self._fresh.append(statement)
         self._stands = self._fold()
         return was, self._stands
 
     def _fold(self) -> Standing:
         # New statements come after all positions there are: what comes in later wins a tie.
-        return fold([*self._past, *enumerate(self.fresh, self._first)], self._bits)
+        return fold([*self._past, *enumerate(self._fresh, self._first)], self._bits)

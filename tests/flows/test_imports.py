@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from consent.base.canonical import b64u_bytes
 from consent.base.clock import rfc3339
 from consent.base.errors import ImportInvalid
-from consent.imports import rows
+from consent.imports import rows, weighing
 from consent.imports.customers import bring_in_customers
 from consent.imports.mapping import parse_mapping
 from consent.imports.outcomes import Brought, bring_in_outcomes
@@ -268,7 +268,7 @@ def test_a_dry_run_counts_what_needs_no_asking_of_new_customers(world, tmp_path)
 
 
 def test_a_dry_run_of_statements_counts_what_would_change(world, tmp_path, monkeypatch):
-    monkeypatch.setattr(rows, "CHUNK_ROWS", 2)  # of NEW, the second row lies in another chunk
+    monkeypatch.setattr(rows, "CHUNK_ROWS", 2)  # of NEW and of BO, the second row lies in another chunk
     text = SAID_HEADER + said("BO") + said("NEW", ago=9) + said("NEW", "withdraw", "remember:purchases", ago=8)
     text += (
         said("ANN", "withdraw", "remember:purchases", ago=0) + said("ANN", evidence="") + said("BO", "refuse", ago=20)
@@ -279,8 +279,27 @@ def test_a_dry_run_of_statements_counts_what_would_change(world, tmp_path, monke
     made = bring(world, tmp_path, "statements", text)
     counts = [(each.customers, each.new, each.recorded, each.unknown, each.acts) for each in (dry, made)]
     assert counts == [(3, 1, 5, 1, {Act.GRANT: 2, Act.WITHDRAW: 2, Act.REFUSE: 1})] * 2
-    assert dry.changes == {"permits": 4, "ends": 2, "stays_denied": 2}
+    assert dry.changes == {"permits": 4, "ends": 2, "stays_permitted": 2}
     assert made.changes == {}
+
+
+def test_a_dry_run_finds_what_is_said_again_however_far_down_the_file(world, tmp_path, monkeypatch):
+    """What stands twice is recorded once, and what it changes depends on all rows before it."""
+    monkeypatch.setattr(rows, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(weighing, "_CACHE_KIB", 1)
+    use = said("NEW", ago=9)
+    text = SAID_HEADER + use + said("BO")
+    text += "".join(said(f"N{number}") for number in range(40))
+    text += use + said("BO") + said("NEW", "withdraw", "remember:purchases", ago=8) + said("N7") + use
+    told: list[dict[str, Any]] = []
+    dry = bring(world, tmp_path, "statements", text, dry_run=True, details=told.append)
+    made = bring(world, tmp_path, "statements", text)
+
+    assert [(each.recorded, each.repeated, each.new) for each in (dry, made)] == [(43, 4, 41)] * 2
+    assert [(each["line"], each["outcome"]) for each in told if each["line"] > 43] == [
+        (44, "repeated"), (45, "repeated"), (46, "recorded"), (47, "repeated"), (48, "repeated"),
+    ]  # fmt: skip
+    assert (dry.changes["permits"], dry.changes["ends"]) == (84, 1)
 
 
 # ---------------------------------------------------------------------------------------------------- what is refused
