@@ -11,7 +11,7 @@ from api.cli.output import print_facts, print_json, print_line, print_table, pri
 from api.roles import action
 from consent import notices
 from consent.catalogue.duration import Duration
-from consent.catalogue.model import Catalogue, ScopeRule
+from consent.catalogue.model import Catalogue, ScopeRule, Titled
 from consent.catalogue.reading import read_catalogue
 from consent.register import history, publishing
 from consent.register import impact as weighing
@@ -144,18 +144,18 @@ def _told(chosen: Catalogue) -> dict[str, Any]:
         "version": chosen.version,
         "sha256": chosen.digest.hex(),
         "purposes": [
-            {"key": each.key, "title": each.title, "description": each.description, "marketing": each.marketing}
+            {**_named(each), "description": each.description, "marketing": each.marketing}
             for each in chosen.purposes.values()
         ],
         "categories": [
             {
-                "key": each.key, "title": each.title, "origin": each.origin, "special": each.special,
+                **_named(each), "origin": each.origin, "special": each.special,
                 "attributes": {item.name: item.type for item in each.attributes},
             }
             for each in chosen.categories.values()
         ],
-        "channels": [{"key": each.key, "title": each.title} for each in chosen.channels.values()],
-        "recipients": [{"key": each.key, "title": each.title} for each in chosen.recipients.values()],
+        "channels": [_named(each) for each in chosen.channels.values()],
+        "recipients": [_named(each) for each in chosen.recipients.values()],
         "notices": [
             {"key": each.key, "version": each.version, "material": each.material, "wording": dict(each.wording),
              "sha256": {language: each.digest(language) for language in each.wording}}
@@ -165,9 +165,14 @@ def _told(chosen: Catalogue) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _named(each: Titled) -> dict[str, Any]:
+    return {"key": each.key, "title": each.title, "titles": dict(each.titles)}
+
+
 def _scope(rule: ScopeRule) -> dict[str, Any]:
     return {
         "scope": rule.scope, "legal_basis": rule.legal_basis, "notice": rule.notice, "benefit": rule.benefit,
+        "benefits": dict(rule.benefits),
         "validity": _length(rule.validity) or None, "retention": _length(rule.retention) or None,
         "double_opt_in": rule.double_opt_in, "minimum_age": rule.minimum_age, "gpc": rule.gpc,
     }  # fmt: skip

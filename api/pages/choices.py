@@ -177,8 +177,8 @@ def title_of(rule: ScopeRule, catalogue: Catalogue, words: Words) -> str:
     return words.say(
         "operations",
         f"{rule.operation}_title",
-        target=known.title if known else rule.target,
-        purpose=purpose.title if purpose else rule.purpose,
+        target=known.title_in(words.code) if known else rule.target,
+        purpose=purpose.title_in(words.code) if purpose else rule.purpose,
     )
 
 
@@ -317,7 +317,7 @@ def _card(
         language=language,
         notice=version,
         version=words.say("choices", "wording_version", version=version) if notice else "",
-        benefit=rule.benefit,
+        benefit=rule.benefit_in(words.code),
         state=state,
         state_name=words.say("states", state),
         meaning=meaning_of(rule, state, stands, said_at, words),

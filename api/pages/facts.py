@@ -138,10 +138,10 @@ def _in_order(kept: Sequence[Kept], catalogue: Catalogue) -> list[Kept]:
 def _group(
     kept: Kept, catalogue: Catalogue, permitted: Collection[str], facts: tuple[Fact, ...], words: Words
 ) -> Group:
-    known = kept.category in catalogue.categories
-    title = kept.title if known else words.say("remembered", "unknown_category", category=kept.category)
+    known = catalogue.categories.get(kept.category)
+    title = known.title_in(words.code) if known else words.say("remembered", "unknown_category", category=kept.category)
     purposes = [
-        catalogue.purposes[rule.purpose].title
+        catalogue.purposes[rule.purpose].title_in(words.code)
         for rule in catalogue.in_order
         if rule.operation == "use" and rule.target == kept.category and rule.scope in permitted
     ]
@@ -210,4 +210,4 @@ def _why(each: Access, catalogue: Catalogue, words: Words) -> str:
     if each.purpose.startswith(RIGHTS):
         return words.say("remembered", f"use_{each.purpose.removeprefix(RIGHTS)}")
     purpose = catalogue.purposes.get(each.purpose)
-    return words.say("remembered", "use_for", purpose=purpose.title if purpose else each.purpose)
+    return words.say("remembered", "use_for", purpose=purpose.title_in(words.code) if purpose else each.purpose)

@@ -4,7 +4,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
@@ -72,12 +72,32 @@ class Attribute:
         return all(isinstance(value, float | int) and abs(value) <= _MOST[type(value)] for value in told)
 
 
+def in_language(language: str, words: Mapping[str, str], otherwise: str) -> str:
+    """Return words in the language that is asked for, in its parent, or what they are otherwise.
+
+    >>> in_language("de-AT", {"de": "Brief"}, "Letter"), in_language("fr", {"de": "Brief"}, "Letter")
+    ('Brief', 'Letter')
+    """
+    return words.get(language, words.get(language.partition("-")[0], otherwise))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Category:
-    """A kind of data, by where it comes from."""
+class Titled:
+    """What customers know by a title, which may be said in more languages than the catalogue's own."""
 
     key: str
     title: str
+    titles: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def title_in(self, language: str) -> str:
+        """Return the title in a language, as far as it has one."""
+        return in_language(language, self.titles, self.title)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Category(Titled):
+    """A kind of data, by where it comes from."""
+
     origin: Origin
     special: bool
     attributes: tuple[Attribute, ...]
@@ -90,11 +110,9 @@ class Category:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Purpose:
+class Purpose(Titled):
     """What data are used for; `marketing` sets it apart from service."""
 
-    key: str
-    title: str
     description: str
     marketing: bool
     dpv: tuple[str, ...] = ()
@@ -102,19 +120,13 @@ class Purpose:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
+class Channel(Titled):
     """A way to reach a customer."""
-
-    key: str
-    title: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipient:
+class Recipient(Titled):
     """Somebody that data may be shared with."""
-
-    key: str
-    title: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +183,12 @@ class ScopeRule:
     """The lowest notice version whose consents still count."""
     remind_days: int = -1
     """So many days before a consent ends its customer is reminded; -1 leaves it to the deployment."""
+    benefits: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The benefit in more languages."""
+
+    def benefit_in(self, language: str) -> str:
+        """Return the benefit in a language, as far as it is said in it."""
+        return in_language(language, self.benefits, self.benefit)
 
 
 @dataclass(frozen=True, kw_only=True)

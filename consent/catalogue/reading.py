@@ -65,8 +65,8 @@ def _catalogue(table: dict[str, Any], text: str, name: str) -> Catalogue:
     title = top.text("name", longest=200)
     purposes = _by_key(top, "purpose", _purpose)
     categories = _by_key(top, "category", _category)
-    channels = _by_key(top, "channel", lambda form: Channel(key=form.key("key"), title=form.text("title")))
-    recipients = _by_key(top, "recipient", lambda form: Recipient(key=form.key("key"), title=form.text("title")))
+    channels = _by_key(top, "channel", lambda form: Channel(**_titled(form)))
+    recipients = _by_key(top, "recipient", lambda form: Recipient(**_titled(form)))
     notices = _notices(top)
     controller = _controller(top, title)
     _each_attribute_once(categories, places)
@@ -108,10 +108,25 @@ def _by_key(top: Form, kind: str, read: Any) -> dict[str, Any]:  # noqa: ANN401 
     return found
 
 
+def _titled(form: Form) -> dict[str, Any]:
+    return {"key": form.key("key"), "title": form.text("title"), "titles": _translated(form, "titles")}
+
+
+def _translated(form: Form, key: str) -> Mapping[str, str]:
+    """Read words in further languages: none where there is no such table."""
+    words = form.table(key)
+    for language, text in words.items():
+        where = f"{key}.{language[:20]}"
+        if not _LANGUAGE.fullmatch(language) or not isinstance(text, str) or not text.strip():
+            form.wrong(where, "must be a language like de or de-AT, and its words")
+        elif any(sign < " " for sign in text):
+            form.wrong(where, "has a control character")
+    return MappingProxyType(words)
+
+
 def _purpose(form: Form) -> Purpose:
     return Purpose(
-        key=form.key("key"),
-        title=form.text("title"),
+        **_titled(form),
         description=form.text("description"),
         marketing=form.flag("marketing"),
         dpv=_terms(form, dpv.PURPOSES),
@@ -158,6 +173,7 @@ def _category(form: Form) -> Category:
         unpriced=unpriced,
         key=key,
         title=form.text("title"),
+        titles=_translated(form, "titles"),
         origin=cast("Origin", form.choice("origin", get_args(Origin))),
         special=form.flag("special", default=False),
         attributes=tuple(attributes),
@@ -219,6 +235,7 @@ def _scope(form: Form, draft: Catalogue) -> ScopeRule | None:
         legal_basis=_basis(form),
         notice=notice,
         benefit=form.text("benefit", default=""),
+        benefits=_translated(form, "benefits"),
         validity=_duration(form, "validity"),
         retention=_duration(form, "retention"),
         double_opt_in=form.flag("double_opt_in", default=False),

@@ -135,7 +135,7 @@ def _given(one: Candidate, policy: Policy, words: Sentences) -> str:
         what = [_asked(rule, catalogue, words) for rule in rules if rule.legal_basis in bases]
         if what:
             grounds.append(ground.format(what=_listed(what, words)))
-    title = catalogue.purposes[policy.campaign.purpose].title
+    title = catalogue.purposes[policy.campaign.purpose].title_in(words.code)
     return words.given.format(grounds=_listed(grounds, words), purpose=title)
 
 
@@ -156,7 +156,7 @@ def _asked(rule: ScopeRule, catalogue: Catalogue, words: Sentences) -> str:
     titled: Mapping[str, Any] = {"contact": catalogue.channels, "share": catalogue.recipients}.get(
         rule.operation, catalogue.categories
     )
-    return words.asked[rule.operation].format(title=titled[rule.target].title)
+    return words.asked[rule.operation].format(title=titled[rule.target].title_in(words.code))
 
 
 def _listed(parts: Sequence[str], words: Sentences) -> str:

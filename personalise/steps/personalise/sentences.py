@@ -20,6 +20,7 @@ _OBJECTABLE: Final = frozenset({LegalBasis.LEGITIMATE_INTEREST})
 class Sentences:
     """What is said in one language."""
 
+    code: str
     given: str
     """Of {grounds}, for {purpose}."""
     grounds: Sequence[tuple[str, frozenset[LegalBasis]]]
@@ -37,6 +38,7 @@ class Sentences:
 
 
 ENGLISH: Final = Sentences(
+    code="en",
     given="You get this because {grounds}, for “{purpose}”.",
     grounds=(
         ("you allowed {what}", ASKED),
@@ -84,6 +86,7 @@ ENGLISH: Final = Sentences(
     conjunction="and",
 )
 GERMAN: Final = Sentences(
+    code="de",
     given="Sie bekommen dies, weil {grounds}; der Zweck ist „{purpose}“.",
     grounds=(
         ("Sie {what} erlaubt haben", ASKED),

@@ -392,6 +392,19 @@ def test_the_language_chosen_on_the_page_stays(bo):
     ]  # fmt: skip
 
 
+def test_what_is_asked_is_named_in_the_language_of_the_page(bo):
+    text = bo.open("/p/choices?lang=de").tree.one("main").text
+    german = (
+        "Was Sie gekauft haben",
+        "„Was Sie gekauft haben“ für „Empfehlungen für Sie“",
+        "SMS für „Empfehlungen für Sie“",
+    )
+
+    assert [words in text for words in german] == [True] * 3
+    assert "Sie müssen uns nicht noch einmal sagen, was Sie von uns schon haben." in text
+    assert [words in text for words in ("What you bought", "Recommendations", "You needn't")] == [False] * 3
+
+
 # ----------------------------------------------------------------------------------------------------- what is refused
 
 

@@ -146,6 +146,9 @@ def test_the_page_speaks_german(ann):
         "Wie oft Sie gekauft haben": "7", "Was Sie im letzten Jahr ausgegeben haben": "1.234,5",
         "Was Sie am liebsten mögen": "garden",
     }  # fmt: skip
+    text = page.tree.one("main").text
+    assert [words in text for words in ("Was Sie gekauft haben", "Empfehlungen für Sie")] == [True, True]
+    assert [words in text for words in ("What you bought", "Recommendations")] == [False, False]
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,22 @@ def test_a_catalogue_says_what_its_file_says():
     assert read.notices["words", 1].digest("en") == hashlib.sha256(b"May we?").hexdigest()
 
 
+def test_titles_and_benefits_may_be_said_in_more_languages():
+    made = tables()
+    for kind in ("purpose", "category", "channel", "recipient"):
+        made[kind][0]["titles"] = {"de": "Auf Deutsch", "de-AT": "Auf Österreichisch"}
+    made["scope"][0]["benefits"] = {"de": "Sie gewinnen."}
+    plain, read = catalogue(), parse_catalogue(toml(made))
+    kinds = [next(iter(each.values())) for each in (read.purposes, read.categories, read.channels, read.recipients)]
+    rule = read.scopes["remember:purchases"]
+
+    assert [[each.title_in(code) for code in ("de-AT", "de-CH", "fr")] for each in kinds] == [
+        ["Auf Österreichisch", "Auf Deutsch", each.title] for each in kinds
+    ]
+    assert [rule.benefit_in(code) for code in ("de-AT", "fr")] == ["Sie gewinnen.", rule.benefit]
+    assert {each.title_in("de") for each in plain.purposes.values()} == {each.title for each in plain.purposes.values()}
+
+
 def test_a_catalogue_reads_from_json_as_from_toml(tmp_path):
     path = tmp_path / "catalogue.json"
     path.write_text(json.dumps(dict(CATALOGUE)), encoding="utf-8")
@@ -71,6 +87,19 @@ def test_a_catalogue_reads_from_json_as_from_toml(tmp_path):
 
 
 BROKEN = {
+    "a title in no language": (
+        lambda t: t["purpose"][0].update(titles={"German": "x", "de": " ", "fr": 1, "it": "a\tb"}),
+        [
+            ("purpose[0].titles.German", "must be a language like de or de-AT, and its words"),
+            ("purpose[0].titles.de", "must be a language like de or de-AT, and its words"),
+            ("purpose[0].titles.fr", "must be a language like de or de-AT, and its words"),
+            ("purpose[0].titles.it", "has a control character"),
+        ],
+    ),
+    "a benefit in no language": (
+        lambda t: t["scope"][0].update(benefits={"DE": "x"}),
+        [("scope[0].benefits.DE", "must be a language like de or de-AT, and its words")],
+    ),
     "no name": (lambda t: t.pop("name"), [("name", "is missing: give text")]),
     "unknown key at the top": (lambda t: t.update(nam="x"), [("nam", "is not known here")]),
     "unknown key in a purpose": (
