@@ -7,18 +7,18 @@ returns the exit code, or None for 0.
 import os
 import pwd
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 from typing_extensions import override
 
 from api import erasing
 from api.actors.actor import Actor, require, shell
+from api.cli import root
 from api.roles import action_of
 from api.settings import Settings, read_settings
 from api.wiring import House, open_house
@@ -28,16 +28,9 @@ from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.register import customers
 
-OK: Final = 0
-REFUSED: Final = 1
-"""Findings, a denial, or a wish that can't be fulfilled as things stand."""
-USAGE: Final = 2
-"""What was typed, or what a file says, is wrong: nothing was done."""
-UNCHECKED: Final = 3
-"""It could not be found out."""
-INTERRUPTED: Final = 130
-UNHEARD: Final = 141
-"""Whoever read our output went away; as a shell counts a broken pipe."""
+OK: Final = root.OK
+REFUSED: Final = root.REFUSED
+UNCHECKED: Final = root.UNCHECKED
 
 _WHOLE_SENTENCE: Final = 200
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -46,19 +39,19 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 class NoDeployment(click.ClickException):
     """There is nothing here that could be asked."""
 
-    exit_code = UNCHECKED
+    exit_code = root.UNCHECKED
 
 
 class Unready(click.ClickException):
     """What is here can't be worked with yet."""
 
-    exit_code = UNCHECKED
+    exit_code = root.UNCHECKED
 
 
 class Refused(click.ClickException):
     """It can't be done as things stand; nothing was done."""
 
-    exit_code = REFUSED
+    exit_code = root.REFUSED
 
 
 class Command(click.Command):
@@ -91,54 +84,6 @@ class Group(click.Group):
     """Commands about one thing."""
 
     command_class = Command
-
-
-class Lazy(NamedTuple):
-    """Where a command of the top level lies (`module:name`), and its line in the list of commands."""
-
-    path: str
-    line: str
-
-
-class Root(Group):
-    """The top level: a command's module is loaded when the command is asked for, and not to list it."""
-
-    def __init__(self, *args: Any, lazy: Mapping[str, Lazy], **more: Any) -> None:  # noqa: ANN401 -- click's own options
-        """Keep where the commands lie."""
-        super().__init__(*args, **more)
-        self.lazy = lazy
-
-    @override
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.lazy)
-
-    @override
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return self._loaded(cmd_name) if cmd_name in self.lazy else None
-
-    @override
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, each.line) for name, each in self.lazy.items()])
-
-    def complete(self) -> "Root":
-        """Return the group with every command loaded."""
-        for name in self.lazy:
-            self._loaded(name)
-        return self
-
-    @override
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError as gone:  # named here, for click would make exit code 1 of it
-            raise click.exceptions.Exit(UNHEARD) from gone
-
-    def _loaded(self, name: str) -> click.Command:
-        if name not in self.commands:
-            module, _, attribute = self.lazy[name].path.partition(":")
-            self.add_command(getattr(import_module(module), attribute), name)
-        return self.commands[name]
 
 
 class Instant(click.ParamType[datetime]):

@@ -27,6 +27,7 @@ from rich.table import Table
 from rich.text import Text
 from typing_extensions import override
 
+from api.cli.root import printable
 from consent.base.canonical import b64
 from consent.base.clock import rfc3339
 
@@ -130,17 +131,6 @@ def shown(value: object) -> str:
         case _:
             text = printable(str(value))
     return text
-
-
-def printable(text: str) -> str:
-    r"""Return text without control characters: they are shown as Python writes them.
-
-    >>> printable("a\x1b[2J\nb")
-    'a\\x1b[2J\\nb'
-    """
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 class _Rate(ProgressColumn):

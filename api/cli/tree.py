@@ -4,7 +4,7 @@ from typing import Final
 
 import click
 
-from api.cli.frame import Lazy, Root
+from api.cli.root import Lazy, Root
 
 COMMANDS: Final = {
     "init": Lazy("api.cli.setup:init", "Found a deployment: folder, keyring, database, ledger, catalogue."),

@@ -48,8 +48,8 @@ def test_who_gets_something_is_told_what_he_allowed():
 def test_in_another_language_things_have_their_titles_in_it():
     """Where the catalogue says them; the sentence itself is whole without."""
     assert explanation(row_of(), POLICY, language="de-AT") == (
-        "Sie bekommen dies, weil Sie die Nutzung von „Was Sie gekauft haben“ und den Kontakt per „E-Mail“ erlaubt haben; "
-        "der Zweck ist „Empfehlungen für Sie“."
+        "Sie bekommen dies, weil Sie die Nutzung von „Was Sie gekauft haben“ und den Kontakt per „E-Mail“ erlaubt "
+        "haben; der Zweck ist „Empfehlungen für Sie“."
     )
 
 
