@@ -49,16 +49,9 @@ class Decision:
 
 
 def decide_one(
-    deployment: Deployment,
-    customer: CustomerId,
-    *,
-    campaign: str,
-    actor: str,
-    channel: str = "",
-    idempotency_key: str = "",
-    four_eyes: bool = False,
-    carried: bool = False,
-) -> Decision:
+    deployment: Deployment, customer: CustomerId, *, campaign: str, actor: str, channel: str = "",
+    idempotency_key: str = "", four_eyes: bool = False, carried: bool = False,
+) -> Decision:  # fmt: skip
     """Decide for one customer, now; reserve the contact and log the decision in the same transaction.
 
     A denial is an answer, not an error: the decision then says what stood in the way. The same idempotency key asked
@@ -85,7 +78,7 @@ def decide_one(
         if known:
             policy = _policy(deployment, work, campaign, channel, pinned=known)
             return _told(policy, known.table.to_pylist()[0], known, asked=(customer, campaign))
-        version = approving.in_force(deployment.desk, work, campaign, four_eyes=four_eyes) if four_eyes else 0
+        version = approving.in_force(deployment.desk, work, campaign, four_eyes=True) if four_eyes else 0
         policy = _policy(deployment, work, campaign, channel, version=version)
         use = Use(actor=actor, purpose=policy.campaign.purpose, decision=f"{identity}.0", customer=customer)
         made = chunk.decided(deployment.desk, work, [customer], policy, use=use, at=at, now=at)

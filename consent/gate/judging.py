@@ -91,11 +91,8 @@ def check(
     work: Work,
     customer: CustomerId,
     scope: str,
-    *,
-    at: datetime,
-    remembered: bool = False,
-    gpc: bool = False,
-) -> Verdict:
+    *, at: datetime, remembered: bool = False, gpc: bool = False,
+) -> Verdict:  # fmt: skip
     """Judge one scope of one customer, as it stands in the database this very moment.
 
     Args:
@@ -124,10 +121,9 @@ def check(
         cited = citing.behind(desk, work, customer, reason, at=at) if reason in citing.WHOLE else ()
         return _verdict(reason or Reason.UNKNOWN_SCOPE, customer, Scope(scope), at, position, cited)
     kept = _remember(catalogue, rule) if remembered else None
-    reason, positions = stored_reason(scopes, rule, kept, at_ms=at_ms, born_by=born_by, gpc=opted_out, signal=gpc)
-    if reason is Reason.MINOR:
-        positions = citing.behind(desk, work, customer, reason, at=at)
-    return _verdict(reason, customer, Scope(scope), at, position, positions)
+    reason, cited = stored_reason(scopes, rule, kept, at_ms=at_ms, born_by=born_by, gpc=opted_out, signal=gpc)
+    cited = citing.behind(desk, work, customer, reason, at=at) if reason is Reason.MINOR else cited
+    return _verdict(reason, customer, Scope(scope), at, position, cited)
 
 
 def check_as_of(

@@ -97,7 +97,7 @@ class _Past:
         keys = chunk.about["candidates"]
         if row.treatment not in keys:
             raise LedgerBroken(f"the decision knows no {row.treatment}")
-        for entry in suppressing.of_customer(self._work, CustomerId(row.customer), by=row.claimed_at):
+        for entry in suppressing.of_customer(self._work, CustomerId(row.customer), at=row.claimed_at):
             if entry < position:
                 yield f"it was handed out at ledger position {position}, and entry {entry} says to leave him alone"
         standing = stood.of(self._said.get(row.customer, []), self._bits, before=position)

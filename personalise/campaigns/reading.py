@@ -65,8 +65,8 @@ def _campaign(table: dict[str, Any], text: str, catalogue: Catalogue, form: Lite
     treatments = _treatments(top, offers, catalogue)
     audience = _condition(head, "audience", catalogue, required=True)
     expressions = [audience, *(offer.eligibility for offer in offers.values()), *(each.score for each in treatments)]
-    objective = _objective(top.form("objective"), catalogue)
-    received = _outcome(head, "received", catalogue, types=("text",), default="got")
+    kind = cast("Class", head.choice("class", CLASSES, default=HELD_BACK))
+    objective, received = _measured(top, head, catalogue)
     campaign = Campaign(
         key=head.key("key"),
         name=head.text("name", longest=200),
@@ -87,18 +87,29 @@ def _campaign(table: dict[str, Any], text: str, catalogue: Catalogue, form: Lite
         treatments=treatments,
         body=text,
         format=form,
-        kind=cast("Class", head.choice("class", CLASSES, default=HELD_BACK)),
+        kind=kind,
         tags=_tags(head),
-        volumes=tuple(_keyed(top, "volume", lambda one: _volume(one, treatments)).values()),
+        volumes=_volumes(top, treatments, kind),
         ttl_days=head.integer("ttl_days", default=TTL_DAYS, low=1, high=LONGEST_TTL_DAYS),
     )
-    if campaign.volumes and campaign.kind != HELD_BACK:
-        top.wrong("volume", f"a {campaign.kind} message is never held back: leave the volume out")
     head.unknown()
     top.unknown()
     if places:
         raise CampaignInvalid(f"{len(places)} places", places=places)
     return campaign
+
+
+def _measured(top: Form, head: Form, catalogue: Catalogue) -> tuple[Objective, str]:
+    """Return the objective, and the attribute that says which treatment a customer had received."""
+    objective = _objective(top.form("objective"), catalogue)
+    return objective, _outcome(head, "received", catalogue, types=("text",), default="got")
+
+
+def _volumes(top: Form, treatments: tuple[Treatment, ...], kind: Class) -> tuple[Volume, ...]:
+    found = tuple(_keyed(top, "volume", lambda one: _volume(one, treatments)).values())
+    if found and kind != HELD_BACK:
+        top.wrong("volume", f"a {kind} message is never held back: leave the volume out")
+    return found
 
 
 def _keyed(top: Form, kind: str, read: Any) -> dict[str, Any]:  # noqa: ANN401 -- one reader a kind

@@ -112,7 +112,8 @@ def test_every_text_list_and_number_that_comes_in_has_its_bounds(described):
         if isinstance(each, dict) and not bounded(each)
     ]
     assert seen == {
-        "Acceptance", "Addresses", "AskedAddress", "CampaignDue", "CampaignStop", "Check", "CheckAddress", "Checks", "Compare",
+        "Acceptance", "Addresses", "AskedAddress", "CampaignDue", "CampaignStop", "Check", "CheckAddress", "Checks",
+        "Compare",
         "ComparedPolicy", "ContactLimit", "ContactPolicyFile", "Customer", "Decide", "ErasureAsked", "ExportAsked",
         "FindingOwner", "GoodwillReport", "Import", "Measure", "MoreTime", "Outcome", "QuietHours", "Receipt",
         "RequestAnswer", "RequestComing", "RequestOwner", "Statement", "Statements", "Stop", "Suppress", "WantedPack",
