@@ -64,6 +64,10 @@ format: .venv/dev.stamp  ## rewrite the code as `make check` wants it
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+.PHONY: fuzz
+fuzz: .venv/fuzz.stamp  ## bytes made up to break what reads files, strings and proofs: SECONDS=60 for each reader [TARGETS="csv gpp"]
+	@$(BIN)/python -m tests.fuzz.run --seconds $(or $(SECONDS),60) $(TARGETS)
+
 .PHONY: bench
 bench: .venv/bench.stamp  ## every claim of docs/performance.md, measured beside its limit and its peers
 	@$(BIN)/python benchmarks/run_all.py $(ARGS)
@@ -79,11 +83,12 @@ lock: $(if $(filter $(BIN)/uv,$(UV)),.venv/dev.stamp)  ## rewrite requirements/ 
 	$(COMPILE) pyproject.toml -o requirements/run.txt >/dev/null
 	$(COMPILE) --group build -c requirements/run.txt -o requirements/build.txt >/dev/null
 	$(COMPILE) pyproject.toml --group build --group dev -c requirements/run.txt -c requirements/build.txt -o requirements/dev.txt >/dev/null
+	$(COMPILE) --group fuzz -c requirements/dev.txt -o requirements/fuzz.txt >/dev/null
 	$(COMPILE) pyproject.toml --group bench -c requirements/run.txt -c requirements/dev.txt -o requirements/bench.txt >/dev/null
 
 .PHONY: clean
 clean:  ## remove what make made: the environment, caches, builds; never your data
-	rm -rf .venv .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist htmlcov
+	rm -rf .venv .coverage .coverage.* .fuzz .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What the product runs on, and the product itself as .venv/bin/byleave, pointing at this checkout.
@@ -99,6 +104,12 @@ clean:  ## remove what make made: the environment, caches, builds; never your da
 .venv/dev.stamp: requirements/dev.txt .venv/run.stamp
 	@echo 'Adding what tests need ...' >&2
 	@$(LOCKED) -r requirements/dev.txt >&2
+	@$(COMPILED)
+	@touch $@
+
+.venv/fuzz.stamp: requirements/fuzz.txt .venv/dev.stamp
+	@echo 'Adding what fuzzing needs ...' >&2
+	@$(LOCKED) -r requirements/fuzz.txt >&2
 	@$(COMPILED)
 	@touch $@
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKED = ("build", "run", "dev", "bench")
+LOCKED = ("build", "run", "dev", "fuzz", "bench")
 PIN = re.compile(r"^(?P<name>[a-z0-9-]+)==(?P<version>[^\s;]+)(?: ; (?P<marker>[^\\]+?))?$")
 HASH = re.compile(r"^--hash=sha256:[0-9a-f]{64}$")
 
@@ -71,7 +71,7 @@ def test_what_the_product_imports_is_locked_for_running():
     assert runtime() - set(pins("run")) == set()
 
 
-@pytest.mark.parametrize("name", ["build", "dev", "bench"])
+@pytest.mark.parametrize("name", ["build", "dev", "fuzz", "bench"])
 def test_what_a_group_names_is_locked_in_its_file(name):
     assert group(name) - set(pins(name)) == set()
 
@@ -89,4 +89,4 @@ def test_no_lock_file_that_names_a_host_is_kept():
 def test_every_dependency_has_its_line_in_the_decision_and_no_line_is_left_over():
     table = (ROOT / "docs" / "decisions" / "0003-dependencies.md").read_text(encoding="utf-8")
     explained = {normal(each) for each in re.findall(r"^\| `([\w.-]+)` \|", table, re.MULTILINE)}
-    assert explained == runtime() | group("build") | group("dev") | group("bench")
+    assert explained == runtime() | group("build") | group("dev") | group("fuzz") | group("bench")
