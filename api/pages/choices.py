@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
+from api.asking import anchor
 from api.pages.words import FIRST, Words
 from consent.base.clock import from_ms, to_ms
 from consent.catalogue.duration import Duration
@@ -147,15 +148,6 @@ def answer_of(state: State) -> Answer:
     ('yes', '')
     """
     return _ANSWERS.get(state, "")
-
-
-def anchor(scope: str) -> str:
-    """Return a scope as an element's id.
-
-    >>> anchor("contact:email:newsletter")
-    'contact-email-newsletter'
-    """
-    return scope.replace(":", "-")
 
 
 def wording(notice: Notice | None, language: str) -> tuple[str, str]:

@@ -111,11 +111,11 @@ def check() -> Response:
     `Sec-GPC: 1`, handed on from a browser, is heeded for this call and recorded nowhere.
     """
     asked = body(CHECKS)
-    deployment = here().deployment
+    deployment, base_url = here().deployment, here().settings.base_url
     at = past(asked.as_of, deployment.clock(), "/as_of")
     with deployment.store.live() as work:
         verdicts = _verdicts(deployment, work, asked, at)
-    return answer_ready({"data": [judged(verdict) for verdict in verdicts]})
+    return answer_ready({"data": [judged(verdict, base_url) for verdict in verdicts]})
 
 
 @blueprint.get("/customers/<customer>/permissions")
@@ -141,7 +141,7 @@ def show(customer: str) -> Response:
             deployment.desk, work, CustomerId(customer), at=at, as_of=asked is not None, gpc=_signal()
         )
     position = verdicts[0].position if verdicts else 0
-    data = [judged(verdict) for verdict in verdicts]
+    data = [judged(verdict, here().settings.base_url) for verdict in verdicts]
     return answer(PermissionsForm, {"customer": customer, "at": at, "position": position, "data": data})
 
 

@@ -151,12 +151,11 @@ def record() -> Response:
     """Record one statement; answered once it is durable."""
     key, asked = idempotency_key(), body(STATEMENT)
     [done] = _recorded_at_once([asked], key)
-    deployment = here().deployment
+    deployment, base_url = here().deployment, here().settings.base_url
     with deployment.store.live() as work:
         at = max(deployment.clock(), done.at)
-        stands = [
-            judged(gate.check(deployment.desk, work, done.customer, scope, at=at)) for scope in done.statement.scopes
-        ]
+        checked = [gate.check(deployment.desk, work, done.customer, scope, at=at) for scope in done.statement.scopes]
+    stands = [judged(verdict, base_url) for verdict in checked]
     headers = {"Location": f"/api/v1/ledger/entries/{done.seq}"}
     return answer(RecordedOneForm, {**_recorded(done), "permissions": stands}, 201, headers)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from api.asking import asked_at
 from api.rest.shapes import CUSTOMER, SCOPE, Choice, Flag, Form, Instant, Items, Text, Whole
 from consent.base.clock import rfc3339
 from consent.permission.verdict import Denial, Permit, Reason, Verdict
@@ -18,6 +19,7 @@ class ScopeVerdict(Form):
     reason = Choice([reason.name for reason in Reason], required=True)
     positions = Items(Whole(0, LARGEST), 0, 2, required=True, metadata={"description": "entries that decided it"})
     may_be_asked = Flag(required=True, metadata={"description": "false: leave the customer alone"})
+    ask = Text(1, 2_048, required=True, allow_none=True, metadata={"description": "where he may be asked; else null"})
 
 
 class CustomerVerdict(ScopeVerdict):
@@ -38,11 +40,12 @@ class Judged:
     reason: str
     positions: tuple[int, ...]
     may_be_asked: bool
+    ask: str | None
     at: str
     position: int
 
 
-def judged(verdict: Verdict) -> Judged:
+def judged(verdict: Verdict, base_url: str) -> Judged:
     """Return a verdict in the words of its form. Who permits needn't be asked."""
     return Judged(
         customer=verdict.customer,
@@ -51,6 +54,7 @@ def judged(verdict: Verdict) -> Judged:
         reason=verdict.reason.name,
         positions=verdict.positions,
         may_be_asked=isinstance(verdict, Denial) and verdict.may_be_asked,
+        ask=asked_at(verdict, base_url),
         at=rfc3339(verdict.at),
         position=verdict.position,
     )

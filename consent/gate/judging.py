@@ -115,8 +115,7 @@ def check(
         return check(desk, work, now, scope, at=at, remembered=remembered, gpc=gpc)
     catalogue = desk.catalogues.version(work, version)
     rule = catalogue.scopes.get(scope)
-    at_ms = to_ms(at)
-    reason = customer_reason(rule, states, paused_until, at_ms=at_ms) if states or paused_until else PERMIT
+    reason = customer_reason(rule, states, paused_until, at_ms=to_ms(at)) if states or paused_until else PERMIT
     if rule is None or reason is not PERMIT:
         cited = citing.behind(desk, work, customer, reason, at=at) if reason in citing.WHOLE else ()
         return _verdict(reason or Reason.UNKNOWN_SCOPE, customer, Scope(scope), at, position, cited)

@@ -29,11 +29,22 @@ def test_checks_are_answered_in_their_order(shop, sqlite_world):
     assert answer.get_json() == {
         "data": [
             {**judged, "customer": sqlite_world.ann, "permit": True, "reason": "PERMIT", "positions": [FOUNDING - 1],
-             "may_be_asked": False},
+             "may_be_asked": False, "ask": None},
             {**judged, "customer": sqlite_world.bo, "permit": False, "reason": "NO_RECORD", "positions": [],
-             "may_be_asked": True},
+             "may_be_asked": True, "ask": "http://127.0.0.1:8000/p/choices#contact-email-newsletter"},
         ]
     }  # fmt: skip
+
+
+def test_where_a_customer_may_be_asked_his_page_has_the_question(shop, sqlite_world):
+    """What would change a denial: a place to answer, or none where he is to be left alone."""
+    asked = {"checks": [question(sqlite_world.bo, NEWSLETTER)]}
+    [open_] = shop.post(CHECK, asked).json["data"]
+    sqlite_world.say(sqlite_world.statement(sqlite_world.bo, "refuse", NEWSLETTER))
+    [refused] = shop.post(CHECK, asked).json["data"]
+
+    assert open_["ask"].partition("/p/")[2] == "choices#contact-email-newsletter"
+    assert (refused["reason"], refused["may_be_asked"], refused["ask"]) == ("REFUSED", False, None)
 
 
 def test_the_next_check_after_a_withdrawal_is_a_denial(shop, sqlite_world):

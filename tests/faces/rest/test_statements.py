@@ -37,7 +37,14 @@ def test_a_grant_is_in_force_when_its_answer_is_there(shop, sqlite_world):
         "repeated": False,
         "receipt": f"/api/v1/receipts/{answer.get_json()['seq']}",
         "permissions": [
-            {"scope": NEWSLETTER, "permit": True, "reason": "PERMIT", "positions": [FOUNDING], "may_be_asked": False}
+            {
+                "scope": NEWSLETTER,
+                "permit": True,
+                "reason": "PERMIT",
+                "positions": [FOUNDING],
+                "may_be_asked": False,
+                "ask": None,
+            }
         ],
     }
     assert sqlite_world.reason(sqlite_world.bo, NEWSLETTER) == "PERMIT"
@@ -50,7 +57,14 @@ def test_a_withdrawal_shows_what_no_longer_stands(shop, sqlite_world):
     answer = shop.post(ONE, said(sqlite_world.ann, "withdraw", NEWSLETTER), key="one")
 
     assert answer.get_json()["permissions"] == [
-        {"scope": NEWSLETTER, "permit": False, "reason": "WITHDRAWN", "positions": [FOUNDING], "may_be_asked": False}
+        {
+            "scope": NEWSLETTER,
+            "permit": False,
+            "reason": "WITHDRAWN",
+            "positions": [FOUNDING],
+            "may_be_asked": False,
+            "ask": None,
+        }
     ]
     assert sqlite_world.reason(sqlite_world.ann, NEWSLETTER) == "WITHDRAWN"
 
