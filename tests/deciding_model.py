@@ -70,13 +70,17 @@ class Shop:
     contacts: list[Contact] = field(default_factory=list)
     accounts: dict[str, list[int]] = field(default_factory=dict)
     promises: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    taken: dict[tuple[str, int, str], int] = field(default_factory=dict)
+    """What is taken of each quota, by campaign, version (0: all) and key."""
 
-    def decide(self, who: str, campaign: Tables, rules: Tables, *, at: int, now: int) -> Decided:
+    def decide(self, who: str, campaign: Tables, rules: Tables, *, at: int, now: int, cuts: "Cuts") -> Decided:
         """Decide for one customer as of `at`, by what he permits `now`, and write down what follows."""
         moment = _Moment(self, who, campaign, rules, at=at, now=now)
         left = {each["key"]: moment.refusal(each) for each in campaign["treatment"]}
         worth = {each["key"]: moment.worth(each) for each in campaign["treatment"]}
         word = {each["key"]: moment.breaks_word(each) for each in campaign["treatment"]}
+        full = {pair.treatment: rule for pair in moment.pairs() if (rule := behind(pair, cuts))}
+        left |= {key: left[key] or rule for key, rule in full.items()}
         winner, best = None, 0.0
         for key, rule in left.items():
             if not rule and not word[key] and worth[key] > best:
@@ -100,8 +104,139 @@ class Shop:
         control = moment.control
         return Decided(who, None if control else winner, winner if control else None, left)
 
+    # -------------------------------------------------------------------------------- what there is only so much of
+
+    def quotas(self, campaign: Tables, rules: Tables) -> "list[Limited]":
+        """Return a campaign's quotas, by the version that stands in its tables."""
+        about = campaign["campaign"]
+        if about.get("class", "marketing") != "marketing":
+            return []
+        found = [
+            Limited(
+                f"volume:{each['key']}", (about["key"], campaign["version"], f"volume:{each['key']}"), each["limit"],
+                {one["key"] for one in campaign["treatment"]
+                 if one["key"] in each.get("treatments", [one["key"]])
+                 and one["channel"] in each.get("channels", [one["channel"]])},
+                {},
+            )
+            for each in campaign.get("volume", [])
+        ]  # fmt: skip
+        prices = {
+            one["key"]: round(rules.get("goodwill", {}).get("prices", {}).get(one["channel"], 0) * 1000)
+            for one in campaign["treatment"]
+        }
+        prices = {key: price for key, price in prices.items() if price}
+        if about.get("goodwill_budget") and prices:
+            whole = (about["key"], 0, "goodwill_budget")
+            found.append(Limited("goodwill_budget", whole, about["goodwill_budget"] * 1000, set(prices), prices))
+        return found
+
+    def live(self, who: str, campaign: Tables, rules: Tables, *, at: int, now: int) -> Decided:
+        """Decide for one who comes now, and takes of what there is left."""
+        quotas = self.quotas(campaign, rules)
+        left = {each.key: each.limit - self.taken.get(each.row, 0) for each in quotas}
+        cuts, _ = serve(_Moment(self, who, campaign, rules, at=at, now=now).pairs(), left, quotas)
+        made = self.decide(who, campaign, rules, at=at, now=now, cuts=(quotas, cuts))
+        self.take(made, quotas, left)
+        return made
+
+    def rank(self, campaign: Tables, rules: Tables, *, at: int, now: int) -> "Aside":
+        """Go through everybody who isn't held out, the best first, and set aside what a run will give out."""
+        quotas = self.quotas(campaign, rules)
+        left = {each.key: each.limit - self.taken.get(each.row, 0) for each in quotas}
+        moments = [_Moment(self, who, campaign, rules, at=at, now=now) for who in self.people]
+        cuts, given = serve([pair for one in moments if not one.control for pair in one.pairs()], left, quotas)
+        for each in quotas:
+            self.taken[each.row] = self.taken.get(each.row, 0) + given[each.key]
+            if left[each.key] < min(each.prices.values(), default=1):
+                cuts[each.key] = FIRST
+        return Aside(quotas, cuts, given)
+
+    def chunk(self, whose: list[str], campaign: Tables, rules: Tables, aside: "Aside", *, at: int, now: int) -> Any:
+        """Walk the decisions of a run's chunk: by the run's cuts, and never more than is left of what was set aside."""
+        moments = [_Moment(self, who, campaign, rules, at=at, now=now) for who in whose]
+        whole = (aside.quotas, aside.cuts)
+        pairs = [pair for one in moments if not one.control for pair in one.pairs() if not behind(pair, whole)]
+        cuts, _ = serve(pairs, aside.left, aside.quotas)
+        for who in whose:
+            made = self.decide(who, campaign, rules, at=at, now=now, cuts=(aside.quotas, {**aside.cuts, **cuts}))
+            if made.chosen:
+                for each in aside.quotas:
+                    if made.chosen in each.treatments:
+                        aside.left[each.key] -= self.contacts[-1].charge if each.prices else 1
+            yield made
+
+    def give_back(self, aside: "Aside") -> None:
+        for each in aside.quotas:
+            self.taken[each.row] -= aside.left[each.key]
+
+    def take(self, made: Decided, quotas: "list[Limited]", left: dict[str, int]) -> None:
+        for each in quotas:
+            if made.chosen in each.treatments:
+                amount = self.contacts[-1].charge if each.prices else 1
+                assert amount <= left[each.key]
+                self.taken[each.row] = self.taken.get(each.row, 0) + amount
+
     def balance(self, who: str, opening: int) -> int:
         return sum(self.accounts[who]) if who in self.accounts else opening
+
+
+@dataclass
+class Limited:
+    """What there is only so much of: which treatments take of it, one each or (with prices) what they cost."""
+
+    key: str
+    row: tuple[str, int, str]
+    limit: int
+    treatments: set[str]
+    prices: dict[str, int]
+
+
+@dataclass
+class Aside:
+    """What was set aside for a run, where it ends, and what is left of it."""
+
+    quotas: list[Limited]
+    cuts: dict[str, Any]
+    left: dict[str, int]
+
+
+@dataclass
+class Pair:
+    """A customer and a treatment that he could get: its place in the order, and what it costs."""
+
+    place: tuple[float, int, str, int]
+    treatment: str
+    charge: int
+    control: bool
+
+
+FIRST: Final = (-1e300, -1, "", 0)
+Cuts = tuple[list[Limited], dict[str, Any]]
+
+
+def behind(pair: Pair, cuts: Cuts) -> str:
+    """Return the first quota that ends before a pair, "" for none."""
+    quotas, ends = cuts
+    mine = [each.key for each in quotas if pair.treatment in each.treatments]
+    return next((key for key in mine if key in ends and pair.place >= ends[key]), "")
+
+
+def serve(pairs: list[Pair], room: Mapping[str, int], quotas: list[Limited]) -> tuple[dict[str, Any], dict[str, int]]:
+    """Go through pairs, the best first; return where each quota ended, and what was given of it."""
+    left, ends, served = dict(room), dict[str, Any](), set()
+    for pair in sorted(pairs, key=lambda each: each.place):
+        mine = [each for each in quotas if pair.treatment in each.treatments]
+        if pair.place[2] in served or any(each.key in ends for each in mine):
+            continue
+        takes = {each.key: pair.charge if each.prices else 1 for each in mine}
+        tight = [key for key, amount in takes.items() if amount > left[key]]
+        ends |= dict.fromkeys(tight, pair.place)
+        if not tight:
+            served.add(pair.place[2])
+            for key, amount in takes.items():
+                left[key] -= 0 if pair.control else amount
+    return ends, {key: amount - left[key] for key, amount in room.items()}
 
 
 class _Moment:
@@ -145,6 +280,15 @@ class _Moment:
             if scope not in self.person.granted:
                 return f"permission:{scope}"
         return self.held_back(each) or self.below_the_floor(each)
+
+    def pairs(self) -> list[Pair]:
+        """Return what he would get if there were enough of everything."""
+        last = max(self.those({}), default=0)
+        return [
+            Pair((-worth, last, self.who, spot), each["key"], self.charge(each), self.control)
+            for spot, each in enumerate(self.campaign["treatment"])
+            if not self.refusal(each) and not self.breaks_word(each) and (worth := self.worth(each)) > 0
+        ]
 
     def told(self, each: Tables) -> dict[str, Any]:
         return {

@@ -120,7 +120,7 @@ def check(
         cited = citing.behind(desk, work, customer, reason, at=at) if reason in citing.WHOLE else ()
         return _verdict(reason or Reason.UNKNOWN_SCOPE, customer, Scope(scope), at, position, cited)
     kept = _remember(catalogue, rule) if remembered else None
-    reason, cited = stored_reason(scopes, rule, kept, at_ms=at_ms, born_by=born_by, gpc=opted_out, signal=gpc)
+    reason, cited = stored_reason(scopes, rule, kept, at_ms=to_ms(at), born_by=born_by, gpc=opted_out, signal=gpc)
     cited = citing.behind(desk, work, customer, reason, at=at) if reason is Reason.MINOR else cited
     return _verdict(reason, customer, Scope(scope), at, position, cited)
 

@@ -65,7 +65,6 @@ def _campaign(table: dict[str, Any], text: str, catalogue: Catalogue, form: Lite
     treatments = _treatments(top, offers, catalogue)
     audience = _condition(head, "audience", catalogue, required=True)
     expressions = [audience, *(offer.eligibility for offer in offers.values()), *(each.score for each in treatments)]
-    kind = cast("Class", head.choice("class", CLASSES, default=HELD_BACK))
     objective, received = _measured(top, head, catalogue)
     campaign = Campaign(
         key=head.key("key"),
@@ -87,9 +86,9 @@ def _campaign(table: dict[str, Any], text: str, catalogue: Catalogue, form: Lite
         treatments=treatments,
         body=text,
         format=form,
-        kind=kind,
+        kind=cast("Class", head.choice("class", CLASSES, default=HELD_BACK)),
         tags=_tags(head),
-        volumes=_volumes(top, treatments, kind),
+        volumes=_volumes(top, head, treatments),
         ttl_days=head.integer("ttl_days", default=TTL_DAYS, low=1, high=LONGEST_TTL_DAYS),
     )
     head.unknown()
@@ -103,13 +102,6 @@ def _measured(top: Form, head: Form, catalogue: Catalogue) -> tuple[Objective, s
     """Return the objective, and the attribute that says which treatment a customer had received."""
     objective = _objective(top.form("objective"), catalogue)
     return objective, _outcome(head, "received", catalogue, types=("text",), default="got")
-
-
-def _volumes(top: Form, treatments: tuple[Treatment, ...], kind: Class) -> tuple[Volume, ...]:
-    found = tuple(_keyed(top, "volume", lambda one: _volume(one, treatments)).values())
-    if found and kind != HELD_BACK:
-        top.wrong("volume", f"a {kind} message is never held back: leave the volume out")
-    return found
 
 
 def _keyed(top: Form, kind: str, read: Any) -> dict[str, Any]:  # noqa: ANN401 -- one reader a kind
@@ -202,6 +194,14 @@ def _cap(form: Form, catalogue: Catalogue) -> Cap:
         limit=form.integer("limit", low=0, high=1_000),
         days=form.integer("days", low=1, high=3_650),
     )
+
+
+def _volumes(top: Form, head: Form, treatments: Sequence[Treatment]) -> tuple[Volume, ...]:
+    volumes = tuple(_keyed(top, "volume", lambda one: _volume(one, treatments)).values())
+    kind = head.choice("class", CLASSES, default=HELD_BACK)
+    if volumes and kind in CLASSES and kind != HELD_BACK:
+        top.wrong("volume", f"a {kind} message is never held back: leave the volume out")
+    return volumes
 
 
 def _volume(form: Form, treatments: Sequence[Treatment]) -> Volume:

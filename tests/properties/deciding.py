@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from consent import gate
 from consent.catalogue.model import Catalogue
 from consent.permission.verdict import Reason
-from personalise.campaigns.model import Campaign, Holdout, Objective, Offer, Treatment
+from personalise.campaigns.model import Campaign, Holdout, Objective, Offer, Treatment, Volume
 from personalise.contact_policy.model import (
     NONE,
     Cap,
@@ -102,6 +102,9 @@ contact_policies = st.just(NONE) | st.builds(
     goodwill=goodwills,
     weight_of_benefit=st.sampled_from([1.0, 0.5, 0.0]),
 )
+volumes = st.sets(st.sampled_from([("email",), CHANNELS]), max_size=2).map(
+    lambda drawn: tuple(Volume(key=f"v{len(each)}", limit=3, channels=each) for each in sorted(drawn))
+)
 TRUE: Final = Meant("TRUE", lambda _: True)
 CONDITION: Final = conditions(1)
 NUMBER: Final = numbers(1)
@@ -143,7 +146,8 @@ def meanings(draw: Any) -> Meaning:
     campaign = Campaign(
         key="c", name="c", purpose="offers", benefit="b", person_to_reach="p", way_out="w",
         audience=condition(audience.text, ATTRIBUTES), scorer="response" if model else "rule",
-        features=model.features if model else (), received="city", measurement="offers", goodwill_budget=0.0,
+        features=model.features if model else (), received="city", measurement="offers",
+        goodwill_budget=draw(st.sampled_from([0.0, 50.0])),
         holdout=Holdout(share=draw(st.sampled_from([1_000, 5_000, 0])), salt="s"),
         objective=Objective(key="o", title="t", challenge="c", measure="visits", target=1.0, by=date.max, owner="x"),
         caps=draw(caps), offers=MappingProxyType({key: draw(an_offer(key, meant)) for key, meant in offers.items()}),
@@ -156,7 +160,7 @@ def meanings(draw: Any) -> Meaning:
             for key in names
         ),
         body="", format="toml", kind=draw(st.sampled_from(["marketing"] * 5 + ["service"])),
-        tags=draw(st.sampled_from([(), ("sale",)])),
+        tags=draw(st.sampled_from([(), ("sale",)])), volumes=draw(volumes),
     )  # fmt: skip
     chosen = policy(campaign, 1, SHOP, model, contact_policy=draw(contact_policies))
     return Meaning(chosen, audience, offers, scores)
@@ -172,8 +176,24 @@ def an_offer(key: str, meant: Meant | None) -> st.SearchStrategy[Offer]:
 
 EMPTY: Final = sha256(b"{}").hexdigest()
 PROMISED: Final = sha256(b'{"price":9.5}').hexdigest()
+SMALL: Final = st.integers(0, 2)
+CUTS: Final = st.sampled_from([0.0, 0.0, 0.02, 0.5, 1.0, 2.5, 1e300])
 reasons = st.sampled_from([0] * 120 + list(Reason))
 times = st.integers(1_790_000_000_000, 1_790_000_000_003)
+
+
+def of_quotas(chosen: Policy) -> dict[str, st.SearchStrategy[Any]]:
+    """Return what is drawn for each quota: a cut for each customer, as chunks have one for all."""
+    fields: dict[str, st.SearchStrategy[Any]] = {}
+    if chosen.quotas:
+        fields |= {"last_contact": SMALL, "last_ghost": SMALL}
+    for quota in chosen.quotas:
+        fields |= {
+            f"taken:{quota.key}": SMALL, f"cut_worth:{quota.key}": CUTS, f"cut_last:{quota.key}": SMALL,
+            f"cut_customer:{quota.key}": st.sampled_from(["", "cus_00000000000000000000000000000001"]),
+            f"cut_treatment:{quota.key}": SMALL,
+        }  # fmt: skip
+    return fields
 
 
 @st.composite
@@ -194,6 +214,7 @@ def customers(draw: Any, chosen: Policy) -> list[dict[str, Any]]:
     for cap in chosen.windows:
         fields |= {f"contacts:{cap.key}": st.integers(0, 3), f"ghosts:{cap.key}": st.integers(0, 3)}
         fields |= {f"contacts_free:{cap.key}": times, f"ghosts_free:{cap.key}": times}
+    fields |= of_quotas(chosen)
     rows: list[dict[str, Any]] = draw(st.lists(st.fixed_dictionaries(fields), min_size=3, max_size=9))
     unknown = draw(st.lists(UNKNOWN, min_size=len(rows), max_size=len(rows)))
     for spot, row in enumerate(rows):
@@ -210,7 +231,8 @@ def chunk(chosen: Policy, rows: list[dict[str, Any]]) -> pa.Table:
     kinds |= {name: pa.uint8() for name in rows[0] if name.startswith("permit:")}
     kinds |= {name: gate.ARROW[kind] for name, kind in KINDS.items()}
     kinds |= {"customer": pa.string(), "enrolled": pa.bool_()}
-    kinds |= {name: pa.string() for name in rows[0] if name.startswith("committed:")}
+    kinds |= {name: pa.string() for name in rows[0] if name.startswith(("committed:", "cut_customer:"))}
+    kinds |= {name: pa.float64() for name in rows[0] if name.startswith("cut_worth:")}
     unread = KINDS.keys() - set(chosen.attributes)
     return pa.table(
         {name: pa.array([row[name] for row in rows], type=kinds[name]) for name in kinds if name not in unread}
@@ -232,7 +254,10 @@ def decision(meaning: Meaning, row: Mapping[str, Any]) -> dict[str, Any]:
     for one in chosen.candidates:
         worth[one.key], prior[one.key] = worth_of(meaning, one, row, held=held)
         left[one.key] = refusal(meaning, one, row, held=held)
-    winner = arbitrated(left, worth, {one.key: breaks_word(one, row) for one in chosen.candidates})
+    word = {one.key: breaks_word(one, row) for one in chosen.candidates}
+    contend = [key for key, rule in left.items() if not rule and not word[key] and worth[key] > 0]
+    left |= {key: beyond(meaning, key, worth[key], row, held=held) for key in contend}
+    winner = arbitrated(left, worth, word)
     if held:
         left = {key: "holdout" if late(rule) else rule for key, rule in left.items()}
     told: dict[str, Any] = {
@@ -253,7 +278,21 @@ def decision(meaning: Meaning, row: Mapping[str, Any]) -> dict[str, Any]:
     if chosen.charges:
         told["goodwill"] = row["goodwill"]
         told |= {f"charge:{one.key}": charge(meaning, one, row, held=held) for one in chosen.candidates}
+    for quota in chosen.quotas:
+        told |= {f"taken:{quota.key}": row[f"taken:{quota.key}"], f"cut:{quota.key}": row[f"cut_worth:{quota.key}"]}
     return told
+
+
+def beyond(meaning: Meaning, key: str, worth: float, row: Mapping[str, Any], *, held: bool) -> str:
+    """Return the first quota that ends before a candidate, "" for none."""
+    last = row.get("last_ghost" if held else "last_contact")
+    spot = [one.key for one in meaning.policy.candidates].index(key)
+    mine = (-worth, last, row["customer"], spot)
+    for quota in meaning.policy.quotas:
+        end = tuple(row[f"cut_{name}:{quota.key}"] for name in ("worth", "last", "customer", "treatment"))
+        if key in quota.treatments and mine >= (-end[0], *end[1:]):
+            return quota.key
+    return ""
 
 
 EARLY: Final = ("not_enrolled", "hard_stop", "audience", "eligibility", "unknown")

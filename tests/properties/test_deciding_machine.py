@@ -21,7 +21,7 @@ from personalise.contact_policy.reading import parse_contact_policy
 from personalise.runs import log, run
 from tests.builders import toml
 from tests.campaigns import TABLES, open_run, publish, willing
-from tests.deciding_model import USE, Person, Shop
+from tests.deciding_model import USE, Aside, Person, Shop
 from tests.world import World
 
 KEYS: Final = ("spring", "autumn")
@@ -56,12 +56,18 @@ def offer(key: str, family: str) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(needed, optional=more)
 
 
+volumes = st.sampled_from(
+    [{"key": "a", "channels": ["email"]}, {"key": "b", "treatments": ["mail", "text"]},
+     {"key": "c", "treatments": ["letter"]}, {"key": "d", "channels": ["email", "post"], "treatments": ["mail"]}]
+).flatmap(lambda each: st.integers(0, 3).map(lambda limit: {**each, "limit": limit}))  # fmt: skip
 campaigns = st.fixed_dictionaries(
     {
         "share": st.sampled_from([0.0, 0.0, 0.4]), "cap": caps({"channels": channels}, {}),
         "class": st.sampled_from(["marketing"] * 4 + ["service"]),
         "tags": st.sampled_from([[], ["sale"]]), "offer": st.tuples(offer("range", "f"), offer("guide", "f")),
         "scores": st.lists(st.sampled_from(["0.05", "0.04", "0.0", "0.02"]), min_size=3, max_size=3),
+        "volume": st.lists(volumes, max_size=2, unique_by=lambda each: each["key"]),
+        "goodwill_budget": st.sampled_from([0, 0, 2, 5]),
     }
 )  # fmt: skip
 policies = st.fixed_dictionaries(
@@ -128,14 +134,19 @@ class Deciding(RuleBasedStateMachine):
         self.number += 1
         changed = {
             "key": key, "name": f"Version {self.number}", "class": drawn["class"], "tags": drawn["tags"],
-            "holdout": {"share": drawn["share"], "salt": "s"},
+            "holdout": {"share": drawn["share"], "salt": "s"}, "goodwill_budget": drawn["goodwill_budget"],
         }  # fmt: skip
         treatments = [
             {**each, "score": score} for each, score in zip(TABLES["treatment"], drawn["scores"], strict=True)
         ]
         more = {"cap": drawn["cap"], "offer": list(drawn["offer"]), "treatment": treatments}
+        if drawn["class"] == "marketing":
+            more["volume"] = drawn["volume"]
         publish(self.world, campaign=changed, **more)
-        self.tables[key] = copy.deepcopy({"campaign": {**TABLES["campaign"], **changed}, **more})
+        version = self.tables[key]["version"] + 1 if key in self.tables else 1
+        self.tables[key] = copy.deepcopy(
+            {"campaign": {**TABLES["campaign"], **changed}, "version": version, **more}
+        )  # fmt: skip
 
     @rule(key=st.sampled_from(KEYS), drawn=campaigns)
     def a_version_is_published(self, key: str, drawn: Any) -> None:
@@ -196,8 +207,10 @@ class Deciding(RuleBasedStateMachine):
         if self.going:
             return
         identity = open_run(self.world.deployment, key, actor="mia")
+        aside = self.shop.rank(self.tables[key], self.conduct, at=self.now, now=self.now)
         self.going = {
             "id": identity, "tables": self.tables[key], "rules": self.conduct, "at": self.now, "most": most, "held": 0,
+            "aside": aside,
         }  # fmt: skip
         self.go_on(first)
 
@@ -221,20 +234,28 @@ class Deciding(RuleBasedStateMachine):
         with self.world.store.read() as work:
             made = log.chunk_ids(work, going["id"])
         for each in made[going["held"] :]:
-            self.hold(each, going["tables"], going["rules"], at=going["at"])
+            self.hold(each, going["tables"], going["rules"], at=going["at"], aside=going["aside"])
         going["held"] = len(made)
+        if not self.going:
+            self.shop.give_back(going["aside"])
         self.everything_stands_as_the_model_has_it()
 
     # ----------------------------------------------------------------------------------------------------- what stands
 
-    def hold(self, chunk_id: str, tables: Any, rules: Any, *, at: int) -> None:
+    def hold(self, chunk_id: str, tables: Any, rules: Any, *, at: int, aside: Aside | None = None) -> None:
         """Have the model decide the same, and hold the decisions of a chunk against it."""
         with self.world.store.read() as work:
             chunk = log.read(work, chunk_id)
         names, candidates = chunk.about["rules"], chunk.about["candidates"]
-        for spot, row in enumerate(chunk.table.to_pylist()):
+        rows = chunk.table.to_pylist()
+        whose = [row["customer"] for row in rows]
+        if aside:
+            decided = self.shop.chunk(whose, tables, rules, aside, at=at, now=self.now)
+        else:
+            decided = (self.shop.live(who, tables, rules, at=at, now=self.now) for who in whose)
+        for spot, row in enumerate(rows):
             before = len(self.shop.contacts)
-            made = self.shop.decide(row["customer"], tables, rules, at=at, now=self.now)
+            made = next(decided)
             for contact in self.shop.contacts[before:]:
                 contact.decision = f"{chunk_id}.{spot}"
             found = (
@@ -257,6 +278,10 @@ class Deciding(RuleBasedStateMachine):
         lines = self.world.rows("SELECT customer, amount FROM goodwill_entry ORDER BY customer, number")
         booked = sorted(self.shop.accounts.items())
         assert lines == [(who, amount) for who, amounts in booked for amount in amounts]
+        counted = self.world.rows("SELECT campaign, version, key, taken FROM quota WHERE taken <> 0")
+        assert {tuple(row[:3]): row[3] for row in counted} == {
+            row: taken for row, taken in self.shop.taken.items() if taken
+        }
         promised = self.world.rows("SELECT customer, family, terms, grade, until, offer FROM commitment")
         assert sorted(promised) == sorted(
             (*key, each["terms"], each["grade"], each["until"], each["offer"])
