@@ -39,6 +39,12 @@ def _add(dialect: str) -> sa.Executable:
 
 
 _ADD: Final = Hot(_add, "campaign", "version", "key", "taken")
+_STANDS: Final = Hot(
+    sa.select(_quota.c.taken).where(*(_quota.c[name] == sa.bindparam(name) for name in ("campaign", "version", "key"))),
+    "campaign",
+    "version",
+    "key",
+)
 
 
 def room(work: Work, policy: Policy, *, lock: bool) -> Room:
@@ -52,10 +58,10 @@ def room(work: Work, policy: Policy, *, lock: bool) -> Room:
     """
     if lock:
         take(work, policy.campaign.key, dict.fromkeys(policy.quotas, 0))
-    campaign, versions = policy.campaign.key, sorted({each.version for each in policy.quotas})
-    query = sa.select(_quota.c.key, _quota.c.taken).where(_quota.c.campaign == campaign, _quota.c.version.in_(versions))
-    stands = {row.key: row.taken for row in work.connection.execute(query)}
-    taken = {each.key: stands.get(each.key, 0) for each in policy.quotas}
+    taken = {}
+    for each in policy.quotas:
+        row = work.run(_STANDS, policy.campaign.key, each.version, each.key).fetchone()
+        taken[each.key] = row[0] if row else 0
     return Room(left={each.key: each.limit - taken[each.key] for each in policy.quotas}, taken=taken)
 
 

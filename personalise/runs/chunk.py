@@ -26,6 +26,7 @@ from personalise.contacts import Contact
 from personalise.decide import decide, spent
 from personalise.deferrals import Deferral
 from personalise.goodwill import Entry, Posting
+from personalise.quotas import Counted
 from personalise.runs import inputs, log
 from personalise.runs.log import Chunk
 from personalise.runs.ranking import with_cuts
@@ -116,7 +117,8 @@ def keep(  # noqa: PLR0913 -- a decision is kept with all that follows from it
     deferrals.keep(work, policy.campaign.key, reached, waiting, at=to_ms(made.permitted.at))
     contacts.reserve(work, kept.contacts)
     if made.first_come:
-        quotas.take(work, policy.campaign.key, {each: made.spent[each.key] for each in policy.quotas})
+        took: dict[Counted, int] = {each: made.spent[each.key] for each in policy.quotas if made.spent[each.key]}
+        quotas.take(work, policy.campaign.key, took)
     goodwill.book(work, kept.charges, policy.contact_policy.goodwill, at=at)
     commitments.promise(work, kept.commitments)
     marks = inputs.keep(desk, work, made.permitted, made.inputs, policy, chunk_id=chunk_id, at=at)

@@ -228,6 +228,12 @@ def test_live_the_first_to_come_get_what_there_is_and_an_answer_asked_again_take
     assert taken(world) == [("spring", 1, "volume:desk", 2)]
 
 
+def test_who_would_get_nothing_anyway_takes_nothing_and_waits_for_nobody(world):
+    campaign(world, volume=[{"key": "desk", "treatments": ["mail"], "limit": 2}])
+    assert _live(world, world.bo) == "permission:contact:email:recommendations"
+    assert taken(world) == []
+
+
 def test_a_decision_of_one_channel_counts_in_the_same_volume(world):
     who = willing(world, 2)
     volume = [{"key": "both", "channels": ["email", "sms"], "limit": 1}]

@@ -152,12 +152,16 @@ def filled(claims: Claims, kinds: Kinds, room: Mapping[str, int]) -> tuple[dict[
     """
     left, cuts = dict(room), dict[str, Cut]()
     served: set[bytes] = set()
-    for spot in claims.order().tolist():  # a loop over claims: whether one fits depends on all before it
-        quotas = kinds[claims.kind[spot]]
-        customer = bytes(claims.customer[spot])
+    if _enough(claims, kinds, room):
+        return cuts, _all(claims, kinds, room)
+    order = claims.order()
+    columns = (order, claims.kind[order], claims.customer[order], claims.charge[order])
+    for spot, kind, customer, charge in zip(*(each.tolist() for each in columns), strict=True):
+        # A loop over claims: whether one fits depends on all before it.
+        quotas = kinds[kind]
         if customer in served or any(each.key in cuts for each in quotas):
             continue
-        takes = {each.key: each.taken(int(claims.charge[spot])) for each in quotas}
+        takes = {each.key: each.taken(charge) for each in quotas}
         tight = [key for key, amount in takes.items() if amount > left[key]]
         if tight:
             cuts |= dict.fromkeys(tight, _place(claims, spot))
@@ -168,6 +172,30 @@ def filled(claims: Claims, kinds: Kinds, room: Mapping[str, int]) -> tuple[dict[
         for key, amount in takes.items():
             left[key] -= 0 if claims.free[spot] else amount
     return cuts, {key: amount - left[key] for key, amount in room.items()}
+
+
+def _demand(claims: Claims, kinds: Kinds, room: Mapping[str, int]) -> dict[str, int]:
+    """Return what all claims together would take of each quota."""
+    found = dict.fromkeys(room, 0)
+    for number, quotas in enumerate(kinds):
+        mine = (claims.kind == number) & ~claims.free
+        charge, count = int(claims.charge[mine].sum()), int(mine.sum())
+        for each in quotas:
+            found[each.key] += charge if each.charged else count
+    return found
+
+
+def _enough(claims: Claims, kinds: Kinds, room: Mapping[str, int]) -> bool:
+    """Say whether there is room for all, so that nobody's place matters; controls have to find some room, too."""
+    demand = _demand(claims, kinds, room)
+    return not claims.free.any() and all(amount <= room[key] for key, amount in demand.items())
+
+
+def _all(claims: Claims, kinds: Kinds, room: Mapping[str, int]) -> dict[str, int]:
+    """Return what is taken where everybody gets what he would rather have."""
+    order = claims.order()
+    _, firsts = np.unique(claims.customer[order], return_index=True)
+    return _demand(claims.take(order[firsts]), kinds, room)
 
 
 def _place(claims: Claims, spot: int) -> Cut:
