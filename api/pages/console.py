@@ -76,7 +76,7 @@ def _listed(work: Work, catalogue: Catalogue, key: str, version: int, published_
         name, broken = key, True
     else:
         name, broken = campaign.name, False
-    return Listed(key=key, name=name, published=f"version {version}, {present.day(published_at)}", broken=broken)
+    return Listed(key=key, name=name, published=f"Version {version}, {present.day(published_at)}", broken=broken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

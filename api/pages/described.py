@@ -8,7 +8,7 @@ from api.pages.choices import name_of
 from api.pages.reasons import cap_in_words, volume_in_words
 from api.pages.words import FIRST, words
 from consent.catalogue.model import Catalogue
-from personalise.campaigns.model import Campaign
+from personalise.campaigns.model import Campaign, Objective
 from personalise.steps.personalise.policy import policy
 
 _ONE_IN = 10_000
@@ -49,7 +49,7 @@ def described(campaign: Campaign, version: int, catalogue: Catalogue, *, publish
         name=campaign.name,
         benefit=campaign.benefit,
         published=f"Version {version}{when}",
-        objective=_objective(campaign),
+        objective=_objective(campaign, catalogue),
         audience=campaign.audience.text,
         needs=tuple(
             name_of(catalogue.scopes[scope], catalogue, words(FIRST)) if scope in catalogue.scopes else scope
@@ -62,16 +62,23 @@ def described(campaign: Campaign, version: int, catalogue: Catalogue, *, publish
     )
 
 
-def _objective(campaign: Campaign) -> tuple[tuple[str, str], ...]:
+def _objective(campaign: Campaign, catalogue: Catalogue) -> tuple[tuple[str, str], ...]:
     objective = campaign.objective
     return (
         ("What for", objective.title),
         ("The challenge", objective.challenge),
         ("Measured by", objective.measure.replace("_", " ")),
-        ("Target", f"{present.number(objective.target)} more a customer than in the holdout"),
+        ("Target", _target(objective, catalogue)),
         ("By", f"{objective.by:%-d %B %Y}"),
         ("Owner", objective.owner),
     )
+
+
+def _target(objective: Objective, catalogue: Catalogue) -> str:
+    measure = catalogue.attributes.get(objective.measure)
+    if measure and measure.type == "boolean":
+        return f"{present.points(objective.target)} percentage points against the holdout"
+    return f"{present.number(objective.target)} more a customer than in the holdout"
 
 
 def _offers(campaign: Campaign) -> tuple[Told, ...]:

@@ -155,7 +155,7 @@ def _step(each: Event) -> Step:
     why = f": {each.reason}" if each.reason else ""
     return Step(
         when=present.moment(each.at),
-        what=f"version {each.version} {_DID[each.did]}{due}{alone}{why}",
+        what=f"Version {each.version} {_DID[each.did]}{due}{alone}{why}",
         by=each.actor,
         run=each.run,
     )

@@ -60,7 +60,7 @@ class Held:
 
 def held_against(found: Results) -> Held | None:
     """Return what the holdout says, as the page shows it; None while nobody was contacted or left out."""
-    arms = (("addressed", found.addressed), ("held out", found.held_out))
+    arms = (("Addressed", found.addressed), ("Held out", found.held_out))
     if not any(arm.customers for _, arm in arms):
         return None
     return Held(

@@ -92,11 +92,11 @@ _MORE: Final = (
 
 
 def _too_small(seen: Foreseen, base: float, promised: float, least: float | None, *, stated: bool) -> str:
-    groups = f"{seen.addressed:,} addressed and {seen.held_out:,} held out, at a base rate of {base:.1%}"
-    assumed = "" if stated else " (assumed: none is stated)"
-    found = "no effect would be found" if least is None else f"only effects from {least:.2%} on are found"
-    odds = f"{POWER:.0%} of the time, at a level of {LEVEL:.0%}"
-    return f"It promises {promised:.2%}; with {groups}{assumed}, {found} {odds}."
+    groups = f"{seen.addressed:,} addressed and {seen.held_out:,} held out"
+    found = "no effect" if least is None else f"only effects from {100 * least:.1f} points on"
+    assumed = "" if stated else ", assumed as none is stated"
+    odds = f"{100 * POWER:.0f} % of the time (level {100 * LEVEL:.0f} %, base rate {100 * base:.1f} %{assumed})"
+    return f"It promises {100 * promised:.1f} points. With {groups}, {found} would be found {odds}."
 
 
 RULES: Final = (

@@ -47,7 +47,7 @@ def _p_value(found: Results, why: Withheld) -> str:
     ratio = {Withheld.SAMPLE_RATIO: found.sample_ratio, Withheld.KNOWN_RATIO: found.known_ratio}.get(why)
     if not isinstance(ratio, SampleRatio):
         return ""
-    return f" ({found.share:.2%} were to be held out; p = {ratio.p_value:.2g})"
+    return f" ({100 * found.share:.1f} % were to be held out; p = {ratio.p_value:.2g})"
 
 
 def _concluded(found: Results, told: Judgement) -> list[str]:
@@ -60,7 +60,7 @@ def _concluded(found: Results, told: Judgement) -> list[str]:
     if isinstance(told.adjusted, Adjusted):
         narrowed = _interval(told.adjusted.effect, share=found.flag)
         lines.append(
-            f"Adjusted by {found.covariate}: {narrowed}; {told.adjusted.variance_reduction:.1%} less variance."
+            f"Adjusted by {found.covariate}: {narrowed}; {100 * told.adjusted.variance_reduction:.1f} % less variance."
         )
     elif isinstance(told.adjusted, Uneven):
         lines.append(f"Not adjusted: {found.covariate} differs between the arms, so it isn't from before the contact.")
@@ -70,7 +70,9 @@ def _concluded(found: Results, told: Judgement) -> list[str]:
         which = "more" if found.target >= 0 else "less"
         lines.append(f"Goodwill for each “{name}” {which}: {_price(told.per_outcome)}.")
     if told.reached:
-        lines.append(f"The target ({amount(found.target, share=found.flag, signed=True)}): {_REACHED[told.reached]}.")
+        unit = " points" if found.flag else ""
+        target = amount(found.target, share=found.flag, signed=True)
+        lines.append(f"The target ({target}{unit}): {_REACHED[told.reached]}.")
     return lines
 
 
@@ -79,7 +81,8 @@ def _interval(found: Effect | TooFew | None, *, share: bool) -> str:
         middle, low, high = (
             amount(each, share=share, signed=True) for each in (found.difference, found.lower, found.upper)
         )
-        return f"{middle}, {found.level:.0%} interval {low} to {high}"
+        unit = " points" if share else ""
+        return f"{middle}{unit}, {100 * found.level:.0f} % interval {low} to {high}"
     return f"too few to judge ({found.what}: {found.had} of {found.needed})" if found else "not judged"
 
 
@@ -92,13 +95,15 @@ def _price(found: Price) -> str:
 
 
 def amount(value: float, *, share: bool, signed: bool = False) -> str:
-    """Return an amount of an outcome; a share in percent.
+    """Return an amount of an outcome, a share in percent; `signed`, a difference, of shares in percentage points.
 
-    >>> amount(0.0512, share=True, signed=True), amount(12.5, share=False)
-    ('+5.12%', '12.5')
+    >>> amount(0.0512, share=True), amount(-0.0512, share=True, signed=True), amount(12.5, share=False)
+    ('5.1 %', '−5.1', '12.5')
     """
     sign = "+" if signed else ""
-    return format(value, f"{sign}.2%") if share else format(value, f"{sign},.4g")
+    if not share:
+        return format(value, f"{sign},.4g").replace("-", "−")
+    return f"{100 * value:{sign}.1f}".replace("-", "−") + ("" if signed else " %")
 
 
 def short(value: float | None) -> str:

@@ -261,7 +261,7 @@ def test_effects_are_told_with_their_intervals(world, marketer, key):
         ("no message", "200", "10 %", "6.6 % to 14.9 %", "compared against", ""),
     ]
     assert page.main.one("figcaption").text.startswith(
-        "Difference in “visited” to no message, in percentage points “mail” brought +20"
+        "Difference in “visited” against no message, in percentage points “mail” brought +20"
     )
 
 
@@ -279,8 +279,8 @@ def test_the_holdout_is_told_beside_with_what_it_cost(world, marketer, key):
     [(held_out,)] = world.rows("SELECT count(*) FROM contact WHERE status = 'ghost'")
     page = marketer.press(marketer.open(f"/console/campaigns/{key}"), "Measure what came of it")
     assert arms(page) == [
-        ("addressed", str(addressed), "0", "–", "0", "0"),
-        ("held out", str(held_out), "0", "–", "0", "0"),
+        ("Addressed", str(addressed), "0", "–", "0", "0"),
+        ("Held out", str(held_out), "0", "–", "0", "0"),
     ]
     told = [item.text for item in page.main.one("section").all("li")]
     assert told[0] == "Goodwill spent: 0 points; given back: 0."
@@ -335,7 +335,7 @@ def test_a_campaign_page_shows_what_stands_in_the_way_of_an_approval(strict, wai
     do = "Run `byleave campaign dry-run spring` and look at who is lost and why."
     found = [each.text for each in advice.all("li")]
     assert found == [f"Must: Nobody has looked at whom this version reaches. {do}"]
-    assert life(page) == ("Version 1: Draft", ["version 1 published"])
+    assert life(page) == ("Version 1: Draft", ["Version 1 published"])
     assert page.buttons() == [
         "Dry run for 62 customers (changes nothing)",
         "Measure what came of it",
@@ -356,8 +356,8 @@ def test_a_second_person_approves_and_then_it_can_start(world, strict, waiting):
     assert life(cy.open(waiting)) == (
         "Version 1: Running",
         [
-            "version 1 started", "version 1 approved", "version 1 checked: nothing stands against an approval",
-            "version 1 published",
+            "Version 1 started", "Version 1 approved", "Version 1 checked: nothing stands against an approval",
+            "Version 1 published",
         ],
     )  # fmt: skip
     world.check_ledger()

@@ -134,15 +134,14 @@ def test_what_a_campaign_promises_is_held_against_what_its_groups_can_show():
     assert (found.rule, found.heading, found.must, found.where) == (
         "power", Heading.GOALS, False, "campaign.holdout.share",
     )  # fmt: skip
-    assert found.what.startswith(
-        "It promises 2.00%; with 900 addressed and 100 held out, at a base rate of 10.0%, only"
-    )
+    assert found.what.startswith("It promises 2.0 points. With 900 addressed and 100 held out, only effects from ")
+    assert found.what.endswith(" points on would be found 80 % of the time (level 5 %, base rate 10.0 %).")
 
 
 def test_without_a_base_rate_the_worst_is_assumed():
     few = replace(SEEN, addressed=3_000, held_out=800)
     [found] = approval.advise(case(foreseen=few, objective={"baseline": 0}), four_eyes=True)
-    assert "at a base rate of 50.0% (assumed: none is stated)" in found.what
+    assert "base rate 50.0 %, assumed as none is stated)" in found.what
 
 
 def test_a_scope_that_nobody_is_asked_for_is_named():

@@ -27,11 +27,11 @@ SOUND = Results(
 def test_what_was_found_is_said():
     assert sentences(SOUND) == [
         "Goodwill spent: 1,802 points; given back: 0.",
-        "Addressed against held out, visited: +5.00%, 95% interval +2.00% to +8.00%.",
-        "Opted out: +5.00%, 95% interval +2.00% to +8.00%.",
+        "Addressed against held out, visited: +5.0 points, 95 % interval +2.0 to +8.0.",
+        "Opted out: +5.0 points, 95 % interval +2.0 to +8.0.",
         "Complained: too few to judge (customers in an arm: 0 of 1).",
         "Goodwill for each “visited” more: 40 points, 25 to 100.",
-        "The target (+2.00%): reached.",
+        "The target (+2.0 points): reached.",
     ]
 
 
@@ -56,7 +56,7 @@ def test_a_cost_that_cannot_be_said_is_not_said(price, said):
     ("found", "said"),
     [
         (Adjusted(effect=RISE, theta=1.0, variance_reduction=0.25, known=9),
-         "Adjusted by age: +5.00%, 95% interval +2.00% to +8.00%; 25.0% less variance."),
+         "Adjusted by age: +5.0 points, 95 % interval +2.0 to +8.0; 25.0 % less variance."),
         (Uneven(difference=RISE),
          "Not adjusted: age differs between the arms, so it isn't from before the contact."),
         (TooFew(what="customers in an arm", had=3, needed=30),
@@ -77,7 +77,7 @@ def test_withheld_results_say_why_and_nothing_else():
         "Results are withheld: versions that ran held out another share, or other customers.",
         (
             "Results are withheld: the arms don't have the sizes that the planned share gives "
-            "(10.00% were to be held out; p = 0.00012)."
+            "(10.0 % were to be held out; p = 0.00012)."
         ),
     ]
 
