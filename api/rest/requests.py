@@ -3,8 +3,10 @@
 What a customer wrote is taken in and never given out here: it is read on the page of the request, for a reason.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from flask import Blueprint, Response
@@ -236,67 +238,42 @@ def show(request: str) -> Response:
     return answer(FullRequestForm, {**one.as_json(at), **told, "steps": [_step(each) for each in steps]})
 
 
-@blueprint.post("/requests/<request>:assign")
-@action("requests.answer")
-@contract(
-    Contract(
-        summary="Give a request by right to somebody",
-        body=RequestOwnerForm,
-        answer=RightsRequestForm,
-        errors=(404, 409, 422),
-    )
-)
-def assign(request: str) -> Response:
-    """Give a request to somebody: from then on it is his to answer."""
-    given, deployment = body(OWNER), here().deployment
+def _moving(summary: str, form: type[Form]) -> Contract:
+    return Contract(summary=summary, body=form, answer=RightsRequestForm, errors=(404, 409, 422))
+
+
+def _moved(request: str, move: Callable[..., Request]) -> Response:
+    """Move a request on by a step, in the name of who asks, and answer how it stands."""
+    deployment = here().deployment
     at = deployment.clock()
     with deployment.store.write() as work:
-        moved = requests.assign(deployment.desk, work, request, given.owner, actor=actor.current().name, at=at)
-    return _moved(moved, at)
+        moved = move(deployment.desk, work, request, actor=actor.current().name, at=at)
+    return answer(RightsRequestForm, moved.as_json(at))
+
+
+@blueprint.post("/requests/<request>:assign")
+@action("requests.answer")
+@contract(_moving("Give a request by right to somebody", RequestOwnerForm))
+def assign(request: str) -> Response:
+    """Give a request to somebody: from then on it is his to answer."""
+    return _moved(request, partial(requests.assign, owner=body(OWNER).owner))
 
 
 @blueprint.post("/requests/<request>:extend")
 @action("requests.answer")
-@contract(
-    Contract(
-        summary="Take two more months for a request by right, once",
-        body=MoreTimeForm,
-        answer=RightsRequestForm,
-        errors=(404, 409, 422),
-    )
-)
+@contract(_moving("Take two more months for a request by right, once", MoreTimeForm))
 def extend(request: str) -> Response:
     """Take two more months, for a reason that the customer reads on his page."""
-    given, deployment = body(REASON), here().deployment
-    at = deployment.clock()
-    with deployment.store.write() as work:
-        moved = requests.extend(deployment.desk, work, request, given.reason, actor=actor.current().name, at=at)
-    return _moved(moved, at)
+    return _moved(request, partial(requests.extend, reason=body(REASON).reason))
 
 
 @blueprint.post("/requests/<request>:close")
 @action("requests.answer")
-@contract(
-    Contract(
-        summary="Close a request by right",
-        body=RequestAnswerForm,
-        answer=RightsRequestForm,
-        errors=(404, 409, 422),
-    )
-)
+@contract(_moving("Close a request by right", RequestAnswerForm))
 def close(request: str) -> Response:
     """Close a request. It is fulfilled only if what it asks for was done."""
-    given, deployment = body(ANSWERED), here().deployment
-    at = deployment.clock()
-    with deployment.store.write() as work:
-        moved = requests.close(
-            deployment.desk, work, request, given.outcome, actor=actor.current().name, at=at, answer=given.answer
-        )
-    return _moved(moved, at)
-
-
-def _moved(moved: Request, at: datetime) -> Response:
-    return answer(RightsRequestForm, moved.as_json(at))
+    given = body(ANSWERED)
+    return _moved(request, partial(requests.close, outcome=given.outcome, answer=given.answer))
 
 
 def _step(step: Step) -> dict[str, object]:
