@@ -106,9 +106,11 @@ def tables() -> dict[str, Any]:
 
 def toml(table: Mapping[str, Any]) -> str:
     """Write a catalogue's tables as TOML."""
-    lines = [f"{key} = {_value(item)}" for key, item in table.items() if not isinstance(item, list)]
-    for key, items in table.items():
-        for item in items if isinstance(items, list) else ():
+    lists = {key: items for key, items in table.items() if isinstance(items, list)}
+    tabled = {key: items for key, items in lists.items() if all(isinstance(item, dict) for item in items)}
+    lines = [f"{key} = {_value(item)}" for key, item in table.items() if key not in tabled]
+    for key, items in tabled.items():
+        for item in items:
             lines.append(f"[[{key}]]")
             lines.extend(f"{name} = {_value(cell)}" for name, cell in item.items())
     return "\n".join(lines) + "\n"
@@ -117,6 +119,8 @@ def toml(table: Mapping[str, Any]) -> str:
 def _value(cell: Any) -> str:
     if isinstance(cell, dict):
         return "{" + ", ".join(f"{json.dumps(name)} = {_value(inner)}" for name, inner in cell.items()) + "}"
+    if isinstance(cell, list):
+        return "[" + ", ".join(map(_value, cell)) + "]"
     return json.dumps(cell, ensure_ascii=False)
 
 

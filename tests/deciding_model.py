@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 DAY: Final = 86_400_000
+MINUTE: Final = 60_000
+TOKYO: Final = 9 * 60
+"""Minutes that the clocks of the one zone that is drawn are ahead; they are never changed."""
+
 NEVER: Final = 2**63 - 1
 PURPOSE: Final = "recommendations"
 USE: Final = f"use:purchases:{PURPOSE}"
@@ -41,15 +45,20 @@ class Contact:
     charge: int
     decision: str = ""
     turned_down: int | None = None
+    marketing: bool = True
+    settled: int | None = None
 
 
 @dataclass
 class Person:
-    """What a customer permits, until when he paused, and what is remembered of him."""
+    """What a customer permits and wishes, until when he paused, what is remembered of him, and when outcomes came."""
 
     granted: set[str]
     facts: dict[str, Any]
     paused_until: int = 0
+    limits: dict[str, tuple[int, int]] = field(default_factory=dict)
+    quiet: tuple[int, int] | None = None
+    came: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -180,6 +189,36 @@ class Shop:
     def balance(self, who: str, opening: int) -> int:
         return sum(self.accounts[who]) if who in self.accounts else opening
 
+    # ------------------------------------------------------------------------------------------------ what comes back
+
+    def take(self, who: str, amount: int, rules: Tables) -> None:
+        """Book what something costs, under the rules that hold now; nothing, where it costs nothing."""
+        if amount:
+            self.accounts.setdefault(who, [opening(rules)]).append(-amount)
+
+    def opted_out(self, who: str, rules: Tables) -> None:
+        self.take(who, thousandths(rules, "opt_out"), rules)
+
+    def complained(self, who: str, rules: Tables) -> None:
+        lines = self.accounts.setdefault(who, [opening(rules)])
+        lines.append(-max(sum(lines), 0))
+
+    def credited(self, who: str, kind: str, rules: Tables) -> None:
+        amount = round(rules.get("goodwill", {}).get("credits", {}).get(kind, 0) * 1000)
+        if amount:
+            lines = self.accounts.setdefault(who, [opening(rules)])
+            lines.append(max(0, min(amount, lines[0] - sum(lines))))
+
+    def settle(self, rules: Tables, windows: Mapping[str, int], *, now: int) -> None:
+        """Book the contacts whose window is over and of which nothing came, those of whoever paused not at all."""
+        order = sorted((one for one in self.contacts if one.settled is None), key=lambda one: (one.at, one.customer))
+        for key, days in sorted(windows.items()):
+            for one in (each for each in order if key in each.told["campaigns"] and each.at + days * DAY <= now):
+                one.settled, person = now, self.people[one.customer]
+                answered = one.turned_down or any(one.at <= when < one.at + days * DAY for when in person.came)
+                if one.marketing and not one.ghost and not answered and person.paused_until <= now:
+                    self.take(one.customer, thousandths(rules, "ignored"), rules)
+
 
 @dataclass
 class Limited:
@@ -254,7 +293,7 @@ class _Moment:
         self.offers = {each["key"]: each for each in campaign["offer"]}
         self.goodwill = rules.get("goodwill", {})
         self.prices = self.goodwill.get("prices", {}) if self.marketing else {}
-        self.opening = round(self.goodwill.get("opening", 100) * 1000)
+        self.opening = opening(rules)
         self.permits = USE in self.person.granted and self.person.paused_until <= now
         known = self.person.facts if self.permits else {"months": None, "spend": None}
         self.facts = known
@@ -298,12 +337,43 @@ class _Moment:
         }  # fmt: skip
 
     def held_back(self, each: Tables) -> str:
-        """Return the rule about past contacts that frees last; of several, the one that is named first."""
-        if not self.marketing:
-            return ""
-        found = [(rule, frees) for rule, frees in self.past(self.told(each)) if frees]
+        """Return the rule about hours and past contacts that frees last; of several, the one that is named first."""
+        told, channel = self.told(each), each["channel"]
+        found = [self.hours(channel)]
+        if self.marketing:
+            found += [*self.past(told), self.wished(channel)]
+        found = [(rule, frees) for rule, frees in found if frees]
         latest = max((frees for _, frees in found), default=0)
         return next((rule for rule, frees in found if frees == latest), "")
+
+    def hours(self, channel: str) -> tuple[str, int]:
+        """Return the first rule by which it is quiet now, and when the first minute comes that none is quiet in."""
+        if "fallback_zones" not in self.rules:
+            return "", 0
+        spans = [
+            (each["key"], minutes(span["start"]), minutes(span["end"]))
+            for each in (self.rules.get("hours", []) if self.marketing else [])
+            for span in each["quiet"]
+            if channel in each.get("channels", [channel])
+        ]
+        spans += [("own_hours", *self.person.quiet)] if self.person.quiet else []
+        named = [key for key, start, end in spans if inside(self.at, start, end)]
+        if not named:
+            return "", 0
+        minute = self.at - self.at % MINUTE
+        for later in range(1, 2 * 24 * 60):
+            if not any(inside(minute + later * MINUTE, start, end) for _, start, end in spans):
+                return f"hours:{named[0]}", minute + later * MINUTE
+        return f"hours:{named[0]}", NEVER
+
+    def wished(self, channel: str) -> tuple[str, int]:
+        """Return when he lets himself be reached on a channel, by what he said of it and of all together."""
+        frees = [
+            self.at_most(most, days, self.those({} if key == "*" else {"channels": [key]}))
+            for key, (most, days) in self.person.limits.items()
+            if key in ("*", channel)
+        ]
+        return f"wish:{channel}", max(frees, default=0)
 
     def past(self, told: Mapping[str, Any]) -> list[tuple[str, int]]:
         """Return each rule that binds a candidate, with when it frees: 0 where it lets him through."""
@@ -383,7 +453,7 @@ class _Moment:
 
     def keep(self, each: Tables) -> None:
         charge = 0 if self.control else self.charge(each)
-        made = Contact(self.who, self.at, each["key"], self.told(each), self.control, charge)
+        made = Contact(self.who, self.at, each["key"], self.told(each), self.control, charge, marketing=self.marketing)
         if charge:
             self.shop.accounts.setdefault(self.who, [self.opening]).append(-charge)
         offer = self.offers[each["offer"]]
@@ -402,3 +472,21 @@ def fits(wanted: Tables, told: Mapping[str, Any]) -> bool:
 
 def terms(offer: Tables) -> str:
     return hashlib.sha256(json.dumps(offer["terms"], separators=(",", ":"), sort_keys=True).encode()).hexdigest()
+
+
+def opening(rules: Tables) -> int:
+    return round(rules.get("goodwill", {}).get("opening", 100) * 1000)
+
+
+def thousandths(rules: Tables, name: str) -> int:
+    return round(rules.get("goodwill", {}).get(name, 0) * 1000)
+
+
+def minutes(clock: str) -> int:
+    return int(clock[:2]) * 60 + int(clock[3:])
+
+
+def inside(at: int, start: int, end: int) -> bool:
+    """Say whether a clock in Tokyo shows a time from `start` until `end`, which may lie on the next day."""
+    shows = (at // MINUTE + TOKYO) % (24 * 60)
+    return start <= shows < end if start < end else shows >= start or shows < end

@@ -1,7 +1,8 @@
 """Whatever happens, in whatever order: each decision, and all that it leaves behind, is what the rules say.
 
-Customers grant, withdraw, pause and turn offers down; campaigns and contact policies are published in versions; live
-decisions and runs in chunks happen, runs stand still in their midst and go on later; time moves.
+Customers grant, withdraw, pause, wish, turn offers down, visit, complain and thank; silence is booked; campaigns and
+contact policies are published in versions; live decisions and runs in chunks happen, runs stand still in their midst
+and go on later; time moves.
 """
 
 import copy
@@ -16,9 +17,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from typing_extensions import override
 
 from consent.base.clock import to_ms
-from personalise import contacts, engine, shelf
+from personalise import contacts, engine, shelf, wishes
 from personalise.contact_policy.reading import parse_contact_policy
+from personalise.goodwill import Entry
+from personalise.responses import ignored, outcomes, reported
 from personalise.runs import log, run
+from personalise.wishes import Limit, Quiet, Wishes
 from tests.builders import toml
 from tests.campaigns import TABLES, open_run, publish, willing
 from tests.deciding_model import USE, Aside, Person, Shop
@@ -28,9 +32,11 @@ KEYS: Final = ("spring", "autumn")
 CONTACT: Final = tuple(f"contact:{channel}:recommendations" for channel in ("email", "sms", "post"))
 MAIL: Final = {"channels": ["email"]}
 SALE: Final = {"tags": ["sale"]}
+WINDOW: Final = 3
 KNOWN: Final = ({"months": 3, "spend": 50.0}, {"months": 14, "spend": 50.0}, {"months": 3, "spend": 4.0})
 
 days = st.sampled_from([1, 3, 30])
+limits = st.tuples(st.integers(0, 2), st.sampled_from([2, 30]))
 kinds = st.sampled_from([MAIL, SALE, {"families": ["f"]}, {"campaigns": ["spring"]}, {"offers": ["guide"]}])
 channels = st.sampled_from([["email"], ["email", "post"], ["email", "sms", "post"]])
 
@@ -70,6 +76,13 @@ campaigns = st.fixed_dictionaries(
         "goodwill_budget": st.sampled_from([0, 0, 2, 5]),
     }
 )  # fmt: skip
+
+
+def zoned(drawn: dict[str, Any]) -> dict[str, Any]:
+    """Leave the hours out where there is no zone to read them in."""
+    return drawn if "fallback_zones" in drawn else {key: each for key, each in drawn.items() if key != "hours"}
+
+
 policies = st.fixed_dictionaries(
     {},
     optional={
@@ -77,13 +90,23 @@ policies = st.fixed_dictionaries(
         "exclusion": alone("x", one=kinds, other=kinds),
         "order": alone("o", first=kinds, then=kinds),
         "rest": alone("r"),
+        "hours": st.fixed_dictionaries(
+            {"key": st.just("evenings"), "quiet": st.sampled_from([[{"start": "18:00", "end": "08:00"}],
+                                                                   [{"start": "12:30", "end": "24:00"}]])},
+            optional={"channels": st.just(["email"])},
+        ).map(lambda it: [it]),
+        "fallback_zones": st.just(["Asia/Tokyo"]),
         "goodwill": st.fixed_dictionaries(
             {"opening": st.sampled_from([10, 5]), "prices": st.sampled_from([{"email": 1}, {"email": 0.5, "post": 2}])},
             optional={"floor": st.sampled_from([0, 3]), "pressure_days": st.sampled_from([2, 7]),
-                      "price_of_one": st.sampled_from([0.001, 0.02])},
+                      "price_of_one": st.sampled_from([0.001, 0.02]),
+                      "ignored": st.sampled_from([0.5, 2]), "opt_out": st.just(1.5),
+                      "credits": st.just({"thanks": 1, "purchase": 3})},
         ),
     },
-)  # fmt: skip
+).map(zoned)  # fmt: skip
+wanted = st.fixed_dictionaries({}, optional={"*": limits, "email": limits, "post": limits})
+nights = st.sampled_from([None, (0, 720), (1_200, 480)])
 steps = st.sampled_from(
     [timedelta(milliseconds=1), timedelta(hours=5), timedelta(days=1), timedelta(days=3), timedelta(days=30)]
 )
@@ -139,7 +162,8 @@ class Deciding(RuleBasedStateMachine):
         treatments = [
             {**each, "score": score} for each, score in zip(TABLES["treatment"], drawn["scores"], strict=True)
         ]
-        more = {"cap": drawn["cap"], "offer": list(drawn["offer"]), "treatment": treatments}
+        more: dict[str, Any] = {"objective": {"window_days": WINDOW}}
+        more |= {"cap": drawn["cap"], "offer": list(drawn["offer"]), "treatment": treatments}
         if drawn["class"] == "marketing":
             more["volume"] = drawn["volume"]
         publish(self.world, campaign=changed, **more)
@@ -171,6 +195,8 @@ class Deciding(RuleBasedStateMachine):
             return
         self.world.say(self.world.statement(who, act, scope))
         granted = self.shop.people[who].granted
+        if act == "withdraw" and scope in granted and scope.startswith("contact:"):
+            self.shop.opted_out(who, self.conduct)
         (granted.add if act == "grant" else granted.discard)(scope)
 
     @rule(number=whose)
@@ -188,6 +214,41 @@ class Deciding(RuleBasedStateMachine):
         with self.world.store.write() as work:
             assert contacts.turn_down(work, one.customer, one.decision, at=self.world.clock())  # type: ignore[arg-type]  # an id, as the log has it
         one.turned_down = one.turned_down or self.now
+
+    @rule(number=whose, limits=wanted, quiet=nights)
+    def somebody_wishes(self, number: int, limits: dict[str, tuple[int, int]], quiet: tuple[int, int] | None) -> None:
+        who = self.people[number]
+        wish = Wishes(limits={key: Limit(*each) for key, each in limits.items()}, quiet=quiet and Quiet(*quiet))
+        with self.world.store.write() as work:
+            wishes.say(work, who, wish, channels=("email", "sms", "post"), at=self.world.clock())
+        self.shop.people[who].limits, self.shop.people[who].quiet = limits, quiet
+
+    @rule(spot=st.integers(0, 9))
+    def an_outcome_comes_in(self, spot: int) -> None:
+        if not self.shop.contacts:
+            return
+        one = self.shop.contacts[-1 - spot % len(self.shop.contacts)]
+        person = self.shop.people[one.customer]
+        allowed = person.paused_until <= self.now
+        told = outcomes.record(self.world.deployment, one.decision, value=True, came_at=self.world.clock())
+        assert (told.outcome == "refused") is not allowed
+        person.came += [self.now] if allowed else []
+
+    @rule(number=whose, kind=st.sampled_from([Entry.COMPLAINT, Entry.THANKS, Entry.PURCHASE, Entry.ANSWER]))
+    def somebody_complains_or_thanks(self, number: int, kind: Entry) -> None:
+        self.number += 1
+        who = self.people[number]
+        reported.report(self.world.deployment, who, kind, actor="mia", reference=f"call {self.number}")
+        if kind is Entry.COMPLAINT:
+            self.shop.complained(who, self.conduct)
+        else:
+            self.shop.credited(who, kind, self.conduct)
+
+    @rule()
+    def silence_is_booked(self) -> None:
+        ignored.settle(self.world.deployment, actor="worker")
+        self.shop.settle(self.conduct, dict.fromkeys(KEYS, WINDOW), now=self.now)
+        self.everything_stands_as_the_model_has_it()
 
     @rule(step=steps)
     def time_passes(self, step: timedelta) -> None:
@@ -266,10 +327,12 @@ class Deciding(RuleBasedStateMachine):
             assert found == (made.chosen, made.ghost, made.rules)
 
     def everything_stands_as_the_model_has_it(self) -> None:
-        query = "SELECT customer, decision, treatment, reserved_at, status, charge, rejected_at FROM contact"
+        query = (
+            "SELECT customer, decision, treatment, reserved_at, status, charge, rejected_at, waited_until FROM contact"
+        )
         assert sorted(self.world.rows(query)) == sorted(
             (one.customer, one.decision, one.treatment, one.at, "ghost" if one.ghost else "reserved", one.charge,
-             one.turned_down)
+             one.turned_down, one.settled)
             for one in self.shop.contacts
         )  # fmt: skip
         assert dict(self.world.rows("SELECT customer, balance FROM goodwill")) == {
