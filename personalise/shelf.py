@@ -62,6 +62,11 @@ def _contact_policy(body: str, form: Literal["toml", "json"], under: _Under, ver
 
 
 @lru_cache(maxsize=_KEPT)
+def _goodwill(body: str, form: Literal["toml", "json"]) -> Goodwill:
+    return parse_goodwill(body, form)
+
+
+@lru_cache(maxsize=_KEPT)
 def _model(body: str) -> Response:
     return from_body(body)
 
@@ -172,9 +177,8 @@ def load_contact_policy(work: Work, catalogue: Catalogue, *, version: int | None
 
 def goodwill_terms(work: Work) -> Goodwill:
     """Return what the newest contact policy says of goodwill, under any catalogue; where there is none, nothing."""
-    table = ContactPolicyVersionRow
-    row = work.connection.execute(sa.select(table.body, table.format).order_by(table.version.desc()).limit(1)).first()
-    return parse_goodwill(row.body, row.format) if row else NONE.goodwill
+    row = work.run(_CONTACT_POLICY, NEWEST).fetchone()
+    return _goodwill(row[1], row[2]) if row else NONE.goodwill
 
 
 def load(work: Work, key: str, catalogue: Catalogue, *, version: int = 0) -> tuple[Campaign, int]:

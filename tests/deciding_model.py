@@ -475,11 +475,11 @@ def terms(offer: Tables) -> str:
 
 
 def opening(rules: Tables) -> int:
-    return round(rules.get("goodwill", {}).get("opening", 100) * 1000)
+    return int(1000 * rules.get("goodwill", {}).get("opening", 100))
 
 
 def thousandths(rules: Tables, name: str) -> int:
-    return round(rules.get("goodwill", {}).get(name, 0) * 1000)
+    return int(1000 * rules.get("goodwill", {}).get(name, 0))
 
 
 def minutes(clock: str) -> int:
