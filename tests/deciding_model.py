@@ -191,13 +191,13 @@ class Shop:
 
     # ------------------------------------------------------------------------------------------------ what comes back
 
-    def take(self, who: str, amount: int, rules: Tables) -> None:
+    def debit(self, who: str, amount: int, rules: Tables) -> None:
         """Book what something costs, under the rules that hold now; nothing, where it costs nothing."""
         if amount:
             self.accounts.setdefault(who, [opening(rules)]).append(-amount)
 
     def opted_out(self, who: str, rules: Tables) -> None:
-        self.take(who, thousandths(rules, "opt_out"), rules)
+        self.debit(who, thousandths(rules, "opt_out"), rules)
 
     def complained(self, who: str, rules: Tables) -> None:
         lines = self.accounts.setdefault(who, [opening(rules)])
@@ -217,7 +217,7 @@ class Shop:
                 one.settled, person = now, self.people[one.customer]
                 answered = one.turned_down or any(one.at <= when < one.at + days * DAY for when in person.came)
                 if one.marketing and not one.ghost and not answered and person.paused_until <= now:
-                    self.take(one.customer, thousandths(rules, "ignored"), rules)
+                    self.debit(one.customer, thousandths(rules, "ignored"), rules)
 
 
 @dataclass
