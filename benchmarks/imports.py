@@ -4,7 +4,9 @@ Both files are made up, a row a customer: statements of somebody who isn't enrol
 language and evidence; then three facts of each. Every row is checked before the first is stored. What is measured runs
 in a process of its own, so that its memory is that of the import; an import of a quarter of the rows stands beside it.
 Memory has to be flat: the peak at four times the rows is held against the peak at once the rows. What grows between
-the two is SQLite's page cache, up to the 64 MB that a connection may keep; no object of ours does.
+the two is SQLite's page cache, up to the 64 MB that a connection may keep. With 4 MB of it the peaks of customers were
+167 MB at 25,000 rows and 171 MB at 100,000; those of statements 179, 184, and 204 MB at 400,000: hashes of names, which
+are kept to count customers, eight bytes each.
 
 Limit: `executemany` of as many bytes as a statement's entry and payload have, one thousand rows a commit, at the same
 durability: what of an import no one can do without. For customers: of as many bytes as their rows have.
