@@ -106,6 +106,8 @@ def test_who_is_cut_from_one_treatment_gets_the_next_best(world):
         ("chosen", None, 0.0, None),
     ]  # fmt: skip
     assert made.explanation == "You get nothing of this, because there was not enough of it for everybody."
+    german = engine.decided(world.deployment, made.id, language="de").explanation
+    assert german == "Sie bekommen hiervon nichts, weil es nicht für alle gereicht hat."
     assert dict(last)["chosen"] == -1
 
 

@@ -5,6 +5,7 @@ import pytest
 from api.actors import links
 from api.app import create_app
 from api.jobs.worker import _heartbeat, _runs
+from api.pages.reasons import reason_in_words
 from api.roles import Role
 from consent import gate
 from consent.base.ids import RunId
@@ -13,7 +14,7 @@ from personalise.life import approving
 from personalise.runs import dry_run
 from personalise.runs import run as runs
 from tests.builders import toml
-from tests.campaigns import fill, open_run, publish, ready, willing
+from tests.campaigns import SHOP, campaign, fill, open_run, publish, ready, willing
 from tests.faces.pages.conftest import Visitor, house_of
 
 DECIDED = ("run", "decision_chunk", "contact", "ledger_entry")
@@ -89,6 +90,21 @@ def test_a_campaign_is_told_in_words(marketer, key):
     assert "10 % of the customers are held out by chance, to measure against." in text
     assert "Use: “What you bought” for “Recommendations for you”" in text
     assert "A person to reach The desk" in text
+
+
+def test_what_there_is_only_so_much_of_is_told_in_words(world, marketer):
+    limits = {"goodwill_budget": 5_000, "holdout": {"share": 0.1, "salt": "s"}}
+    volume = [{"key": "desk", "channels": ["email"], "limit": 40}, {"key": "few", "treatments": ["letter"], "limit": 1}]
+    key = publish(world, volume=volume, campaign=limits)
+    text = marketer.open(f"/console/campaigns/{key}").main.text
+    assert "At most 40 contacts by E-mail in all, to whom it is worth most." in text
+    assert "At most 1 contact by letter in all, to whom it is worth most." in text
+    assert "At most 5,000 points of goodwill, over all versions." in text
+    words = [reason_in_words(rule, campaign(), SHOP) for rule in ("volume:desk", "goodwill_budget")]
+    assert words == [
+        "came behind those for whom there was enough of it (“desk”)",
+        "came behind those on whom the campaign's goodwill budget was spent",
+    ]
 
 
 def test_an_unknown_campaign_is_not_found(marketer):
