@@ -9,7 +9,7 @@ from consent.base.clock import system_clock
 from personalise.life import running
 from tests.faces.cli.conftest import CUSTOMERS, SOMEBODY, Shell
 
-DRY_RUN = ["customers", "stages", "chosen", "left_alone", "holdout", "reasons", "quotas", "seconds"]
+DRY_RUN = ["customers", "stages", "chosen", "left_alone", "holdout", "deferred", "reasons", "quotas", "seconds"]
 RUN = [*DRY_RUN, "run", "state"]
 DECISION = [
     "decision", "customer", "campaign", "chosen", "content", "propensity", "verdicts", "explanation",
@@ -222,3 +222,13 @@ def test_a_campaign_is_approved_scheduled_cancelled_and_its_history_told(shell: 
 def test_a_version_that_nobody_looked_at_is_not_approved(shell: Shell):
     refused = shell("campaign", "approve", "spring", "--version", "2")
     assert (refused.code, refused.out) == (1, "")
+
+
+def test_who_is_held_back_for_now_is_shown_and_can_be_dropped(shell: Shell):
+    none = shell("campaign", "deferred", "spring", "--json")
+    states = ("waiting", "decided", "superseded", "expired", "stopped", "lapsed")
+    assert (none.code, none.json) == (0, {"key": "spring", **dict.fromkeys(states, 0), "rules": []})
+    assert "Nobody waits." in shell("campaign", "deferred", "spring").out
+    dropped = shell("campaign", "drop-deferred", "spring", "--json")
+    assert (dropped.code, dropped.json) == (0, {"key": "spring", "dropped": 0})
+    assert [shell("campaign", command, "nothing").code for command in ("deferred", "drop-deferred")] == [2, 2]

@@ -9,7 +9,8 @@ HOLDOUT = [
 ]  # fmt: skip
 SIDE = [
     "campaign", "version", "contact_policy", "outcome", "customers", "stages", "chosen", "left_alone", "holdout",
-    "reasons", "quotas", "contacts", "expected_outcomes", "expected_value", "worth", "goodwill", "below_floor",
+    "deferred", "reasons", "quotas", "contacts", "expected_outcomes", "expected_value", "worth", "goodwill",
+    "below_floor",
 ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from api.actors import links
 from api.app import create_app
+from api.jobs import contacts as jobs_of_contacts
 from api.jobs.worker import _heartbeat, _runs
 from api.pages.reasons import reason_in_words
 from api.roles import Role
@@ -14,7 +15,7 @@ from personalise.life import approving
 from personalise.runs import dry_run
 from personalise.runs import run as runs
 from tests.builders import toml
-from tests.campaigns import SHOP, campaign, fill, open_run, publish, ready, willing
+from tests.campaigns import SHOP, TABLES, campaign, fill, open_run, publish, ready, sent, willing
 from tests.faces.pages.conftest import Visitor, house_of
 
 DECIDED = ("run", "decision_chunk", "contact", "ledger_entry")
@@ -180,6 +181,28 @@ def test_a_run_is_started_carried_on_by_the_worker_and_told(world, approver, key
     assert page.main.one("progress").attrs["value"] == "62"
     assert approver.open("/console").main.one("h2", id="ended").text == "Ended"
     world.check_ledger()
+
+
+def test_a_run_tells_how_many_are_decided_about_again_and_the_worker_does_it(world, approver):
+    cap = [{"key": "mail", "channels": ["email"], "limit": 1, "days": 2}]
+    for key in ("first", "spring"):
+        everybody = {"key": key, "holdout": {"share": 0, "salt": "s"}}
+        publish(world, treatment=TABLES["treatment"][:1], cap=cap, campaign=everybody)
+    willing(world, 3)
+    for key in ("first", "spring"):
+        page = approver.open(f"/console/campaigns/{key}")
+        page = approver.press(page, "Start the run for 5 customers")
+        worker(world, _heartbeat, _runs)
+        sent(world)
+    page = approver.open(page.path)
+    assert "Held back for now, decided again later 3 customers" in page.main.text
+    world.clock.advance(days=2)
+    worker(world, jobs_of_contacts.sweep, jobs_of_contacts.again)
+    assert world.rows("SELECT state, count(*) FROM deferral GROUP BY state") == [("decided", 3)]
+    world.clock.advance(days=7)
+    worker(world, jobs_of_contacts.sweep)
+    stand = world.rows("SELECT status, count(*) FROM contact GROUP BY status ORDER BY 1")
+    assert stand == [("expired", 3), ("sent", 3)]
 
 
 def test_a_run_that_waits_says_what_for(world, approver, key):

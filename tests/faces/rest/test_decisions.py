@@ -147,3 +147,10 @@ def test_bad_input_is_named_and_nothing_is_stored(sqlite_world, decider, change,
 
     assert (refused.status_code, refused.get_json()["code"]) == (status, code)
     assert sqlite_world.rows("SELECT (SELECT count(*) FROM contact) + (SELECT count(*) FROM decision_chunk)") == [(0,)]
+
+
+@pytest.mark.parametrize(("more", "lives_for"), [({}, None), ({"carried": True}, 7 * 86_400_000)])
+def test_what_is_carried_out_here_has_a_time_to_live_and_what_is_not_has_none(sqlite_world, decider, more, lives_for):
+    permit_all(sqlite_world)
+    ask(decider, sqlite_world.ann, "one", **more)
+    assert sqlite_world.rows("SELECT expires_at - reserved_at FROM contact") == [(lives_for,)]

@@ -33,6 +33,13 @@ def one_of(kind, spot=0, **changes):
 # --------------------------------------------------------------------------------------------------------- what is read
 
 
+def test_a_contact_lives_for_a_week_unless_the_file_says_otherwise():
+    assert [campaign().ttl_days, campaign(campaign={"ttl_days": 90}).ttl_days] == [7, 90]
+    assert [wrong(campaign={"ttl_days": days}) for days in (0, 91)] == [
+        [("campaign.ttl_days", "must be from 1 to 90")]
+    ] * 2
+
+
 def test_a_campaign_is_read_whole():
     read = campaign()
 
