@@ -26,7 +26,7 @@ from personalise.decide import decide
 from personalise.goodwill import opening
 from personalise.life import deferring
 from personalise.reach import dispatch
-from personalise.reach.dispatch import Message, Refusal
+from personalise.reach.dispatch import Message
 from personalise.runs import log
 from personalise.runs import run as runs
 from personalise.runs.log import Chunk
@@ -250,8 +250,8 @@ def contacts(world: World, status: str = "reserved") -> list[tuple[Any, ...]]:
     return world.rows(query, status=status)
 
 
-def claim(world: World, contact: tuple[Any, str], *, lease_seconds: float = 60) -> Message | Refusal:
-    """Ask the dispatch gate for the message of a contact (customer, decision), now."""
+def claim(world: World, contact: tuple[Any, str], *, lease_seconds: float = 60) -> Any:
+    """Ask the dispatch gate for the message of a contact (customer, decision), now: a `Message`, or a `Refusal`."""
     with world.store.write() as work:
         return dispatch.claim(
             world.deployment.desk, work, *contact, actor="sender", at=world.clock(), lease_seconds=lease_seconds

@@ -348,8 +348,6 @@ class _Moment:
 
     def hours(self, channel: str) -> tuple[str, int]:
         """Return the first rule by which it is quiet now, and when the first minute comes that none is quiet in."""
-        if "fallback_zones" not in self.rules:
-            return "", 0
         spans = [
             (each["key"], minutes(span["start"]), minutes(span["end"]))
             for each in (self.rules.get("hours", []) if self.marketing else [])

@@ -10,7 +10,7 @@ from personalise import engine, reservations
 from personalise.life import running
 from personalise.reach.dispatch import Message, Refusal
 from personalise.runs import dry_run, run
-from personalise.steps.interact.states import Did
+from personalise.steps.interact.states import Did, State
 from tests.builders import START
 from tests.campaigns import (
     MAIL,
@@ -69,7 +69,7 @@ def test_a_reserved_contact_is_handed_out_sent_and_delivered(world):
     )  # fmt: skip
     assert told(world, contact, Did.SEND, token=1) == "sent"
     assert [told(world, contact, Did.DELIVER) for _ in range(2)] == ["delivered"] * 2
-    assert claim(world, contact) == Refusal(rule="state", state="delivered", observed="delivered")
+    assert claim(world, contact) == Refusal(rule="state", state=State.DELIVERED, observed="delivered")
     uses = world.rows("SELECT actor, decision, customer FROM data_use WHERE actor = 'sender'")
     assert uses == [("sender", contact[1], contact[0])]
     world.check_ledger()
@@ -78,7 +78,7 @@ def test_a_reserved_contact_is_handed_out_sent_and_delivered(world):
 def test_who_claims_first_has_it_and_whoever_comes_later_is_told_so(world):
     contact = one(world)
     assert isinstance(claim(world, contact), Message)
-    assert claim(world, contact) == Refusal(rule="state", state="claimed", observed="claimed")
+    assert claim(world, contact) == Refusal(rule="state", state=State.CLAIMED, observed="claimed")
 
 
 def test_a_claim_that_runs_out_can_be_taken_over_with_the_same_id_and_the_old_one_is_fenced(world):
@@ -111,12 +111,12 @@ def test_a_soft_failure_keeps_the_reservation_until_its_time_to_live_is_over(wor
 def test_a_hard_failure_releases_at_once_and_gives_back_what_it_was_charged(world):
     rule(world, goodwill=GOODWILL, cap=[{"key": "any", "limit": 1, "days": 30}])
     contact = one(world)
-    who, again_ = contact[0], {"campaign": "spring", "actor": "mia"}
+    who = contact[0]
     message = claim(world, contact)
     told(world, contact, Did.SEND, token=message.token)
-    held = engine.decide_one(world.deployment, who, **again_).verdicts[0]
+    held = engine.decide_one(world.deployment, who, campaign="spring", actor="mia").verdicts[0]
     assert told(world, contact, Did.FAIL_HARD) == "failed"
-    after = engine.decide_one(world.deployment, who, **again_)
+    after = engine.decide_one(world.deployment, who, campaign="spring", actor="mia")
 
     assert (held.rule, held.observed, after.chosen) == ("company:any", 1, "mail")
     assert [line[:2] for line in lines(world, who)] == [
@@ -325,11 +325,11 @@ def test_a_paused_campaign_sends_nothing_until_it_goes_on_and_a_stopped_one_neve
     contact = reserved(world)[0]
     with world.store.read() as work:
         assert reservations.waiting(work, world.clock(), 10) == []
-    assert claim(world, contact) == Refusal(rule="campaign_paused", state="reserved")
+    assert claim(world, contact) == Refusal(rule="campaign_paused", state=State.RESERVED)
     running.resume(world.deployment, "spring", actor="mia")
     assert isinstance(claim(world, contact), Message)
     running.stop(world.deployment, "spring", actor="mia")
-    assert claim(world, reserved(world)[1]) == Refusal(rule="campaign_stopped", state="released")
+    assert claim(world, reserved(world)[1]) == Refusal(rule="campaign_stopped", state=State.RELEASED)
 
 
 def test_a_stricter_contact_policy_binds_what_was_reserved_under_an_older_one(world):
@@ -350,7 +350,7 @@ def test_a_ghost_is_nobodys_to_send(world):
     willing(world, 12)
     ran(world)
     ghost = world.rows("SELECT customer, decision FROM contact WHERE status = 'ghost'")[0]
-    assert claim(world, ghost) == Refusal(rule="state", state="ghost", observed="ghost")
+    assert claim(world, ghost) == Refusal(rule="state", state=State.GHOST, observed="ghost")
     with pytest.raises(StateConflict):
         told(world, ghost, Did.FAIL_HARD)
 

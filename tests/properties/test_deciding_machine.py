@@ -158,6 +158,7 @@ class Deciding(RuleBasedStateMachine):
         changed = {
             "key": key, "name": f"Version {self.number}", "class": drawn["class"], "tags": drawn["tags"],
             "holdout": {"share": drawn["share"], "salt": "s"}, "goodwill_budget": drawn["goodwill_budget"],
+            "ttl_days": 90,  # what is reserved stays so: of what expires the flows tell
         }  # fmt: skip
         treatments = [
             {**each, "score": score} for each, score in zip(TABLES["treatment"], drawn["scores"], strict=True)
