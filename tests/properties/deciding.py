@@ -275,6 +275,9 @@ def decision(meaning: Meaning, row: Mapping[str, Any]) -> dict[str, Any]:
     for cap in chosen.windows:
         what = "ghosts" if held else "contacts"
         told |= {f"contacts:{cap.key}": row[f"{what}:{cap.key}"], f"free:{cap.key}": row[f"{what}_free:{cap.key}"]}
+    if chosen.hours:  # nobody has hours here
+        channels = {one.treatment.channel for one in chosen.candidates}
+        told |= {f"{what}:{channel}": none for channel in channels for what, none in (("hours", -1), ("hours_free", 0))}
     if chosen.charges:
         told["goodwill"] = row["goodwill"]
         told |= {f"charge:{one.key}": charge(meaning, one, row, held=held) for one in chosen.candidates}
