@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from consent.permission.verdict import Reason
+from personalise.steps.personalise import words
 from personalise.steps.personalise.funnel import Funnel
 from personalise.steps.personalise.policy import Policy
 
@@ -22,8 +23,8 @@ def decide(chunk: pa.Table, policy: Policy, at: datetime) -> pa.Table:
         chunk: one row a customer: `customer`; `enrolled`; `permit:<scope>` (a `Reason` number) for each of
             `policy.scopes`; each of `policy.attributes`, null where not permitted or not known; `bucket` (0..9999);
             and what the rules about contacts read, as `personalise.moment` gathers it: counts and, in ms, when one more
-            is allowed, of contacts and of ghosts; customers' wishes; promised terms; goodwill and pressure; where there
-            are quotas, when the last contact was, and of each what is taken and where its cut is.
+            is allowed, of contacts and of ghosts; wishes; promised terms; goodwill, pressure; of quotas what is taken
+            and where each ends. Of who is answered at once also `content:<attribute>`: what his wording reads.
         policy: k candidates.
         at: the instant to decide at.
 
@@ -32,32 +33,36 @@ def decide(chunk: pa.Table, policy: Policy, at: datetime) -> pa.Table:
         (probability in [0, 1] that this policy does what it did); `used` (bit i: `policy.categories[i]` was permitted
         and read). For each candidate `rule:<key>` (the number in `policy.rules` of the rule that refused it, 0 for
         none), `worth:<key>` and `prior:<key>` (a prior stood in for its probability). For each scope
-        `permit:<scope>`; where rules of hours bind, `hours:<channel>` (which one is quiet, -1 for none) and
-        `hours_free:<channel>` (ms); for each rule about contacts `contacts:<key>` and `free:<key>`; where contacts cost
-        goodwill, `goodwill` and `charge:<key>` of each candidate (thousandths); for each quota `taken:<key>`, and
-        `cut:<key>`, the worth that its cut is at: what the rules observed.
+        `permit:<scope>`; where a model has parts `scored_by` (see `response.scored_by`); where rules of hours bind
+        `hours:<channel>` (which one is quiet, -1 for none) and `hours_free:<channel>` (ms); for each rule about
+        contacts `contacts:<key>` and `free:<key>`; where contacts cost goodwill, `goodwill` and `charge:<key>` of each
+        candidate (thousandths); for each quota `taken:<key>` and `cut:<key>`, the worth where it ends: what the rules
+        observed. Where wordings were rendered, `wording` (1: its own).
     """
     funnel = Funnel(chunk, policy, at)
     worths = [funnel.worth(candidate) for candidate in policy.candidates]
-    rules, winner = funnel.arbitrated(funnel.refused(), [worth for worth, _ in worths])
+    refused = funnel.refused()
+    rules, winner = funnel.arbitrated(refused, [worth for worth, _ in worths])
     chosen, ghost = _apart(winner, funnel.control)
     columns: dict[str, Any] = {
         "customer": chunk["customer"],
         "chosen": chosen,
         "ghost": ghost,
-        "propensity": _propensity(funnel, winner),
+        "propensity": _propensity(funnel, winner) * funnel.likelihood(refused, winner),
         "used": _used(chunk, policy),
     }
     for candidate, rule, (worth, known) in zip(policy.candidates, rules, worths, strict=True):
         columns[f"rule:{candidate.key}"] = rule
         columns[f"worth:{candidate.key}"] = worth
         columns[f"prior:{candidate.key}"] = ~known
-    return pa.table({**columns, **_observed(chunk, policy, funnel)})
+    return words.worded(pa.table({**columns, **_observed(chunk, policy, funnel)}), chunk, policy)
 
 
 def _observed(chunk: pa.Table, policy: Policy, funnel: Funnel) -> dict[str, Any]:
     """Return what the rules saw, for verdicts and audits."""
     columns: dict[str, Any] = {f"permit:{scope}": chunk[f"permit:{scope}"] for scope in policy.scopes}
+    if policy.model and policy.model.subsets:
+        columns["scored_by"] = funnel.scored_by
     for window in policy.windows:
         columns[f"contacts:{window.key}"], columns[f"free:{window.key}"] = funnel.contacts(window)
     for channel in policy.wished:
@@ -96,7 +101,7 @@ def _apart(winner: NDArray[np.int16], control: NDArray[np.bool_]) -> tuple[NDArr
 
 
 def _propensity(funnel: Funnel, winner: NDArray[np.int16]) -> NDArray[np.float64]:
-    """Return how likely the logged action was: only the holdout's hash stands between a customer and the argmax."""
+    """Return how likely the logged action was, given the winner: the holdout's hash decides whether he gets it."""
     share = funnel.policy.share / 10_000
     likely = np.array([1.0 - share, share, 1.0, 1.0])
     found: NDArray[np.float64] = likely[funnel.control + 2 * (winner == LEFT_ALONE)]
@@ -106,6 +111,8 @@ def _propensity(funnel: Funnel, winner: NDArray[np.int16]) -> NDArray[np.float64
 def _used(chunk: pa.Table, policy: Policy) -> NDArray[np.int64]:
     used = np.zeros(chunk.num_rows, dtype=np.int64)
     for bit, category in enumerate(policy.categories):
+        if category not in policy.deciding:
+            continue
         permitted = np.asarray(chunk[f"permit:use:{category}:{policy.campaign.purpose}"]) == Reason.PERMIT
         used |= permitted.astype(np.int64) << bit
     return used

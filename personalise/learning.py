@@ -1,9 +1,9 @@
 """USE CASES: what came of it. Outcomes read back under their permission; a response model fitted; effects measured."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -37,10 +37,11 @@ class Learned:
 
 
 def learn(deployment: Deployment, key: str, *, actor: str, most: int = CHUNK) -> Learned | TooFew:
-    """Fit the campaign's response model on every customer who permits it, and keep it as the next version.
+    """Fit what the campaign's scorer needs on every customer who permits it, and keep it as the next version.
 
-    A row counts where the customer permits the use of every feature's category for the campaign's purpose, and of the
-    outcomes for its measurement; a missing fact leaves the row out.
+    A row counts where the customer permits the use of the outcomes for the campaign's measurement, and of every
+    feature's category for its purpose; a missing fact leaves the row out of the whole model. Models on fewer features
+    learn from whoever permits those. Thompson sampling needs nothing but outcomes by arm.
 
     Raises:
         CampaignUnknown: no campaign by that key.
@@ -54,32 +55,50 @@ def learn(deployment: Deployment, key: str, *, actor: str, most: int = CHUNK) ->
 
     def recalled(work: Work, permitted: Permits) -> pa.Table:
         """Recall features for the campaign's purpose, outcomes for its measurement: two uses, each written down."""
-        facts = gate.recall(desk, work, permitted, attributes=campaign.features, use=use)
+        facts = gate.recall(desk, work, permitted, attributes=features, use=use)
         told = gate.recall(desk, work, permitted, attributes=outcomes, use=measured)
         for name in outcomes:
             facts = facts.append_column(name, told[name])
-        return _complete(facts, campaign)
+        return _with_outcome(facts, campaign)
 
-    rows = _gathered(deployment, campaign, campaign.features, at=at, most=most, recalled=recalled)
-    model = fitting.fit(
-        {name: numeric(rows[name])[0] for name in campaign.features},
-        np.asarray(rows[campaign.received].to_pylist(), dtype=np.str_),
-        numeric(rows[campaign.objective.measure])[0] > 0,
-        named=campaign.objective.measure,
-        treatments=[treatment.key for treatment in campaign.treatments],
-    )
+    features = () if campaign.scorer == "thompson" else campaign.features
+    rows = _gathered(deployment, campaign, features, at=at, most=most, recalled=recalled)
+    model, count = _fitted(campaign, rows)
     if isinstance(model, TooFew):
         return model
     with deployment.store.write() as work:
-        version = shelf.save_model(work, key, model, rows=rows.num_rows, at=at)
-    return Learned(campaign=key, version=version, rows=rows.num_rows, model=model)
+        version = shelf.save_model(work, key, model, rows=count, at=at)
+    return Learned(campaign=key, version=version, rows=count, model=model)
 
 
-def _complete(facts: pa.Table, campaign: Campaign) -> pa.Table:
-    """Keep the rows in which everything is known; a number that can't be calculated with is not."""
-    known = np.asarray(facts[campaign.received].is_valid())
-    for name in (*campaign.features, campaign.objective.measure):
-        known = known & numeric(facts[name])[1]
+def _fitted(campaign: Campaign, rows: pa.Table) -> tuple[Response | TooFew, int]:
+    """Return what the campaign's scorer needs, and on how many rows it was fitted."""
+    received = np.asarray(rows[campaign.received].to_pylist(), dtype=np.str_)
+    outcome = numeric(rows[campaign.objective.measure])[0] > 0
+    about: _About = {
+        "named": campaign.objective.measure, "treatments": [treatment.key for treatment in campaign.treatments],
+    }  # fmt: skip
+    if campaign.scorer == "thompson":
+        return fitting.counted(received, outcome, **about), rows.num_rows
+    features = {name: numeric(rows[name]) for name in campaign.features}
+    whole = np.ones(rows.num_rows, dtype=np.bool_)
+    for _, known in features.values():
+        whole &= known
+    complete = {name: values[whole] for name, (values, _) in features.items()}
+    model = fitting.fit(complete, received[whole], outcome[whole], **about)
+    if isinstance(model, Response):
+        model = replace(model, subsets=fitting.fit_subsets(features, received, outcome, **about))
+    return model, int(whole.sum())
+
+
+class _About(TypedDict):
+    named: str
+    treatments: list[str]
+
+
+def _with_outcome(facts: pa.Table, campaign: Campaign) -> pa.Table:
+    """Keep the rows whose outcome and arm are known; a number that can't be calculated with is not."""
+    known = np.asarray(facts[campaign.received].is_valid()) & numeric(facts[campaign.objective.measure])[1]
     return facts.filter(pa.array(known))
 
 

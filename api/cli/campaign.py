@@ -204,7 +204,7 @@ def stop(run_or_key: str, *, reason: str | None, as_json: bool) -> None:
 @json_option
 @action("campaigns.learn")
 def learn(key: str, *, as_json: bool) -> int:
-    """Fit the campaign's response model on the outcomes that customers permit to learn from."""
+    """Fit what the campaign's scorer needs on the outcomes that customers permit to learn from."""
     with at_home() as house:
         learned = learning.learn(house.deployment, key, actor=caller().name)
     if isinstance(learned, TooFew):

@@ -136,6 +136,11 @@ _RECORDED: Final = {
 }
 
 
+_WORDED: Final = {
+    "personal": "worded by what is known of the customer",
+    "general": "worded in general",
+    None: "not worded yet",
+}
 _OUTCOMES: Final = {
     "same": "made again, it comes out the same: candidates, verdicts, propensity and replay hash",
     "differs": "made again, it comes out with another {columns}",
@@ -149,6 +154,8 @@ def _shown(decision: Decision, *, as_json: bool) -> None:
         print_json(decision.as_json())
         return
     print_line(f"{decision.chosen or 'leave alone'}: {decision.explanation}")
+    if decision.subject:
+        print_line(decision.subject)
     if decision.content:
         print_line(decision.content)
     print_line()
@@ -161,4 +168,5 @@ def _shown(decision: Decision, *, as_json: bool) -> None:
         empty="The campaign has no candidates.",
     )
     print_line()
-    print_line(f"decision {decision.id}, judged at ledger position {decision.position}")
+    worded = f", {_WORDED[decision.wording]}" if decision.chosen else ""
+    print_line(f"decision {decision.id}, judged at ledger position {decision.position}{worded}")

@@ -8,7 +8,7 @@ from api.pages.choices import name_of
 from api.pages.reasons import cap_in_words, volume_in_words
 from api.pages.words import FIRST, words
 from consent.catalogue.model import Catalogue
-from personalise.campaigns.model import Campaign, Objective
+from personalise.campaigns.model import Campaign, Objective, Treatment
 from personalise.steps.personalise.policy import policy
 
 _ONE_IN = 10_000
@@ -107,11 +107,22 @@ def _treatments(campaign: Campaign, catalogue: Catalogue) -> tuple[Told, ...]:
                     catalogue.channels[each.channel].title if each.channel in catalogue.channels else each.channel,
                 ),
                 ("Chance that it helps", each.score.text),
+                *_otherwise(each),
             ),
             content=each.content,
         )
         for each in campaign.treatments
     )
+
+
+def _otherwise(treatment: Treatment) -> tuple[tuple[str, str], ...]:
+    """Return what is said beside the content: subjects, and what is said in general."""
+    wording = treatment.wording
+    told = (
+        ("Subject", wording.subject), ("To everybody else", wording.general),
+        ("Subject to everybody else", wording.general_subject),
+    )  # fmt: skip
+    return tuple((title, each.source) for title, each in told if each)
 
 
 def _limits(campaign: Campaign, catalogue: Catalogue) -> tuple[str, ...]:

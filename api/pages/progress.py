@@ -54,7 +54,7 @@ def progress(run: Run, *, at: datetime) -> Progress:
         id=run.id,
         campaign=run.campaign,
         version=run.version,
-        model=f"response model {run.model}" if run.model else "the campaign's own rules",
+        model=f"model {run.model}" if run.model else "the campaign's own rules",
         state=run.state,
         state_name=_STATES[run.state],
         open=run.state in (runs.RUNNING, runs.PAUSED),

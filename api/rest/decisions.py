@@ -16,6 +16,7 @@ from api.roles import action
 from api.wiring import here
 from consent.base.ids import CustomerId
 from personalise import engine
+from personalise.campaigns.model import SCORERS
 from personalise.responses import outcomes
 
 KEY: Final = r"^[a-z][a-z0-9_-]{0,62}$"
@@ -27,7 +28,10 @@ blueprint: Final = Blueprint("decisions", __name__, url_prefix="/api/v1")
 class DecideForm(Form):
     """Whom to decide about, in which campaign, and on which channel if it has to be one."""
 
-    customer = Text(36, 36, CUSTOMER, "is not a customer's id", required=True)
+    customer = Text(
+        36, 36, CUSTOMER, "is not a customer's id",
+        metadata={"description": "left out for a visitor whom nobody knows; then the channel is one that he came to"},
+    )  # fmt: skip
     campaign = Text(1, 63, KEY, "is not a campaign's key", required=True)
     channel = Text(1, 63, KEY, "is not a channel's key")
     carried = Flag(
@@ -52,12 +56,25 @@ class CandidateForm(Form):
 class DecisionForm(Form):
     """One decision, and why."""
 
-    decision = Text(38, 60, DECISION, required=True)
-    customer = Text(36, 36, CUSTOMER, required=True)
+    decision = Text(
+        38, 60, DECISION, required=True, allow_none=True,
+        metadata={"description": "null: of a visitor whom nobody knows nothing is kept"},
+    )  # fmt: skip
+    customer = Text(36, 36, CUSTOMER, required=True, allow_none=True)
     campaign = Text(1, 63, KEY, required=True)
     chosen = Text(1, 63, required=True, allow_none=True, metadata={"description": "null: leave the customer alone"})
-    content = Text(1, 20_000, required=True, allow_none=True)
+    content = Text(
+        1, 20_000, required=True, allow_none=True,
+        metadata={"description": "what he is told; null also where it was made of his data, and is asked for later"},
+    )  # fmt: skip
+    subject = Text(1, 2_000, required=True, allow_none=True)
+    wording = Choice(("personal", "general"), required=True, allow_none=True)
     propensity = fields.Float(required=True, metadata={"minimum": 0, "maximum": 1})
+    scorer = Choice(SCORERS, required=True)
+    scored_on = Items(
+        Text(1, 63), 0, 1_000, required=True, allow_none=True,
+        metadata={"description": "features that a model scored on; empty for a prior, null where rules score"},
+    )  # fmt: skip
     verdicts = Items(Part(CandidateForm), 1, 201, required=True)
     explanation = Text(1, 2_000, required=True, metadata={"description": "one sentence for the customer"})
     categories_used = Items(Text(1, 63), 0, 100, required=True)
@@ -120,8 +137,8 @@ class Outcome:
 class Asked:
     """A decision that is asked for."""
 
-    customer: str
     campaign: str
+    customer: str = ""
     channel: str = ""
     carried: bool = False
 
@@ -153,7 +170,8 @@ def decide() -> Response:
     """Decide once; a denial is an answer, and says what stood in the way."""
     key, asked = idempotency_key(), body(DECIDE)
     made = engine.decide_one(
-        here().deployment, CustomerId(asked.customer), campaign=asked.campaign, channel=asked.channel,
+        here().deployment, CustomerId(asked.customer) if asked.customer else None, campaign=asked.campaign,
+        channel=asked.channel,
         actor=actor.current().name, idempotency_key=key, four_eyes=here().settings.demands_four_eyes,
         carried=asked.carried,
     )  # fmt: skip

@@ -2,6 +2,9 @@
 
 A program can't judge taste. It can find a message without a way out, a placeholder that was left in, a threat of "last
 chance": what nobody's mother would approve, whatever the campaign is for.
+
+What a message has to say must stand in its general wording, and in its own whatever is known of the customer; what it
+may not say may stand nowhere.
 """
 
 import re
@@ -11,8 +14,10 @@ from typing import Final
 from personalise.campaigns.judging import Case, Flaw, Heading, Rule, Weight
 from personalise.campaigns.model import Treatment
 from personalise.contact_policy.model import HELD_BACK
+from personalise.content import parts
+from personalise.content.template import Template
 
-_OURS: Final = frozenset({"web", "site", "app", "inapp", "in-app", "shop", "desk"})
+OURS: Final = frozenset({"web", "site", "app", "inapp", "in-app", "shop", "desk"})
 """Surfaces of the company that the customer comes to himself: he leaves them as he came."""
 
 _SHORT: Final = frozenset({"sms", "push", "whatsapp"})
@@ -61,12 +66,23 @@ def _spot(spot: int, key: str = "content") -> str:
     return f"treatment[{spot}].{key}"
 
 
-def _sent(case: Case) -> Iterator[tuple[int, Treatment]]:
-    """Walk the treatments that come to the customer, of a campaign that he could do without."""
+def _sent(case: Case) -> Iterator[tuple[Treatment, str, Template]]:
+    """Walk the messages that come to the customer, of a campaign he could do without: (treatment, where, words)."""
     if case.campaign.kind == HELD_BACK:
         for spot, each in enumerate(case.campaign.treatments):
-            if each.channel not in _OURS:
-                yield spot, each
+            if each.channel not in OURS:
+                yield each, _spot(spot), each.wording.content
+                if each.wording.general:
+                    yield each, _spot(spot, "general"), each.wording.general
+
+
+def _written(case: Case) -> Iterator[tuple[Treatment, str, str]]:
+    """Walk all that treatments may say, subjects too: (treatment, where, text)."""
+    for spot, each in enumerate(case.campaign.treatments):
+        for key in ("content", "general", "subject", "general_subject"):
+            words = getattr(each.wording, key)
+            if words:
+                yield each, _spot(spot, key), parts.whole(words.parts)
 
 
 def _benefit(case: Case) -> Iterator[Flaw]:
@@ -99,65 +115,73 @@ def _for_the_customer(case: Case) -> Iterator[Flaw]:
         )
 
 
+def _says(words: Template, pattern: re.Pattern[str], told: str = "") -> bool:
+    """Say whether a message says something whatever is known: what fits a pattern, or what the campaign told."""
+    return parts.always(words.parts, lambda text: bool(pattern.search(text) or (told and told in text)))
+
+
 def _message_way_out(case: Case) -> Iterator[Flaw]:
-    for spot, each in _sent(case):
-        if not _WAY_OUT.search(each.content) and case.campaign.way_out not in each.content:
+    for each, where, words in _sent(case):
+        if not _says(words, _WAY_OUT, case.campaign.way_out):
             do = "Say in it how to stop: a link in a mail, STOP in a text message, a word on the telephone."
-            yield Flaw(f"{each.key} doesn't say how to stop such messages.", _spot(spot), do)
+            yield Flaw(f"{each.key} doesn't say how to stop such messages.", where, do)
 
 
 def _message_person(case: Case) -> Iterator[Flaw]:
-    for spot, each in _sent(case):
+    for each, where, words in _sent(case):
         if each.channel in _SHORT or each.channel == _SPOKEN:
             continue
-        if not _PERSON.search(each.content) and case.campaign.person_to_reach not in each.content:
+        if not _says(words, _PERSON, case.campaign.person_to_reach):
             do = "Put an address or a number into it, and have somebody there who answers."
-            yield Flaw(f"{each.key} leads to no person who could be asked.", _spot(spot), do)
+            yield Flaw(f"{each.key} leads to no person who could be asked.", where, do)
 
 
 def _message_reason(case: Case) -> Iterator[Flaw]:
-    for spot, each in _sent(case):
-        if not _REASON.search(each.content):
+    for each, where, words in _sent(case):
+        if not _says(words, _REASON):
             do = "Add a sentence: “You get this because you allowed us to …”."
-            yield Flaw(f"{each.key} doesn't say why the customer gets it.", _spot(spot), do)
+            yield Flaw(f"{each.key} doesn't say why the customer gets it.", where, do)
 
 
 def _honest(case: Case) -> Iterator[Flaw]:
-    for spot, each in enumerate(case.campaign.treatments):
-        found = _PRESSING.search(each.content)
+    for each, where, text in _written(case):
+        found = _PRESSING.search(text)
         if found:
             do = "Say until when it holds, and leave the hurry out."
-            yield Flaw(f"{each.key} presses: “{found.group()}”.", _spot(spot), do)
+            yield Flaw(f"{each.key} presses: “{found.group()}”.", where, do)
 
 
 def _finished(case: Case) -> Iterator[Flaw]:
-    for spot, each in enumerate(case.campaign.treatments):
-        found = _UNFINISHED.search(each.content)
+    for each, where, text in _written(case):
+        found = _UNFINISHED.search(text)
         if found:
-            yield Flaw(f"{each.key} is unfinished: “{found.group()}”.", _spot(spot), "Write what is missing.")
+            yield Flaw(f"{each.key} is unfinished: “{found.group()}”.", where, "Write what is missing.")
 
 
 def _short(case: Case) -> Iterator[Flaw]:
     for spot, each in enumerate(case.campaign.treatments):
         most = _SMS_SIGNS if each.channel == "sms" else _MOST_SIGNS
-        if len(each.content) > most:
-            what = f"{each.key} has {len(each.content):,} signs, more than the {most:,} that anybody reads there."
-            yield Flaw(what, _spot(spot), "Say the one thing, and leave the rest to a page.")
+        for key in ("content", "general"):
+            words = getattr(each.wording, key)
+            signs = parts.longest(words.parts) if words else 0
+            if signs > most:
+                what = f"{each.key} has {signs:,} signs, more than the {most:,} that anybody reads there."
+                yield Flaw(what, _spot(spot, key), "Say the one thing, and leave the rest to a page.")
 
 
 def _plain(case: Case) -> Iterator[Flaw]:
-    for spot, each in enumerate(case.campaign.treatments):
-        longest = max((len(sentence.split()) for sentence in re.split(r"[.!?。！？]\s", each.content)), default=0)  # noqa: RUF001 -- Chinese sentences end so
+    for each, where, text in _written(case):
+        longest = max((len(sentence.split()) for sentence in re.split(r"[.!?。！？]\s", text)), default=0)  # noqa: RUF001 -- Chinese sentences end so
         if longest > _LONG_SENTENCE:
-            yield Flaw(f"A sentence of {each.key} has {longest} words.", _spot(spot), "Make two of it.")
+            yield Flaw(f"A sentence of {each.key} has {longest} words.", where, "Make two of it.")
 
 
 def _readable(case: Case) -> Iterator[Flaw]:
-    for spot, each in enumerate(case.campaign.treatments):
-        loud = [word for word in each.content.split() if len(word) > 1 and word.isupper() and word.isalpha()]
-        if len(loud) >= _SHOUTED or "!" * _MARKS in each.content:
+    for each, where, text in _written(case):
+        loud = [word for word in text.split() if len(word) > 1 and word.isupper() and word.isalpha()]
+        if len(loud) >= _SHOUTED or "!" * _MARKS in text:
             what = f"{each.key} shouts, and whoever has it read out to him hears it spelt."
-            yield Flaw(what, _spot(spot), "Write it in small letters, with one mark at the end.")
+            yield Flaw(what, where, "Write it in small letters, with one mark at the end.")
 
 
 RULES: Final = (

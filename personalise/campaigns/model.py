@@ -9,9 +9,16 @@ from functools import cached_property
 from typing import Any, Final, Literal
 
 from personalise.contact_policy.model import HELD_BACK, Cap, Class
+from personalise.content.wording import Wording
 from personalise.language.terms import Condition, Number
 
-Scorer = Literal["rule", "response"]
+Scorer = Literal["rule", "response", "uplift", "thompson"]
+"""Who says how likely a treatment brings the outcome.
+
+The treatment's own rule; a model of the outcome with it; a model of how much likelier it is than without; or how often
+it came by arm, sampled.
+"""
+SCORERS: Final = ("rule", "response", "uplift", "thompson")
 
 Silence = Literal["unknown", "no"]
 SILENCE_IS_NO: Final[Silence] = "no"
@@ -90,10 +97,15 @@ class Treatment:
     key: str
     offer: str
     channel: str
-    content: str
+    wording: Wording
     score: Number
     lever: float = 1.0
     """What the company puts on the scale beside value, from 0.5 to 2."""
+
+    @property
+    def content(self) -> str:
+        """What it says, as its file says it."""
+        return self.wording.content.source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

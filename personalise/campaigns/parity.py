@@ -53,7 +53,7 @@ def _scored_by(campaign: Campaign, forbidden: frozenset[str]) -> Iterator[tuple[
         if campaign.offers[each.offer].family in several:
             for name in sorted(forbidden & each.score.attributes):
                 yield f"treatment[{spot}].score", name
-    if several and campaign.scorer == "response":
+    if several and campaign.scorer in ("response", "uplift"):
         for name in sorted(forbidden.intersection(campaign.features)):
             yield "campaign.features", name
 

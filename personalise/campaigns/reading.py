@@ -13,6 +13,7 @@ from personalise.campaigns.model import (
     LEAVE_ALONE,
     LONGEST_TTL_DAYS,
     NOTHING,
+    SCORERS,
     SILENCE_IS_NO,
     TTL_DAYS,
     Campaign,
@@ -24,8 +25,10 @@ from personalise.campaigns.model import (
     Treatment,
     Volume,
 )
+from personalise.campaigns.wordings import wording
 from personalise.contact_policy.model import CLASSES, HELD_BACK, Cap, Class
 from personalise.contact_policy.reading import named
+from personalise.content.template import kinds
 from personalise.language.expressions import condition, number
 from personalise.language.terms import Condition, Number
 
@@ -74,7 +77,7 @@ def _campaign(table: dict[str, Any], text: str, catalogue: Catalogue, form: Lite
         person_to_reach=head.text("person_to_reach"),
         way_out=head.text("way_out"),
         audience=audience or condition("TRUE", {}),
-        scorer=cast("Scorer", head.choice("scorer", ("rule", "response"), default="rule")),
+        scorer=cast("Scorer", head.choice("scorer", SCORERS, default="rule")),
         features=_features(head, expressions, catalogue, outcomes=(received, objective.measure)),
         received=received,
         measurement=_purpose(head, catalogue, "measurement", default="measurement"),
@@ -236,12 +239,14 @@ def _offer(form: Form, catalogue: Catalogue) -> Offer:
 
 def _treatments(top: Form, offers: Mapping[str, Offer], catalogue: Catalogue) -> tuple[Treatment, ...]:
     found: dict[str, Treatment] = {}
+    known = kinds(_readable(catalogue))
     for form in top.forms("treatment", least=1):
+        channel = form.key("channel")
         item = Treatment(
             key=form.key("key"),
             offer=form.key("offer"),
-            channel=form.key("channel"),
-            content=form.text("content", longest=20_000),
+            channel=channel,
+            wording=wording(form, channel, known),
             score=_score(form, catalogue),
             lever=form.number("lever", default=1, low=0.5, high=2),
         )

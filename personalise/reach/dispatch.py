@@ -23,7 +23,7 @@ from personalise import deferrals, moment, quotas, reservations, shelf
 from personalise.contacts import Own
 from personalise.decide import decide
 from personalise.deferrals import Deferral
-from personalise.runs import chunk, log
+from personalise.runs import chunk, log, wordings
 from personalise.runs import run as runs
 from personalise.runs.chunk import Decided
 from personalise.runs.log import Chunk
@@ -54,7 +54,10 @@ class Message:
     treatment: str
     channel: str
     purpose: str
+    subject: str
+    """Of a mail; "" where there is none."""
     content: str
+    """In the treatment's own wording where its customer permits all that it reads now, else in the general one."""
     token: int
     """Proves the claim, for whoever tells what became of it."""
     position: int
@@ -137,9 +140,10 @@ def _judged(
         return _refused(work, row, made, one, run=decided.run, at=at)
     token = reservations.claim(work, row, position=permitted.position, at=at, lease_seconds=lease_seconds)
     [candidate] = one.candidates
+    said = wordings.said_again(desk, work, customer, one, candidate, use=use, at=at)
     return Message(
         id=row.decision, customer=customer, campaign=row.campaign, treatment=row.treatment, channel=row.channel,
-        purpose=row.purpose, content=candidate.treatment.content, token=token, position=permitted.position,
+        purpose=row.purpose, subject=said.subject, content=said.content, token=token, position=permitted.position,
     )  # fmt: skip
 
 

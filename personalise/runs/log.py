@@ -138,7 +138,7 @@ def _about(policy: Policy, permitted: Permits, salt: bytes) -> dict[str, Any]:
         "rules": list(policy.rules),
         "salt": salt.hex(),
         _SALTS: "shake256",
-        "scorer": "response" if policy.model else "rule",
+        "scorer": policy.campaign.scorer if policy.model else "rule",
         "version": policy.version,
     }
 

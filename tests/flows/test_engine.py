@@ -231,7 +231,7 @@ def test_a_key_that_stood_for_something_else_is_refused(world, vera):
 
 
 def test_a_decision_is_told_again_as_it_was_whatever_was_published_since(world):
-    wanting = {"scorer": "response", "features": ["purchases_count", "visits_past_month"], **EVERYBODY}
+    wanting = {"scorer": "uplift", "features": ["purchases_count", "visits_past_month"], **EVERYBODY}
     publish(world, campaign=wanting)
     [who] = willing(world, 1)
     first = decide(world, who, idempotency_key="k")

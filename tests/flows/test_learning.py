@@ -1,6 +1,7 @@
 """Learning and measuring: only what customers permit is learned from, and who objects to measuring is not counted."""
 
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,16 +11,17 @@ from consent.base.errors import CampaignUnknown
 from consent.base.ids import CustomerId
 from consent.catalogue.reading import DEFAULT, read_catalogue
 from consent.register import publishing
-from personalise import learning, shelf
+from personalise import engine, learning, shelf
 from personalise.learning import Learned
 from personalise.measure.effects import Effect
-from personalise.runs import dry_run
+from personalise.runs import comparing, dry_run, replaying, run
+from personalise.runs.comparing import Named
 from personalise.steps.invent.fitting import TooFew
-from tests.campaigns import PURCHASES, TABLES, publish
+from tests.campaigns import PURCHASES, TABLES, chunks, open_run, publish
 
 MEASURED = "use:responses:measurement"
-RESPONDS = {
-    "campaign": {"scorer": "response", "audience": "months_since_purchase <= 12"},
+RESPONDS: dict[str, Any] = {
+    "campaign": {"scorer": "uplift", "audience": "months_since_purchase <= 12"},
     "offer": [{**TABLES["offer"][1], "eligibility": "purchases_count >= 0"}],
     "treatment": [{**TABLES["treatment"][0], "offer": "guide", "score": "0.1"}],
 }
@@ -179,3 +181,58 @@ def test_an_unknown_campaign_can_be_neither_learned_from_nor_measured(world):
     for use in (learning.learn, learning.effects):
         with pytest.raises(CampaignUnknown):
             use(world.deployment, "summer", actor="mia")
+
+
+def test_outcomes_by_arm_are_all_that_sampling_learns_from_and_it_replays(shop):
+    publish(shop, **{**RESPONDS, "campaign": {**RESPONDS["campaign"], "scorer": "thompson"}})
+    outcomes(shop, 60)
+    learned = learn(shop)
+    ran = run.advance(shop.deployment, open_run(shop.deployment, "spring", actor="mia"), most=25)
+    rows = [row for chunk in chunks(shop, ran.id) for row in chunk.table.to_pylist()]
+    found = engine.decided(shop.deployment, f"{chunks(shop, ran.id)[0].id}.0")
+
+    assert (learned.rows, learned.model.features) == (60, ())
+    assert {key: arm.rows for key, arm in learned.model.arms.items()} == {"mail": 30, "none": 30}
+    assert (found.scorer, found.scored_on) == ("thompson", ())
+    assert {row["prior:mail"] for row in rows} == {False}
+    with shop.store.write() as work:
+        again = [
+            replaying.replayed(shop.deployment, work, chunk, actor="cy", at=shop.clock())
+            for chunk in chunks(shop, ran.id)
+        ]
+    assert sum(len(one.same) for one in again) == len(rows) == 62
+    shop.check_ledger()
+
+
+def test_where_a_fact_is_missing_a_model_on_the_others_scores_and_the_decision_says_so(shop):
+    outcomes(shop, 900)
+    who = shop.enrol(*(f"M{number:05d}" for number in range(240)))
+    shop.say(*(shop.statement(one, "grant", PURCHASES, "remember:purchases") for one in who))
+    told: list[tuple[CustomerId, dict[str, Any]]] = [
+        (one, {"purchases_count": spot % 30, "got": "none", "visited": spot % 3 == 0}) for spot, one in enumerate(who)
+    ]
+    with shop.store.write() as work:
+        gate.remember(shop.deployment.desk, work, told, at=shop.clock())
+    learned = learn(shop)
+    ran = run.advance(shop.deployment, open_run(shop.deployment, "spring", actor="mia"))
+    [chunk] = chunks(shop, ran.id)
+
+    [part] = learned.model.subsets
+    assert (part.features, {key: arm.rows for key, arm in part.arms.items()}) == (
+        ("purchases_count",), {"mail": 450, "none": 690},
+    )  # fmt: skip
+    spots = {customer: spot for spot, customer in enumerate(chunk.customers)}
+    made = [engine.decided(shop.deployment, f"{chunk.id}.{spots[one]}") for one in (who[0], shop.bo)]
+    assert [(one.scorer, one.scored_on) for one in made] == [("uplift", ("purchases_count",)), ("uplift", ())]
+    assert Counter(chunk.table["scored_by"].to_pylist()) == {0: 900, 1: 240, 255: 2}
+
+
+def test_two_scorers_are_compared(shop):
+    outcomes(shop, 400)
+    publish(shop, **{**RESPONDS, "campaign": {**RESPONDS["campaign"], "scorer": "rule"}})
+    learn(shop)
+    compared = comparing.compare(shop.deployment, Named(campaign="spring", version=1),
+                                 Named(campaign="spring", version=2), actor="mia")  # fmt: skip
+
+    assert (compared.a.model is not None, compared.b.model) == (True, None)
+    assert sum(compared.table.moves.values()) == 402

@@ -25,6 +25,7 @@ from personalise.contact_policy.model import (
     Order,
     Rest,
 )
+from personalise.content.wording import plain
 from personalise.language.expressions import condition, number
 from personalise.steps.invent.response import Arm, Response
 from personalise.steps.personalise.policy import Policy, policy
@@ -145,7 +146,7 @@ def meanings(draw: Any) -> Meaning:
     model = draw(models(names)) if draw(st.integers(0, 2)) == 0 else None
     campaign = Campaign(
         key="c", name="c", purpose="offers", benefit="b", person_to_reach="p", way_out="w",
-        audience=condition(audience.text, ATTRIBUTES), scorer="response" if model else "rule",
+        audience=condition(audience.text, ATTRIBUTES), scorer="uplift" if model else "rule",
         features=model.features if model else (), received="city", measurement="offers",
         goodwill_budget=draw(st.sampled_from([0.0, 50.0])),
         holdout=Holdout(share=draw(st.sampled_from([1_000, 5_000, 0])), salt="s"),
@@ -154,7 +155,7 @@ def meanings(draw: Any) -> Meaning:
         treatments=tuple(
             Treatment(
                 key=key, offer=draw(st.sampled_from(["first", "second"])), channel=draw(st.sampled_from(CHANNELS)),
-                content="", score=number(scores[key].text, ATTRIBUTES),
+                wording=plain(""), score=number(scores[key].text, ATTRIBUTES),
                 lever=draw(st.sampled_from([1.0, 1.0, 0.5, 2.0])),
             )
             for key in names

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from personalise.campaigns.model import NOTHING
+from personalise.steps.invent import bandit
 from personalise.steps.invent.response import Arm, Floats, Known, Response
 
 FEWEST_ROWS: Final = 200
 """An arm with fewer rows, or fewer than `FEWEST_OF_EACH` of either outcome, is not fitted."""
 
 FEWEST_OF_EACH: Final = 20
+MOST_SUBSETS: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,60 @@ def fit(
             return TooFew(key, int(rows.sum()))
         arms[key] = _arm(matrix[rows], outcome[rows])
     return Response(features=names, outcome=named, arms=arms)
+
+
+def fit_subsets(
+    features: Mapping[str, tuple[Floats, Known]],
+    received: NDArray[np.str_],
+    outcome: Known,
+    *,
+    named: str,
+    treatments: Sequence[str],
+) -> tuple[Response, ...]:
+    """Fit models on fewer features, for customers of whom the others are not known, or not permitted.
+
+    One for each set of features, short of all and of none, that is just what was known of `FEWEST_ROWS` rows or more;
+    it learns from all rows of which these are known. Of many sets the commonest count; more features come first.
+
+    Args:
+        features: name → (values, known), each of shape (n_rows,).
+        received: as of `fit`.
+        outcome: as of `fit`.
+        named: as of `fit`.
+        treatments: as of `fit`.
+    """
+    names = tuple(features)
+    if len(names) < 2:  # noqa: PLR2004 -- of one feature there is no part
+        return ()
+    known = np.column_stack([features[name][1] for name in names])
+    patterns, counts = np.unique(known, axis=0, return_counts=True)
+    common = sorted(
+        (-count, tuple(name for name, here in zip(names, pattern, strict=True) if here))
+        for pattern, count in zip(patterns.tolist(), counts.tolist(), strict=True)
+        if count >= FEWEST_ROWS and any(pattern) and not all(pattern)
+    )
+    found = []
+    for part in sorted((part for _, part in common[:MOST_SUBSETS]), key=lambda part: (-len(part), part)):
+        rows = known[:, [names.index(name) for name in part]].all(axis=1)
+        some = {name: features[name][0][rows] for name in part}
+        model = fit(some, received[rows], outcome[rows], named=named, treatments=treatments)
+        if isinstance(model, Response):
+            found.append(model)
+    return tuple(found)
+
+
+def counted(received: NDArray[np.str_], outcome: Known, *, named: str, treatments: Sequence[str]) -> Response:
+    """Count the outcomes of each arm, for Thompson sampling; an arm that nobody has received yet is quite unknown."""
+    arms = {}
+    for key in (*treatments, NOTHING):
+        rows = int((received == key).sum())
+        hits = int(outcome[received == key].sum())
+        mean = bandit.expected(hits, rows)
+        arms[key] = Arm(
+            intercept=math.log(mean / (1 - mean)), weights=(), rows=rows, rate=hits / rows if rows else 0.0,
+            draws=bandit.posterior(hits, rows),
+        )  # fmt: skip
+    return Response(features=(), outcome=named, arms=arms)
 
 
 def _arm(matrix: Floats, outcome: Known) -> Arm:

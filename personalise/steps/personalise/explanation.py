@@ -23,6 +23,7 @@ from personalise.steps.personalise.policy import (
 from personalise.steps.personalise.quotas import BUDGET, VOLUME
 from personalise.steps.personalise.sentences import Sentences, spoken
 from personalise.steps.personalise.stages import Stage
+from personalise.steps.personalise.words import WORDING
 
 _FAR: Final = 2**53
 """Beyond this many milliseconds "allowed from" means never."""
@@ -121,15 +122,17 @@ def explanation(row: dict[str, Any], policy: Policy, *, language: str = "en") ->
     """
     words = spoken(language)
     if row["chosen"] >= 0:
-        return _given(policy.candidates[row["chosen"]], policy, words)
+        one = policy.candidates[row["chosen"]]
+        uses = one.wording_uses if row.get(WORDING) else ()
+        return _given((*dict.fromkeys((*one.uses, *uses)), one.contact), policy, words)
     furthest = max(policy.candidates, key=lambda one: policy.stage_of[row[f"rule:{one.key}"]])
     return _left(policy.rules[row[f"rule:{furthest.key}"]], furthest, row, catalogue=policy.catalogue, words=words)
 
 
-def _given(one: Candidate, policy: Policy, words: Sentences) -> str:
+def _given(scopes: Sequence[str], policy: Policy, words: Sentences) -> str:
     """Say on what he gets it: only what he was asked for did he allow."""
     catalogue = policy.catalogue
-    rules = [rule for scope in (*one.uses, one.contact) if (rule := catalogue.scopes.get(scope))]
+    rules = [rule for scope in scopes if (rule := catalogue.scopes.get(scope))]
     grounds = []
     for ground, bases in words.grounds:
         what = [_asked(rule, catalogue, words) for rule in rules if rule.legal_basis in bases]

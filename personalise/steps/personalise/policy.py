@@ -1,6 +1,7 @@
 """PURE: a policy, everything that a decision follows from, immutable and with a hash."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consent.base.ids import Scope
-from consent.catalogue.model import Catalogue
+from consent.catalogue.model import Attribute, Catalogue
 from personalise.campaigns.model import NOTHING, Campaign, Offer, Treatment
 from personalise.contact_policy import windows
 from personalise.contact_policy.model import HELD_BACK, NONE, THOUSANDTHS, ContactPolicy, Told
@@ -63,6 +64,9 @@ class Candidate:
     uses: tuple[Scope, ...]
     windows: tuple[Window, ...]
     """The rules about past contacts that bind it; none for a service or legal message."""
+    wording_categories: tuple[str, ...] = ()
+    """Every category that its wording reads: without them it isn't refused, but worded in general."""
+    wording_uses: tuple[Scope, ...] = ()
     price: int = 0
     """What one contact costs in goodwill where there were none lately, in thousandths of a point."""
 
@@ -113,7 +117,7 @@ class Policy:
     @cached_property
     def scopes(self) -> tuple[Scope, ...]:
         """Every scope that some candidate needs."""
-        needed = (scope for one in self.candidates for scope in (one.contact, *one.uses))
+        needed = (scope for one in self.candidates for scope in (one.contact, *one.uses, *one.wording_uses))
         told = (f"use:{category}:{self.campaign.purpose}" for category in self._of_zones)
         return tuple(dict.fromkeys((*needed, *map(Scope, told))))
 
@@ -135,7 +139,13 @@ class Policy:
     @cached_property
     def categories(self) -> tuple[str, ...]:
         """Every category read, in order; a decision's `used` bits count in this order."""
-        return tuple(sorted({*self._of_zones, *(category for one in self.candidates for category in one.categories)}))
+        worded = (category for one in self.candidates for category in one.wording_categories)
+        return tuple(sorted({*self.deciding, *worded}))
+
+    @cached_property
+    def deciding(self) -> frozenset[str]:
+        """The categories that are read of everybody, to decide; those of a wording alone are read of who is told it."""
+        return frozenset({*self._of_zones, *(category for one in self.candidates for category in one.categories)})
 
     @cached_property
     def attributes(self) -> tuple[str, ...]:
@@ -233,9 +243,12 @@ def policy(
 
     A model scores only where the campaign asks for one and this one fits it; otherwise the campaign's rules do.
     """
-    scoring = model if model and campaign.scorer == "response" and _fits(model, campaign) else None
+    scoring = model if model and campaign.scorer != "rule" and _fits(model, campaign) else None
     modelled = frozenset(catalogue.attributes[name].category for name in scoring.features) if scoring else None
-    candidates = [_candidate(campaign, treatment, contact_policy, modelled) for treatment in campaign.treatments]
+    candidates = [
+        _candidate(campaign, treatment, contact_policy, modelled, catalogue.attributes)
+        for treatment in campaign.treatments
+    ]
     return Policy(
         campaign=campaign,
         version=version,
@@ -248,23 +261,34 @@ def policy(
 
 
 def _candidate(
-    campaign: Campaign, treatment: Treatment, rules: ContactPolicy, modelled: frozenset[str] | None
+    campaign: Campaign,
+    treatment: Treatment,
+    rules: ContactPolicy,
+    modelled: frozenset[str] | None,
+    known: Mapping[str, Attribute],
 ) -> Candidate:
     """Return a treatment as the funnel sees it; `modelled` are the categories that a model reads, if one scores."""
     offer = campaign.offers[treatment.offer]
     read = campaign.audience.categories | (treatment.score.categories if modelled is None else modelled)
     read |= offer.eligibility.categories if offer.eligibility else frozenset()
     categories = tuple(sorted(read))
+    worded = tuple(sorted({known[name].category for name in treatment.wording.attributes}))
     binding = windows.binding(rules, campaign.caps, told_by(campaign, treatment))
     return Candidate(
         treatment=treatment,
         offer=offer,
         contact=Scope(f"contact:{treatment.channel}:{campaign.purpose}"),
         categories=categories,
-        uses=tuple(Scope(f"use:{category}:{campaign.purpose}") for category in categories),
+        uses=_uses(categories, campaign),
         windows=tuple(binding) if campaign.kind == HELD_BACK else (),
+        wording_categories=worded,
+        wording_uses=_uses(worded, campaign),
         price=round(rules.goodwill.prices.get(treatment.channel, 0) * THOUSANDTHS),
     )
+
+
+def _uses(categories: tuple[str, ...], campaign: Campaign) -> tuple[Scope, ...]:
+    return tuple(Scope(f"use:{category}:{campaign.purpose}") for category in categories)
 
 
 def told_by(campaign: Campaign, treatment: Treatment) -> Told:
@@ -285,8 +309,10 @@ def _fits(model: Response, campaign: Campaign) -> bool:
     An older version of the campaign may have had others: what it no longer names may not decide.
     """
     arms = {NOTHING, *(treatment.key for treatment in campaign.treatments)}
+    samples = campaign.scorer == "thompson"
     return (
         arms <= model.arms.keys()
-        and set(model.features) == set(campaign.features)
+        and model.samples == samples
+        and (samples or set(model.features) == set(campaign.features))
         and model.outcome == campaign.objective.measure
     )

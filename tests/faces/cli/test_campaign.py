@@ -12,8 +12,8 @@ from tests.faces.cli.conftest import CUSTOMERS, SOMEBODY, Shell
 DRY_RUN = ["customers", "stages", "chosen", "left_alone", "holdout", "deferred", "reasons", "quotas", "seconds"]
 RUN = [*DRY_RUN, "run", "state"]
 DECISION = [
-    "decision", "customer", "campaign", "chosen", "content", "propensity", "verdicts", "explanation",
-    "categories_used", "position",
+    "decision", "customer", "campaign", "chosen", "content", "subject", "wording", "propensity", "scorer", "scored_on",
+    "verdicts", "explanation", "categories_used", "position",
 ]  # fmt: skip
 VERDICT = ("candidate", "stage", "rule", "observed", "limit", "allowed_from")
 

@@ -154,3 +154,22 @@ def test_what_is_carried_out_here_has_a_time_to_live_and_what_is_not_has_none(sq
     permit_all(sqlite_world)
     ask(decider, sqlite_world.ann, "one", **more)
     assert sqlite_world.rows("SELECT expires_at - reserved_at FROM contact") == [(lives_for,)]
+
+
+def test_a_visitor_whom_nobody_knows_is_told_in_general(sqlite_world, decider):
+    with sqlite_world.store.read() as work:
+        body = sqlite_world.deployment.desk.catalogues.current(work).body
+    sqlite_world.publish(body + '\n[[channel]]\nkey = "web"\ntitle = "Our site"\n')
+    banner = CAMPAIGN.replace('channel = "email"', 'channel = "web"').replace("months_since_purchase <= 12", "TRUE")
+    with sqlite_world.store.write() as work:
+        catalogue = sqlite_world.deployment.desk.catalogues.current(work)
+        shelf.publish(work, parse_campaign(banner, "toml", catalogue), actor="mia", at=sqlite_world.clock())
+
+    answered = decider.post("/api/v1/decisions", {"campaign": "spring", "channel": "web"}, key="one")
+    told = answered.get_json()
+    assert (answered.status_code, told["decision"], told["customer"], told["chosen"]) == (200, None, None, "mail")
+    assert (told["content"], told["subject"], told["wording"]) == ("New this spring.", None, "general")
+    assert (told["personalised"], sqlite_world.rows("SELECT id FROM data_use")) == (False, [])
+
+    refused = decider.post("/api/v1/decisions", {"campaign": "spring"}, key="two")
+    assert (refused.status_code, refused.get_json()["errors"][0]["place"]) == (422, "channel")

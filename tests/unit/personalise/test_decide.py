@@ -117,7 +117,7 @@ ARMS = {
     "none": Arm(intercept=-2.0, weights=(0.0,), rows=500, rate=0.15),
 }
 MODEL = Response(features=("purchases_count",), outcome="visited", arms=ARMS)
-RESPONDS = the_policy(MODEL, campaign={"scorer": "response", "features": ["purchases_count"]})
+RESPONDS = the_policy(MODEL, campaign={"scorer": "uplift", "features": ["purchases_count"]})
 
 
 def test_a_model_scores_by_how_much_a_treatment_adds():
@@ -143,7 +143,7 @@ def test_a_model_without_features_scores_everybody_alike():
     bare = Response(features=(), outcome="visited", arms=arms)
     chosen = the_policy(
         bare,
-        campaign={"scorer": "response", "audience": "main_interest = 'tea'"},
+        campaign={"scorer": "uplift", "audience": "main_interest = 'tea'"},
         offer=[{**TABLES["offer"][1]}],
         treatment=[{**each, "offer": "guide", "score": "1"} for each in TABLES["treatment"]],
     )

@@ -27,7 +27,7 @@ from tests.campaigns import (
 FEATURES = ("months_since_purchase", "purchases_count", "spend_past_year")
 
 
-RESPONDS = {"campaign": {"scorer": "response"}}
+RESPONDS = {"campaign": {"scorer": "uplift"}}
 FITTING = model(*FEATURES)
 
 
@@ -167,7 +167,7 @@ def test_a_campaign_that_reads_nothing_needs_only_the_channel():
 
 
 def test_a_model_that_scores_is_read_in_place_of_the_rules():
-    chosen = the_policy(model("visits_past_month"), campaign={"scorer": "response", "features": ["visits_past_month"]})
+    chosen = the_policy(model("visits_past_month"), campaign={"scorer": "uplift", "features": ["visits_past_month"]})
 
     assert chosen.model == model("visits_past_month")
     assert chosen.attributes == ("months_since_purchase", "spend_past_year", "visits_past_month")

@@ -1,0 +1,39 @@
+"""A visitor whom nobody knows: what he gets is chosen and worded without anything of anybody, and nothing is kept."""
+
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from consent import gate
+from personalise import goodwill
+from personalise.decide import decide
+from personalise.steps.personalise.policy import Policy
+
+_NO_BUCKET = 9_999
+"""He is in no holdout: who isn't known can't be measured."""
+
+
+def unpersonalised(policy: Policy, at: datetime) -> dict[str, Any]:
+    """Decide for somebody of whom nothing is known; return the decision's row.
+
+    He came himself, so no permission to contact him is asked for. A condition that reads an attribute doesn't hold of
+    him, nor does its negation; a score that reads one is unknown.
+    """
+    kinds = policy.catalogue.attributes
+    columns: dict[str, Any] = {name: pa.nulls(1, gate.ARROW[kinds[name].type]) for name in policy.attributes}
+    columns |= {"customer": pa.array([""]), "enrolled": pa.array([True]), "bucket": pa.array([_NO_BUCKET])}
+    columns |= {f"permit:{scope}": pa.array([0], type=pa.uint8()) for scope in policy.scopes}
+    for window in policy.windows:
+        columns |= {f"{what}:{window.key}": pa.array([0]) for what in _COUNTED}
+    for family in policy.families:
+        columns |= {f"committed:{family}": pa.nulls(1, pa.string())}
+        columns |= {f"committed_grade:{family}": pa.nulls(1, pa.int64())}
+    if policy.charges:
+        columns |= {"goodwill": pa.array([goodwill.opening(policy.contact_policy.goodwill)])}
+        columns |= {"pressure": pa.array([0]), "ghost_pressure": pa.array([0])}
+    row: dict[str, Any] = decide(pa.table(columns), policy, at).to_pylist()[0]
+    return row
+
+
+_COUNTED = ("contacts", "contacts_free", "ghosts", "ghosts_free")
