@@ -70,6 +70,12 @@ def columns(work: Work, customers: Sequence[CustomerId], families: Sequence[str]
     return found | {f"committed_grade:{family}": pa.array(column, type=pa.int64()) for family, column in grades.items()}
 
 
+def of_row(row: Any) -> Commitment:  # noqa: ANN401 -- a row of commitment
+    """Return a row of `standing` as a promise."""
+    values = {name: getattr(row, name) for name in _COLUMNS}
+    return Commitment(**{**values, "made_at": to_ms(row.made_at), "until": to_ms(row.until)})
+
+
 def standing(work: Work, customer: CustomerId, at: datetime) -> list[Any]:
     """Return the rows of what stands promised to one customer, by family."""
     query = sa.select(_row).where(_row.c.customer == customer, _row.c.until > at).order_by(_row.c.family)

@@ -26,15 +26,26 @@ class Ended(NamedTuple):
     """Of the statement's entry in the ledger."""
 
 
+class Joined(NamedTuple):
+    """Two records that are one customer's from now on: who is given up, and who goes on."""
+
+    merged: CustomerId
+    into: CustomerId
+    actor: str
+    """Who joined them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """What some statements brought about."""
+    """What some statements brought about, or the joining of two records."""
 
     ended: tuple[Ended, ...] = ()
     """By a customer's own no, said now: nothing that is told of the past, nor follows from joining two records."""
 
     forgotten: frozenset[tuple[str, CustomerId]] = frozenset()
     """Categories that are not remembered of a customer any more, and whose."""
+
+    joined: Joined | None = None
 
 
 def ended(

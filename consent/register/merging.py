@@ -38,6 +38,7 @@ from consent.permission.statement import Act, Method, Statement
 from consent.permission.verdict import PERMIT, scope_reason
 from consent.register import mergers, publishing, recording, suppressing
 from consent.register.desk import Desk
+from consent.register.hearing import Heard, Joined
 from consent.register.recording import Recorded
 from consent.tables import ConfirmationRow, IdentityRow, MemoryRow, ReminderRow
 from consent.vault import memory
@@ -94,6 +95,7 @@ def merge(
     if given_up.states & SUPPRESSED:
         suppressing.mark(work, [into])
     mergers.note(work, merged, into, at=said_at, position=position)
+    desk.hears(desk, work, Heard(joined=Joined(merged, into, actor)), said_at)
     return Merged(
         customer=into,
         merged=merged,

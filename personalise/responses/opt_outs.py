@@ -1,4 +1,4 @@
-"""What a customer's "no" does to what is kept of him here, in the very transaction that records it.
+"""What a customer's word does to what is kept of him here, in the very transaction that records it.
 
 A channel that he ends for a purpose takes from his goodwill, with reference to the last contact by it; where an outcome
 is not remembered any more, neither is when it came in.
@@ -14,7 +14,7 @@ from consent.register.desk import Desk
 from consent.register.hearing import Ended, Heard
 from personalise import contacts, goodwill, shelf
 from personalise.goodwill import Entry, Posting
-from personalise.responses import coming
+from personalise.responses import coming, joining
 
 LATELY: Final = timedelta(days=30)
 """An opt-out is put down to the last contact by its channel and purpose, unless that is longer ago."""
@@ -25,6 +25,8 @@ _CONTACT: Final = "contact:"
 def hear(desk: Desk, work: Work, heard: Heard, at: datetime) -> None:
     """Book what customers ended, and forget when outcomes came in of those who have them forgotten."""
     _forget(desk, work, heard)
+    if heard.joined:
+        joining.join(desk, work, heard.joined, at)
     ended = [each for each in heard.ended if any(scope.startswith(_CONTACT) for scope in each.scopes)]
     if not ended:
         return

@@ -5,11 +5,16 @@ from datetime import timedelta
 import pytest
 
 from consent import gate
+from consent.base.clock import from_ms, to_ms
 from consent.base.errors import CustomerUnknown, StateConflict
 from consent.base.ids import CustomerId
 from consent.permission.statement import Act, Method
 from consent.permission.verdict import Reason
 from consent.register import customers, history, mergers, merging, publishing, stopping
+from personalise import commitments, wishes
+from personalise.commitments import Commitment
+from personalise.responses import joining
+from personalise.wishes import Limit, Quiet
 from tests.builders import CATALOGUE, scope_table, tables, toml
 
 USE, REMEMBER, MAIL = "use:purchases:recommendations", "remember:purchases", "contact:email:recommendations"
@@ -348,3 +353,56 @@ def test_who_is_not_enrolled_is_not_joined(world):
         with pytest.raises(CustomerUnknown):
             merge(world, *pair)
     assert world.rows("SELECT * FROM merger") == []
+
+
+# ------------------------------------------------------------------------------------- what is kept of them elsewhere
+
+
+def wished(world, who, quiet=None, **limits):
+    said = wishes.Wishes(limits={name: Limit(*each) for name, each in limits.items()}, quiet=quiet)
+    with world.store.write() as work:
+        wishes.change(world.deployment.desk, work, who, said, actor="him", at=world.clock())
+
+
+def test_the_stricter_limits_and_hours_of_both_hold(world):
+    old, new = two(world)
+    wished(world, old, email=(1, 30), sms=(5, 7), quiet=Quiet(1_320, 420))
+    wished(world, new, email=(2, 60), phone=(0, 30), quiet=Quiet(360, 540))
+    merge(world, old, new)
+
+    with world.store.read() as work:
+        stands = wishes.of(wishes.read(work, [new]), new)
+    assert dict(stands.limits) == {"email": Limit(1, 60), "sms": Limit(5, 7), "phone": Limit(0, 30)}
+    assert stands.quiet == Quiet(1_320, 540)
+    world.check_ledger()
+
+
+def test_who_wished_nothing_keeps_what_the_other_id_wished(world):
+    old, new = two(world)
+    wished(world, old, email=(1, 30))
+    merge(world, old, new)
+
+    with world.store.read() as work:
+        assert wishes.of(wishes.read(work, [new]), new).limits == {"email": Limit(1, 30)}
+
+
+@pytest.mark.parametrize(("mine", "his", "stands"), [(None, 1, "old"), (1, 2, "old"), (2, 1, "new"), (1, 1, "new")])
+def test_what_was_promised_under_either_id_stays_promised(world, mine, his, stands):
+    old, new = two(world)
+    at = to_ms(world.clock())
+
+    def promised(who, name, grade):
+        return Commitment(who, "spring", "offer", f"terms of {name}", grade, "c", f"dec_{name}.0", at, at + 1_000_000)
+
+    with world.store.write() as work:
+        commitments.promise(work, [promised(old, "old", his), *([promised(new, "new", mine)] if mine else [])])
+    merge(world, old, new)
+
+    with world.store.read() as work:
+        [row] = commitments.standing(work, new, world.clock())
+    assert (row.terms, row.until) == (f"terms of {stands}", from_ms(at + 1_000_000))
+
+
+def test_spans_that_cover_the_day_together_leave_no_hour():
+    quiet = joining.stricter(wishes.Wishes(quiet=Quiet(0, 800)), wishes.Wishes(quiet=Quiet(700, 1_440))).quiet
+    assert quiet == Quiet(0, 1_440)
