@@ -71,10 +71,12 @@ _LAST: Final = Hot(
         .where(
             among(_contact.c.customer, "customers")(dialect),
             sa.or_(*(_contact.c.status == status for status in COUNTING)),
+            sa.or_(_contact.c.status != RESERVED, _contact.c.expires_at.is_(None), _contact.c.expires_at > _AT),
         )
         .group_by(_contact.c.customer, _contact.c.status)
     ),
     "customers",
+    "at",
 )
 _RECENT: Final = Hot(
     lambda dialect: (
@@ -147,6 +149,12 @@ class Over(NamedTuple):
 def lapsed(work: Work, customers: Sequence[CustomerId], at: datetime) -> list[Over]:
     """Return the contacts of some customers that nobody sent within their time to live, in the order of ids."""
     return sorted(Over(*row) for row in work.run(_OVER, work.listed(customers), to_ms(at)).fetchall())
+
+
+def status(work: Work, customer: CustomerId, decision: str) -> str:
+    """Return how the contact of a decision stands; "" where there is none."""
+    query = sa.select(_contact.c.status).where(_contact.c.customer == customer, _contact.c.decision == decision)
+    return work.connection.execute(query).scalar() or ""
 
 
 def reserve(work: Work, contacts: Sequence[Contact]) -> None:
@@ -273,12 +281,12 @@ def counted(
     return columns
 
 
-def last(work: Work, customers: Sequence[CustomerId]) -> dict[str, pa.Array]:
+def last(work: Work, customers: Sequence[CustomerId], at: datetime) -> dict[str, pa.Array]:
     """Return when each customer had his last contact, and his last ghost, on any channel (ms): 0 for never."""
     found: dict[str, dict[str, int]] = {"last_contact": {}, "last_ghost": {}}
-    for customer, status, at in work.run(_LAST, work.listed(customers)).fetchall():
-        newest = found["last_ghost" if status == GHOST else "last_contact"]
-        newest[customer] = max(at, newest.get(customer, 0))
+    for customer, kind, when in work.run(_LAST, work.listed(customers), to_ms(at)).fetchall():
+        newest = found["last_ghost" if kind == GHOST else "last_contact"]
+        newest[customer] = max(when, newest.get(customer, 0))
     return {
         name: pa.array([newest.get(customer, 0) for customer in customers], type=pa.int64())
         for name, newest in found.items()

@@ -16,17 +16,17 @@ LEFT_ALONE: Final = -1
 """The candidate number of leaving the customer alone, which is always a candidate, at 0."""
 
 
-def decide(chunk: pa.Table, policy: Policy, at: datetime) -> pa.Table:
+def decide(chunk: pa.Table, policy: Policy, at: datetime, drawn_at: datetime | None = None) -> pa.Table:
     """Decide for each customer of a chunk. No clock, no I/O, no randomness but hashes of ids.
 
     Args:
         chunk: one row a customer: `customer`; `enrolled`; `permit:<scope>` (a `Reason` number) for each of
             `policy.scopes`; each of `policy.attributes`, null where not permitted or not known; `bucket` (0..9999);
             and what the rules about contacts read, as `personalise.moment` gathers it: counts and, in ms, when one more
-            is allowed, of contacts and of ghosts; wishes; promised terms; goodwill, pressure; of quotas what is taken
-            and where each ends. Of who is answered at once also `content:<attribute>`: what his wording reads.
+            is allowed, of contacts, ghosts; wishes; promises; goodwill, pressure; where quotas end; what wordings read.
         policy: k candidates.
         at: the instant to decide at.
+        drawn_at: when chances were drawn, of a decision that is judged again.
 
     Returns:
         One row a customer, in order: `customer`; `chosen` and `ghost` (candidate number, -1 for none); `propensity`
@@ -39,7 +39,7 @@ def decide(chunk: pa.Table, policy: Policy, at: datetime) -> pa.Table:
         candidate (thousandths); for each quota `taken:<key>` and `cut:<key>`, the worth where it ends: what the rules
         observed. Where wordings were rendered, `wording` (1: its own).
     """
-    funnel = Funnel(chunk, policy, at)
+    funnel = Funnel(chunk, policy, at, drawn_at)
     worths = [funnel.worth(candidate) for candidate in policy.candidates]
     refused = funnel.refused()
     rules, winner = funnel.arbitrated(refused, [worth for worth, _ in worths])

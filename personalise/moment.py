@@ -85,6 +85,6 @@ def _between(
             balances[spots[CustomerId(over.customer)]] += over.charge
         columns["goodwill"] = pa.array(balances)
     if policy.quotas:
-        columns.update(contacts.last(work, customers))
+        columns.update(contacts.last(work, customers, at))
     columns.update(commitments.columns(work, customers, policy.families, at))
     return columns

@@ -46,7 +46,7 @@ A refusal of permission is not in the tree: it is an answer (`consent.permission
 No message may carry personal data: it is shown, logged and sent.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, NamedTuple
 
 from typing_extensions import override
@@ -57,6 +57,15 @@ class Place(NamedTuple):
 
     where: str
     why: str
+
+
+def counted(places: Sequence[Place]) -> str:
+    """Say how many places are wrong.
+
+    >>> counted([Place("a", "is empty")]), counted([])
+    ('1 place', '0 places')
+    """
+    return f"{len(places)} place{'s' * (len(places) != 1)}"
 
 
 class ByleaveError(Exception):
@@ -191,7 +200,7 @@ class ContactPolicyUnknown(NotFound):
 
 
 class CustomerUnknown(NotFound):
-    """No customer by that id or reference."""
+    """Nobody is enrolled under that."""
 
     code = "customer_unknown"
     title = "No such customer"

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, cast
 
-from consent.base.errors import CampaignInvalid, ExpressionInvalid, Place
+from consent.base.errors import CampaignInvalid, ExpressionInvalid, Place, counted
 from consent.base.form import KEY, Form, read_table, read_text
 from consent.catalogue.model import Attribute, Catalogue
 from personalise.campaigns.model import (
@@ -97,7 +97,7 @@ def _campaign(table: dict[str, Any], text: str, catalogue: Catalogue, form: Lite
     head.unknown()
     top.unknown()
     if places:
-        raise CampaignInvalid(f"{len(places)} places", places=places)
+        raise CampaignInvalid(counted(places), places=places)
     return campaign
 
 

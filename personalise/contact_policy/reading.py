@@ -5,7 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, cast
 
-from consent.base.errors import ContactPolicyInvalid, Invalid, Place
+from consent.base.errors import ContactPolicyInvalid, Invalid, Place, counted
 from consent.base.form import Form, read_table, read_text
 from consent.catalogue.model import Catalogue
 from personalise.contact_policy.model import (
@@ -73,7 +73,7 @@ def _policy(
     )
     top.unknown()
     if places:
-        raise ContactPolicyInvalid(f"{len(places)} places", places=places)
+        raise ContactPolicyInvalid(counted(places), places=places)
     return read
 
 
@@ -232,7 +232,7 @@ def parse_goodwill(text: str, form: Literal["toml", "json"]) -> Goodwill:
     table, _ = read_text(text.encode(), "the contact policy", ContactPolicyInvalid, as_json=form == "json")
     read = _goodwill(Form(table, "", places), channels=None)
     if places:
-        raise ContactPolicyInvalid(f"{len(places)} places", places=places)
+        raise ContactPolicyInvalid(counted(places), places=places)
     return read
 
 

@@ -22,7 +22,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final, cast
 
-from consent.base.errors import Invalid, Place
+from consent.base.errors import Invalid, Place, counted
 from consent.base.form import Form, read_table
 from personalise.hours import zones
 from personalise.hours.holidays import FARTHEST, LAST, Fixed, Holiday, Movable, Weekday
@@ -98,7 +98,7 @@ def _pack(table: dict[str, Any]) -> Pack:
     head.unknown()
     top.unknown()
     if places:
-        raise Invalid(f"{len(places)} places", places=places)
+        raise Invalid(counted(places), places=places)
     return pack
 
 

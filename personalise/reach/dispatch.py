@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from consent import standings
-from consent.base.clock import rfc3339, to_ms
+from consent.base.clock import from_ms, rfc3339, to_ms
 from consent.base.errors import LedgerBroken
 from consent.base.ids import CustomerId
 from consent.base.store import Work
@@ -135,9 +135,11 @@ def _judged(
     if one.quotas:  # it has its place in them already, since it was reserved
         nobody = Funnel(columns, one, at).claims(controls=True).take(np.empty(0, np.int64))
         columns = with_cuts(columns, one, quotas.room(work, one, lock=False), nobody)
-    made = Decided(table=decide(columns, one, at), inputs=columns, permitted=permitted, spent={}, first_come=False)
+    drawn_at = from_ms(decided.about["decided_at"])  # what was drawn then stands: the rest is judged as of now
+    table = decide(columns, one, at, drawn_at)
+    made = Decided(table=table, inputs=columns, permitted=permitted, spent={}, first_come=False)
     if made.table["chosen"][0].as_py() < 0:
-        return _refused(work, row, made, one, run=decided.run, at=at)
+        return _refused(work, row, made, one, decided, at=at)
     token = reservations.claim(work, row, position=permitted.position, at=at, lease_seconds=lease_seconds)
     [candidate] = one.candidates
     said = wordings.said_again(desk, work, customer, one, candidate, use=use, at=at)
@@ -171,10 +173,10 @@ def _policy(desk: Desk, work: Work, decided: Chunk, treatment: str) -> Policy:
     return replace(whole, candidates=tuple(one for one in whole.candidates if one.key == treatment))
 
 
-def _refused(work: Work, row: Any, made: Decided, one: Policy, *, run: str, at: datetime) -> Refusal:  # noqa: ANN401 -- a row of contact
+def _refused(work: Work, row: Any, made: Decided, one: Policy, decided: Chunk, *, at: datetime) -> Refusal:  # noqa: ANN401 -- a row of contact
     [told] = made.table.to_pylist()
     verdict = verdicts(told, one)[0]
-    again = _deferral(row, made, one, run=run, at=at) if row.status == State.RESERVED else []
+    again = _deferral(row, made, one, decided, at=at) if row.status == State.RESERVED else []
     state = _give_up(work, row, Did.RELEASE, at=at)
     deferrals.keep(work, row.campaign, [], again, at=to_ms(at))
     return Refusal(
@@ -183,16 +185,17 @@ def _refused(work: Work, row: Any, made: Decided, one: Policy, *, run: str, at: 
     )  # fmt: skip
 
 
-def _deferral(row: Any, made: Decided, one: Policy, *, run: str, at: datetime) -> Sequence[Deferral]:  # noqa: ANN401 -- a row of contact
+def _deferral(row: Any, made: Decided, one: Policy, decided: Chunk, *, at: datetime) -> Sequence[Deferral]:  # noqa: ANN401 -- a row of contact
     """Return when the customer is to be decided about again; nothing where only a later time than he can wait helps."""
     _, until, by = chunk.waits(made, one, at)
     if row.expires_at is None or not len(until) or int(until[0]) >= to_ms(row.expires_at):
         return []
+    narrow = len(decided.about["candidates"]) < len(one.campaign.treatments)  # it was to go by one channel
     return [
         Deferral(
             customer=row.customer, decision=row.decision, campaign=row.campaign, version=one.version,
-            model=one.model_version, channel="", run=run, rule=one.rules[int(by[0])], made_at=to_ms(at),
-            due_at=int(until[0]), expires_at=to_ms(row.expires_at),
+            model=one.model_version, channel=row.channel if narrow else "", run=decided.run,
+            rule=one.rules[int(by[0])], made_at=to_ms(at), due_at=int(until[0]), expires_at=to_ms(row.expires_at),
         )
     ]  # fmt: skip
 

@@ -27,7 +27,7 @@ from personalise.contacts import GHOST
 from personalise.goodwill import Entry, Posting
 from personalise.responses import coming
 from personalise.responses.coming import Came, Fits
-from personalise.steps.interact.states import COUNTING
+from personalise.steps.interact.states import COUNTING, State
 from personalise.tables import ContactRow
 
 PAGE: Final = 500
@@ -101,7 +101,8 @@ def _due(
     query = sa.select(*(_contact.c[name] for name in names)).where(
         _contact.c.campaign == key, _contact.c.waited_until.is_(None),
         _contact.c.reserved_at <= at - timedelta(days=days),
-    )  # fmt: skip
+        sa.or_(_contact.c.status.not_in((State.RESERVED, State.CLAIMED)), _contact.c.expires_at.is_(None)),
+    )  # fmt: skip  # what waits to be sent can't have been ignored
     if whose is not None:
         query = query.where(_contact.c.customer.in_(whose))
     order = (_contact.c.reserved_at, _contact.c.customer, _contact.c.decision)

@@ -16,11 +16,12 @@ from consent.base.store import Work
 from consent.deployment import Deployment
 from consent.imports.outcomes import Brought
 from consent.register import customers, mergers
-from personalise import shelf
+from personalise import contacts, shelf
 from personalise.campaigns.model import NOTHING, Campaign
 from personalise.responses import coming
 from personalise.runs import log
 from personalise.runs.log import Chunk
+from personalise.steps.interact.states import ENDED
 
 Value = bool | int | float
 
@@ -70,7 +71,7 @@ def record(deployment: Deployment, decision: str, value: Value, *, came_at: date
         if not customers.lock(work, [customer]):
             raise CustomerUnknown
         campaign = _campaign(deployment, work, chunk)
-        facts = {campaign.objective.measure: value, campaign.received: _received(chunk, spot)}
+        facts = {campaign.objective.measure: value, campaign.received: _received(work, chunk, spot)}
         _check(deployment, work, campaign, value, chunk=chunk, came_at=came_at, now=now)
         stored: list[tuple[CustomerId, str, bool]] = []
         gate.remember_columns(
@@ -78,7 +79,8 @@ def record(deployment: Deployment, decision: str, value: Value, *, came_at: date
             noting=lambda whose, name, changed: stored.append((whose, name, changed)),
         )  # fmt: skip
         noted = coming.note(work, coming.timed(stored, {customer: to_ms(came_at)}, at=now))
-    outcome: Literal["stored", "repeated", "refused"] = "stored" if noted else "repeated" if stored else "refused"
+    kept = any(name == campaign.objective.measure for _, name, _ in stored)
+    outcome: Literal["stored", "repeated", "refused"] = "refused" if not kept else "stored" if noted else "repeated"
     return Recorded(
         decision=decision, customer=customer, measure=campaign.objective.measure, came_at=came_at, outcome=outcome
     )
@@ -96,9 +98,11 @@ def _campaign(deployment: Deployment, work: Work, chunk: Chunk) -> Campaign:
     return shelf.load(work, chunk.campaign, read_under, version=pins["version"])[0]
 
 
-def _received(chunk: Chunk, spot: int) -> str:
+def _received(work: Work, chunk: Chunk, spot: int) -> str:
+    """Return what the customer had received; nothing, where what was chosen surely never reached him."""
     chosen = chunk.table["chosen"][spot].as_py()
-    return str(chunk.about["candidates"][chosen]) if chosen >= 0 else NOTHING
+    reached = chosen >= 0 and contacts.status(work, chunk.customers[spot], f"{chunk.id}.{spot}") not in ENDED
+    return str(chunk.about["candidates"][chosen]) if reached else NOTHING
 
 
 def _check(

@@ -73,8 +73,7 @@ def report(
         raise RequestUnfit(places=[Place("/reference", "give the decision that it is about, or else a reference")])
     at = deployment.clock()
     with deployment.store.write() as work:
-        who = mergers.surviving(work, customer)
-        # The list of suppressions is locked before any customer.
+        who = _surviving(work, customer, kind)
         changed = _suppressed(deployment, work, who, actor=actor) if kind is Entry.COMPLAINT else 0
         if not customers.lock(work, [who]):
             raise CustomerUnknown
@@ -89,6 +88,13 @@ def report(
         customer=who, kind=kind, reference=named, amount=(balance - before) / THOUSANDTHS,
         balance=balance / THOUSANDTHS, repeated=repeated, suppressed=changed,
     )  # fmt: skip
+
+
+def _surviving(work: Work, customer: CustomerId, kind: Entry) -> CustomerId:
+    """Return who the customer is now. What suppresses locks that list first, so that nobody is joined meanwhile."""
+    if kind is Entry.COMPLAINT:
+        suppressing.beside_nobody(work)
+    return mergers.surviving(work, customer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,30 @@ class Claiming:
                     full[row] = first(full[row], rules.by(quota.key, out), none=rules.none)
         return full
 
+    @cached_property
+    def ties(self) -> list[Mask]:
+        """Whether a candidate that is worth just what a quota ends at finds no room: a mask a quota and candidate."""
+        return [behind((0.0, self.last, self._ids, row), (0.0, *rest)) for _, rest, row in self._cuts]
+
+    def with_room(self, row: int, worths: Floats, who: Any) -> Floats:  # noqa: ANN401 -- an index
+        """Return what a candidate may be worth to a customer, rising, with nothing for what would find no room."""
+        for tie, (worth, _, candidate) in zip(self.ties, self._cuts, strict=True):
+            if candidate == row:
+                out = worths <= worth[who] if tie[who] else worths < worth[who]
+                worths = np.where(out, -np.inf, worths)
+        return worths
+
+    @cached_property
+    def _cuts(self) -> list[tuple[Floats, tuple[Any, ...], int]]:
+        """Of each quota and candidate in it: the worth that it ends at, the rest of that place, and the candidate."""
+        found = []
+        for quota in self.judged:
+            worth, last, customer, treatment = (self._chunk[f"{name}:{quota.key}"] for name in CUT)
+            rest = (np.asarray(last), _texts(customer), np.asarray(treatment))
+            rows = [row for row, one in enumerate(self._policy.candidates) if one.key in quota.treatments]
+            found += [(np.asarray(worth), rest, row) for row in rows]
+        return found
+
     def claims(self, contends: Mask, worths: Sequence[Floats], charges: Sequence[NDArray[np.int64]] | None) -> Claims:
         """Return what each customer would get if there were room in every quota, a treatment of each kind.
 

@@ -60,13 +60,13 @@ class Funnel:
     Arrays have shape (n_customers,), or (n_candidates, n_customers) with the candidates in the policy's order.
     """
 
-    def __init__(self, chunk: pa.Table, policy: Policy, at: datetime) -> None:
-        """Read the columns that all candidates share."""
+    def __init__(self, chunk: pa.Table, policy: Policy, at: datetime, drawn_at: datetime | None = None) -> None:
+        """Read the columns that all candidates share; chances are drawn as of `drawn_at`, where that was before."""
         self.policy = policy
         self.chunk = chunk
         self.rows = chunk.num_rows
         self.frame = Frame(chunk, at=at)
-        self._at = at
+        self._at, self._drawn_at = at, drawn_at or at
         self._hours: dict[str, tuple[NDArray[np.int16], NDArray[np.int64]]] = {}
         self.control: Mask = self.column("bucket") < policy.share
         self._rules = Numbering(policy.rules)
@@ -312,7 +312,7 @@ class Funnel:
         if model and model.samples:
             salt = f"{self.policy.campaign.holdout.salt}|{self.policy.campaign.key}"
             names = self.chunk["customer"].to_pylist()
-            drawn = bandit.pointed(names, salt=salt, at_ms=to_ms(self._at), arm=one.key)
+            drawn = bandit.pointed(names, salt=salt, at_ms=to_ms(self._drawn_at), arm=one.key)
             return self._drawable(model, one)[drawn], np.ones(self.rows, dtype=np.bool_)
         if model:
             more = self.policy.campaign.scorer == "uplift"
@@ -345,6 +345,7 @@ class Funnel:
         candidates = self.policy.candidates
         free = [row & ~self._breaks_word(one) for row, one in zip(refused == self._rules.none, candidates, strict=True)]
         bears = [self.column("goodwill"), self.pressure] if self.policy.charges else []
+        bears += self.quotas.ties
         groups, whose = np.unique(np.stack([*free, *bears], axis=1).astype(np.int64), axis=0, return_inverse=True)
         for number in range(len(groups)):
             who = np.flatnonzero(whose.ravel() == number)
@@ -358,7 +359,7 @@ class Funnel:
         for spot in contenders:
             one = self.policy.candidates[spot]
             gained = self._drawable(model, one) * one.offer.value * one.treatment.lever
-            worths.append(self._less_costs(one, gained, who))
+            worths.append(self.quotas.with_room(spot, self._less_costs(one, gained, who), who))
         found = np.zeros(len(self.policy.candidates) + 1)
         found[[*contenders, -1]] = bandit.winning(worths)
         return found
