@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from consent import gate
 from consent.audit.findings import Evidence
 from consent.audit.judging import judged
 from consent.base.clock import from_ms, to_ms
 from consent.base.errors import CustomerUnknown, DecisionUnknown, RequestUnfit
 from consent.register import stopping
-from personalise import audit_checks, engine, goodwill, held, shelf
+from consent.uses import Use
+from personalise import audit_checks, engine, goodwill, held, reservations, shelf
 from personalise.contact_policy.reading import parse_contact_policy
 from personalise.contacts import turn_down
 from personalise.goodwill import Entry
@@ -18,6 +20,7 @@ from personalise.results.judging import results
 from personalise.runs import run
 from tests.builders import toml
 from tests.campaigns import LETTER, MAIL, TABLES, TEXT, open_run, publish, willing
+from tests.campaigns import sent as send_all
 
 GOODWILL = {
     "opening": 50, "prices": {"email": 1}, "ignored": 1.5, "opt_out": 10, "credits": {"thanks": 3, "purchase": 4.5},
@@ -167,12 +170,35 @@ def test_ghosts_and_service_messages_are_not_ignored_and_without_a_window_nothin
     for key in ("spring", "bill", "endless"):
         run.advance(world.deployment, open_run(world.deployment, key, actor="mia"))
     [(sent,)] = world.rows("SELECT count(*) FROM contact WHERE campaign = 'spring' AND status <> 'ghost'")
+    assert send_all(world) == sent + 60
     world.clock.advance(days=400)
 
     assert settle(world) == (60, sent)
     assert world.rows("SELECT campaign, count(*) FROM contact WHERE waited_until IS NULL GROUP BY 1") == [
         ("endless", 30)
     ]
+
+
+def test_what_never_left_was_neither_ignored_nor_received(shop):
+    [who] = willing(shop, 1)
+    run.advance(shop.deployment, open_run(shop.deployment, "spring", actor="mia"))
+    [(made,)] = shop.rows("SELECT decision FROM contact")
+    shop.clock.advance(days=6)
+    assert settle(shop) == (0, 0)
+    shop.clock.advance(days=14)
+    with shop.store.write() as work:
+        assert reservations.sweep(work, shop.clock(), 10) == 1
+    assert settle(shop) == (1, 0)
+    assert lines(shop, who) == [contact(made), (Entry.CORRECTION, 1_000, made)]
+
+    said = {"remember:responses", "use:responses:measurement"}
+    shop.grant(who, *said)
+    assert came(shop, made) == "stored"
+    with shop.store.write() as work:
+        permits = gate.permits(shop.deployment.desk, work, [who], sorted(said), at=shop.clock())
+        use = Use(actor="mia", purpose="measurement", reason="a test")
+        told = gate.recall(shop.deployment.desk, work, permits, attributes=["got"], use=use)
+    assert told["got"].to_pylist() == ["none"]
 
 
 def test_what_was_booked_twice_or_for_nothing_is_found(shop):
@@ -311,6 +337,7 @@ def test_results_count_what_was_booked_by_arm_and_what_it_took_from_goodwill(wor
     rows = world.rows("SELECT customer, decision, status FROM contact ORDER BY customer")
     sent = [(who, made) for who, made, status in rows if status != "ghost"]
     held_out = [who for who, _, status in rows if status == "ghost"]
+    assert send_all(world) == len(sent)
     world.clock.advance(days=1)
     for _, made in sent[:40]:
         came(world, made)

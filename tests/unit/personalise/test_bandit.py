@@ -233,3 +233,29 @@ def test_what_goodwill_costs_each_customer_is_part_of_it():
         -1: 1 - letter,
     }  # the letter costs none
     assert len(set(whole["propensity"].to_pylist())) > 10
+
+
+def test_who_finds_no_room_for_what_he_would_have_got_has_the_chance_of_what_he_gets_instead():
+    policy = sampling(volume=[{"key": "v", "treatments": ["mail"], "limit": 1}])
+    ids = [f"cus_{number:032x}" for number in range(4_000)]
+    room = {"taken:volume:v": 1, "cut_worth:volume:v": 0.15, "cut_last:volume:v": 0, "cut_customer:volume:v": "",
+            "cut_treatment:volume:v": 0, "last_contact": 0, "last_ghost": 0}  # fmt: skip
+    rows = decided(policy, *({"customer": each, **room} for each in ids))
+    by_choice = {}
+    for row in rows:
+        by_choice.setdefault(row["chosen"], []).append(row["propensity"])
+
+    assert len(by_choice) == 4
+    for chosen, likely in by_choice.items():
+        assert len(set(likely)) == 1, chosen
+        assert len(likely) / len(rows) == pytest.approx(likely[0], abs=0.03)
+    assert sum(likely[0] for likely in by_choice.values()) == pytest.approx(1)
+
+
+def test_a_decision_that_is_judged_again_goes_by_what_was_drawn_then():
+    policy = sampling()
+    chunk = columns(policy, *({"customer": f"cus_{number:032x}"} for number in range(300)))
+    later = START.replace(year=START.year + 1)
+
+    first, then, anew = decide(chunk, policy, START), decide(chunk, policy, later, START), decide(chunk, policy, later)
+    assert then["chosen"].to_pylist() == first["chosen"].to_pylist() != anew["chosen"].to_pylist()
