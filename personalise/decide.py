@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from consent.permission.verdict import Reason
 from personalise.steps.personalise import words
 from personalise.steps.personalise.funnel import Funnel
+from personalise.steps.personalise.likelihood import likelihood
 from personalise.steps.personalise.policy import Policy
 
 LEFT_ALONE: Final = -1
@@ -48,7 +49,7 @@ def decide(chunk: pa.Table, policy: Policy, at: datetime, drawn_at: datetime | N
         "customer": chunk["customer"],
         "chosen": chosen,
         "ghost": ghost,
-        "propensity": _propensity(funnel, winner) * funnel.likelihood(refused, winner),
+        "propensity": _propensity(funnel, winner) * likelihood(funnel, refused, winner),
         "used": _used(chunk, policy),
     }
     for candidate, rule, (worth, known) in zip(policy.candidates, rules, worths, strict=True):

@@ -171,6 +171,7 @@ class SpentForm(Form):
     contacts = _number()
     taken = _number()
     given = _number()
+    budget = _number(allow_none=True)
     spent = _number()
 
 
@@ -193,6 +194,7 @@ class HoldoutForm(Form):
     held_out = Part(ArmForm, required=True)
     misplaced = Whole(0, LARGEST, required=True)
     early = Whole(0, LARGEST, required=True)
+    late = Whole(0, LARGEST, required=True)
     untimed = Whole(0, LARGEST, required=True)
     sample_ratio = Part(RatioForm, required=True, allow_none=True)
     known_ratio = Part(RatioForm, required=True, allow_none=True)

@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from consent.base.canonical import b64u
 from consent.base.clock import from_ms
 from consent.base.database import Hot, table_of
-from consent.base.errors import Invalid, NotFound, Place
+from consent.base.errors import NotFound, Place, RequestUnfit
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.ledger import log
@@ -141,7 +141,7 @@ def suppress(
     Once more changes nothing.
 
     Raises:
-        Invalid: it is no address.
+        RequestUnfit: it is no address.
         ClockBehind: the clock lies behind the ledger.
     """
     return suppress_blind(desk, work, (kind, _blinded(desk, kind, address)), actor=actor, why=why, at=at)
@@ -185,7 +185,7 @@ def lift(desk: Desk, work: Work, kind: str, address: str, *, actor: str, at: dat
     """Take an address off the list; a customer stays suppressed while another address of his is on it.
 
     Raises:
-        Invalid: it is no address.
+        RequestUnfit: it is no address.
         NotSuppressed: it wasn't on it.
         ClockBehind: the clock lies behind the ledger.
     """
@@ -323,5 +323,5 @@ def _blinded(desk: Desk, kind: str, address: str, *, formed: bool = True) -> byt
         if not form.fullmatch(normalised(kind, address)):
             places.append(Place("/address", why))
     if places:
-        raise Invalid(places=places)
+        raise RequestUnfit(places=places)
     return keyed_hash(desk.keys.index_key, kind, address)

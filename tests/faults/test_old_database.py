@@ -24,7 +24,8 @@ from tests.erasing import check, erase
 from tests.world import World
 
 RECORDED = json.loads((Path(__file__).parents[1] / "aged" / "0003.json").read_text(encoding="utf-8"))
-TABLES = RECORDED["tables"]
+TABLES = {name: table for name, table in RECORDED["tables"].items() if name != "outcome"}
+"""All that it had but the table of outcomes, which nothing had ever written to: 0014 made it anew."""
 FIRST = ("customer", "ledger_log", "audit_run")
 """What other tables point to."""
 MAIL = "contact:email:recommendations"

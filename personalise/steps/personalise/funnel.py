@@ -17,15 +17,14 @@ from numpy.typing import NDArray
 
 from consent.base.clock import to_ms
 from consent.permission.verdict import Reason
-from personalise.campaigns.model import NOTHING
 from personalise.contact_policy.model import THOUSANDTHS
 from personalise.contact_policy.windows import Window
 from personalise.hours.judging import ALLOWED, judged
 from personalise.hours.own import own_rule
 from personalise.hours.whereabouts import Whereabouts, whereabouts
 from personalise.language.columns import Frame, Truth
-from personalise.steps.invent import bandit, response
-from personalise.steps.invent.response import Response, numeric
+from personalise.steps.invent import bandit, drawing, response
+from personalise.steps.invent.response import numeric
 from personalise.steps.personalise.claiming import Claiming
 from personalise.steps.personalise.policy import (
     AUDIENCE,
@@ -292,9 +291,9 @@ class Funnel:
             if self.policy.model is None:
                 known = np.isfinite(gained)
                 gained = zero_unless(known, gained)
-            return self._less_costs(one, gained, ...), known
+            return self.less_costs(one, gained, ...), known
 
-    def _less_costs(self, one: Candidate, gained: Floats, who: Any) -> Floats:  # noqa: ANN401 -- an index, or `...`
+    def less_costs(self, one: Candidate, gained: Floats, who: Any) -> Floats:  # noqa: ANN401 -- an index, or `...`
         """Return what is left of what is gained from some customers, or from one of them in many ways."""
         gained += self.policy.contact_policy.weight_of_benefit * one.offer.benefit - one.offer.cost
         if self.policy.charges:
@@ -313,19 +312,12 @@ class Funnel:
             salt = f"{self.policy.campaign.holdout.salt}|{self.policy.campaign.key}"
             names = self.chunk["customer"].to_pylist()
             drawn = bandit.pointed(names, salt=salt, at_ms=to_ms(self._drawn_at), arm=one.key)
-            return self._drawable(model, one)[drawn], np.ones(self.rows, dtype=np.bool_)
+            return drawing.drawable(model, one.key)[drawn], np.ones(self.rows, dtype=np.bool_)
         if model:
             more = self.policy.campaign.scorer == "uplift"
             return response.chance(model, one.key, self._features, rows=self.rows, more=more)
         chance = self.frame.value(one.treatment.score).values  # NaN where unknown
         return chance, np.isfinite(chance)
-
-    @staticmethod
-    def _drawable(model: Response, one: Candidate) -> Floats:
-        """Return every value that a candidate's chance can be drawn as, less what would come anyway: (DRAWS,)."""
-        nothing = model.arms[NOTHING]
-        anyway = bandit.expected(round(nothing.rate * nothing.rows), nothing.rows)
-        return np.asarray(model.arms[one.key].draws) / bandit.UNIT - anyway
 
     @property
     def scored_by(self) -> NDArray[np.uint8]:
@@ -333,36 +325,10 @@ class Funnel:
         model = self.policy.model
         return response.scored_by(model, self._features, rows=self.rows) if model else np.zeros(0, dtype=np.uint8)
 
-    def likelihood(self, refused: Refusals, winner: NDArray[np.int16]) -> Floats:
-        """Return how likely each customer's winner was to win, leaving alone included: 1, unless chances are drawn.
-
-        Customers who are alike in all that bears on it, which are most, are gone through once.
-        """
-        model = self.policy.model
-        likely = np.ones(self.rows)
-        if not (model and model.samples):
-            return likely
-        candidates = self.policy.candidates
-        free = [row & ~self._breaks_word(one) for row, one in zip(refused == self._rules.none, candidates, strict=True)]
-        bears = [self.column("goodwill"), self.pressure] if self.policy.charges else []
-        bears += self.quotas.ties
-        groups, whose = np.unique(np.stack([*free, *bears], axis=1).astype(np.int64), axis=0, return_inverse=True)
-        for number in range(len(groups)):
-            who = np.flatnonzero(whose.ravel() == number)
-            chances = self._winning(model, [spot for spot, row in enumerate(free) if row[who[0]]], who[0])
-            likely[who] = chances[winner[who]]
-        return likely
-
-    def _winning(self, model: Response, contenders: list[int], who: Any) -> Floats:  # noqa: ANN401 -- an index
-        """Return how likely each candidate wins with a customer, and, last, that none does: (n_candidates + 1,)."""
-        worths = []
-        for spot in contenders:
-            one = self.policy.candidates[spot]
-            gained = self._drawable(model, one) * one.offer.value * one.treatment.lever
-            worths.append(self.quotas.with_room(spot, self._less_costs(one, gained, who), who))
-        found = np.zeros(len(self.policy.candidates) + 1)
-        found[[*contenders, -1]] = bandit.winning(worths)
-        return found
+    def open_to(self, refused: Refusals) -> list[Mask]:
+        """Return to whom each candidate is open, but for what it is worth and what there is room for."""
+        rows = zip(refused == self._rules.none, self.policy.candidates, strict=True)
+        return [row & ~self._breaks_word(one) for row, one in rows]
 
     def arbitrated(self, refused: Refusals, worths: Sequence[Floats]) -> tuple[Refusals, NDArray[np.int16]]:
         """Stages 8 and 9, then 5: the best candidate above zero wins, else leaving alone does; of equals the first.

@@ -69,8 +69,8 @@ def test_every_decision_has_its_sentence_and_the_data_it_used(world, who, custom
 
 def test_it_is_explained_in_the_language_of_the_page(who, customer):
     [(title, state, why, _), _] = listed(customer(who).open("/p/why?lang=de"))
-    assert (title, state) == ("E-mail, für „Recommendations for you“", "Für Sie ausgewählt")
-    assert why.startswith("Sie bekommen dies, weil Sie die Nutzung von „What you bought“")
+    assert (title, state) == ("E-Mail, für „Empfehlungen für Sie“", "Für Sie ausgewählt")
+    assert why.startswith("Sie bekommen dies, weil Sie die Nutzung von „Was Sie gekauft haben“")
 
 
 def test_older_decisions_are_a_page_away(who, customer, monkeypatch):

@@ -25,8 +25,8 @@ def test_the_customers_sentence_comes_in_his_language(caller, made):
     german = asked.get(f"/api/v1/decisions/{made.id}?language=de").json["explanation"]
 
     assert german == (
-        "Sie bekommen dies, weil Sie die Nutzung von „What you bought“ und den Kontakt per „E-mail“ erlaubt haben; "
-        "der Zweck ist „Recommendations for you“."
+        "Sie bekommen dies, weil Sie die Nutzung von „Was Sie gekauft haben“ und den Kontakt per „E-Mail“ erlaubt "
+        "haben; der Zweck ist „Empfehlungen für Sie“."
     )
     assert asked.get(f"/api/v1/decisions/{made.id}?lang=de").status_code == 400
 

@@ -241,7 +241,7 @@ def test_who_finds_no_room_for_what_he_would_have_got_has_the_chance_of_what_he_
     room = {"taken:volume:v": 1, "cut_worth:volume:v": 0.15, "cut_last:volume:v": 0, "cut_customer:volume:v": "",
             "cut_treatment:volume:v": 0, "last_contact": 0, "last_ghost": 0}  # fmt: skip
     rows = decided(policy, *({"customer": each, **room} for each in ids))
-    by_choice = {}
+    by_choice: dict[int, list[float]] = {}
     for row in rows:
         by_choice.setdefault(row["chosen"], []).append(row["propensity"])
 
