@@ -68,12 +68,15 @@ def decided(rows: Iterable[Row], catalogue: Catalogue, said: Words) -> list[Deci
 def _decided(row: Row, catalogue: Catalogue, said: Words) -> Decided:
     chosen = row["chosen"] is not None
     purpose = catalogue.purposes.get(row["purpose"])
-    title = said.say("dealings", "for", purpose=purpose.title if purpose else row["purpose"])
+    title = said.say("dealings", "for", purpose=purpose.title_in(said.code) if purpose else row["purpose"])
     if chosen:
         channel = catalogue.channels.get(row["contact"].split(":")[1])
-        name = channel.title if channel else row["contact"].split(":")[1]
-        title = said.say("dealings", "by_channel", channel=name, purpose=purpose.title if purpose else row["purpose"])
-    used = [catalogue.categories[key].title if key in catalogue.categories else key for key in row["categories_used"]]
+        name = channel.title_in(said.code) if channel else row["contact"].split(":")[1]
+        title = said.say(
+            "dealings", "by_channel", channel=name, purpose=purpose.title_in(said.code) if purpose else row["purpose"]
+        )
+    known = catalogue.categories
+    used = [known[key].title_in(said.code) if key in known else key for key in row["categories_used"]]
     return Decided(
         anchor=row["decision"].replace(".", "-"),
         state="yes" if chosen else "stopped",

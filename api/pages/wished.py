@@ -168,7 +168,7 @@ def _named(key: str, said: Words, of: Catalogue) -> str:
     if key == ANY:
         return said.say("wishes", "all")
     channel = of.channels.get(key)
-    return channel.title if channel else key
+    return channel.title_in(said.code) if channel else key
 
 
 def _period(days: int, said: Words) -> str:

@@ -111,6 +111,12 @@ def decided(scene: Scene) -> None:
     scene.called["dec_9f2c….0"] = made["decision"]
 
 
+def came(scene: Scene) -> None:
+    """Have a decision, and an outcome of it that came in just now."""
+    decided(scene)
+    scene.called["2026-11-21T17:00:00Z"] = rfc3339(system_clock())
+
+
 def later(scene: Scene) -> None:
     """Let the half-year be over."""
     clock = lambda: system_clock() + timedelta(days=184)  # noqa: E731 -- a clock is a function without arguments
@@ -154,6 +160,7 @@ READY: Final[Mapping[str, Callable[[Scene], None]]] = {
     "contact-policy check": RULES,
     "contact-policy publish": RULES,
     "db restore": typed("db backup byleave-2026-11-21.db"),
+    "decision outcome": came,
     "decision replay": decided,
     "decision show": decided,
     "finding accept": found,

@@ -137,7 +137,7 @@ def test_a_length_that_the_form_does_not_offer_is_refused(world, ann):
 def test_it_is_read_in_german_too(ann):
     page = ann.press(ann.open("/p/wishes?lang=de"), "Meine Grenzen und Zeiten speichern", **{"most:email": "1"})
     assert page.heading == "Wie oft und wann Sie von uns hören"
-    assert told(page) == [("E-mail", "keine Grenze von Ihnen", "höchstens 1 Nachricht in 30 Tagen")]
+    assert told(page) == [("E-Mail", "keine Grenze von Ihnen", "höchstens 1 Nachricht in 30 Tagen")]
     assert page.path.endswith("&lang=de")
 
 
