@@ -143,7 +143,7 @@ def _again(deployment: Deployment, work: Work, asked: _Asked, kept: Chunk, *, at
     row = kept.table.to_pylist()[0]
     if row["customer"] != asked.customer or kept.about["candidates"] != [one.key for one in policy.candidates]:
         raise IdempotencyConflict
-    told = _settled(policy, row)
+    told = _settled(policy, row, kept)
     if row.get(WORDING):
         one = policy.candidates[row["chosen"]]
         told = wordings.said_again(deployment.desk, work, asked.customer, policy, one, use=_use(asked, policy), at=at)
@@ -155,10 +155,11 @@ def _use(asked: _Asked, policy: Policy) -> Use:
     return Use(actor=asked.actor, purpose=purpose, decision=f"{asked.identity}.0", customer=asked.customer)
 
 
-def _settled(policy: Policy, row: dict[str, Any]) -> Said | None:
+def _settled(policy: Policy, row: dict[str, Any], kept: Chunk) -> Said | None:
     """Return what was said by a decision, as far as the log tells: not what was made of data, nor what is yet to be."""
     one = policy.candidates[row["chosen"]] if row["chosen"] >= 0 else None
-    if one is None or row.get(WORDING) or (one.wording_uses and WORDING not in row):
+    later = kept.run or kept.about.get("carried")  # worded when it leaves, by what is permitted then
+    if one is None or row.get(WORDING) or (later and one.wording_uses):
         return None
     return words.said(one, None)
 
@@ -202,7 +203,7 @@ def decided(deployment: Deployment, decision: str, *, language: str = "en") -> D
         kept, spot = log.place(work, decision)
         policy = replaying.policy_of(deployment, work, kept)
     row = kept.table.slice(spot, 1).to_pylist()[0]
-    told = _settled(policy, row)
+    told = _settled(policy, row, kept)
     return _decision(policy, row, kept, decision=DecisionId(decision), said=told, language=language)
 
 

@@ -124,7 +124,7 @@ def keep(  # noqa: PLR0913 -- a decision is kept with all that follows from it
     marks = inputs.keep(desk, work, made.permitted, made.inputs, policy, chunk_id=chunk_id, at=at)
     logged = log.write(
         desk, work, made.table, policy, made.permitted, chunk_id=chunk_id, run=run, number=number,
-        salt=os.urandom(log.SALT_BYTES), at=at, marks=marks,
+        salt=os.urandom(log.SALT_BYTES), at=at, marks=marks, carried=carried is not None,
     )  # fmt: skip
     return Logged(logged, len(waiting))
 

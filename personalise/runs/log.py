@@ -82,7 +82,7 @@ class Span(NamedTuple):
 
 def write(  # noqa: PLR0913 -- a decision is recorded with all that it follows from
     desk: Desk, work: Work, decided: pa.Table, policy: Policy, permitted: Permits,
-    *, chunk_id: str, run: str, number: int, salt: bytes, at: datetime, marks: Sequence[bytes],
+    *, chunk_id: str, run: str, number: int, salt: bytes, at: datetime, marks: Sequence[bytes], carried: bool = False,
 ) -> Chunk:  # fmt: skip
     """Store a chunk's decisions and commit their root to the ledger, in the caller's transaction; return the chunk.
 
@@ -98,10 +98,11 @@ def write(  # noqa: PLR0913 -- a decision is recorded with all that it follows f
         salt: 32 random bytes, from which each decision's own salt is made.
         at: the instant that was decided at; permissions may have been judged later.
         marks: each decision's replay hash.
+        carried: whether what was chosen is carried out by the product, later.
     """
     table = decided.append_column("mask", pa.array(permitted.masks, type=pa.binary()))
     table = table.append_column(REPLAY, pa.array(marks, type=pa.binary()))
-    about = _about(policy, permitted, salt) | {"decided_at": to_ms(at)}
+    about = _about(policy, permitted, salt) | {"decided_at": to_ms(at)} | ({"carried": True} if carried else {})
     table = table.replace_schema_metadata({_ABOUT: json.dumps(about).encode()})
     root = root_of(table, salt)
     made = Chunk(
