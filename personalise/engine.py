@@ -140,7 +140,7 @@ def _anew(deployment: Deployment, work: Work, asked: _Asked, *, four_eyes: bool,
 def _again(deployment: Deployment, work: Work, asked: _Asked, kept: Chunk, *, at: datetime) -> Decision:
     """Tell a decision that was made before; a wording made of the customer's data is made anew, if it still may be."""
     policy = _policy(deployment, work, asked.campaign, asked.channel, pinned=kept)
-    row = kept.table.to_pylist()[0]
+    row = kept.row(0, policy.rules)
     if row["customer"] != asked.customer or kept.about["candidates"] != [one.key for one in policy.candidates]:
         raise IdempotencyConflict
     told = _settled(policy, row, kept)
@@ -202,7 +202,7 @@ def decided(deployment: Deployment, decision: str, *, language: str = "en") -> D
     with deployment.store.read() as work:
         kept, spot = log.place(work, decision)
         policy = replaying.policy_of(deployment, work, kept)
-    row = kept.table.slice(spot, 1).to_pylist()[0]
+    row = kept.row(spot, policy.rules)
     told = _settled(policy, row, kept)
     return _decision(policy, row, kept, decision=DecisionId(decision), said=told, language=language)
 
@@ -290,7 +290,7 @@ def _decision(
         **_scored(policy, row),
         verdicts=tuple(verdicts(row, policy)),
         explanation=explanation(row, policy, language=language),
-        categories_used=tuple(key for bit, key in enumerate(policy.categories) if row["used"] >> bit & 1),
+        categories_used=tuple(key for bit, key in enumerate(kept.about["categories"]) if row["used"] >> bit & 1),
         position=kept.position,
     )
 

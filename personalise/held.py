@@ -257,8 +257,8 @@ def contacted(work: Work, since: datetime) -> dict[tuple[str, str], int]:
 
 
 def _decision(chunk: Chunk, spot: int, policy: Policy | None, language: str) -> dict[str, Any]:
-    [row] = chunk.table.slice(spot, 1).to_pylist()
     about = chunk.about
+    row = chunk.row(spot, policy.rules if policy else about["rules"])
     return {
         "at": rfc3339(chunk.at),
         "decision": f"{chunk.id}.{spot}",

@@ -71,6 +71,27 @@ class Chunk:
         """Whose decisions these are, in order."""
         return [CustomerId(customer) for customer in self.table["customer"].to_pylist()]
 
+    def row(self, spot: int, rules: Sequence[str]) -> dict[str, Any]:
+        """Return one decision, with its rules in the numbers that they have in `rules`.
+
+        The chunk's own numbers are those of the release that logged it; another one may know more rules, in between.
+
+        Raises:
+            LedgerBroken: it left by a rule that is not among them.
+        """
+        [row] = self.table.slice(spot, 1).to_pylist()
+        logged: list[str] = self.about["rules"]
+        if logged == list(rules):
+            return dict(row)
+        numbers = {name: number for number, name in enumerate(rules)}
+        for key in self.about["candidates"]:
+            name = logged[row[f"rule:{key}"]]
+            if name not in numbers:
+                msg = f"decision {spot} of chunk {self.id} was refused by {name}, which its policy does not know"
+                raise LedgerBroken(msg)
+            row[f"rule:{key}"] = numbers[name]
+        return dict(row)
+
 
 class Span(NamedTuple):
     """A chunk's id, and the first and last of its customers, as its row says."""
