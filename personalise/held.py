@@ -277,7 +277,10 @@ def _decision(chunk: Chunk, spot: int, policy: Policy | None, language: str) -> 
 def _policy(
     deployment: Deployment, work: Work, chunk: Chunk, known: dict[tuple[Any, ...], Policy | None]
 ) -> Policy | None:
-    """Return the policy that a chunk was decided by; None where it can't be read any more: then nothing explains it."""
+    """Return the policy that a chunk was decided by: what explains its decisions.
+
+    None where it can't be read any more, or knows fewer rules than the chunk does.
+    """
     about = chunk.about
     pinned = log.pins(about)
     key = (chunk.campaign, *pinned.values(), *about["candidates"])
@@ -289,4 +292,5 @@ def _policy(
         else:
             on_it = tuple(one for one in policy.candidates if one.key in about["candidates"])
             known[key] = replace(policy, candidates=on_it)
-    return known[key]
+    found = known[key]
+    return found if found and set(about["rules"]) <= set(found.rules) else None

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 DAY: Final = 86_400_000
 MINUTE: Final = 60_000
-TOKYO: Final = 9 * 60
-"""Minutes that the clocks of the one zone that is drawn are ahead; they are never changed."""
+AHEAD: Final = {"Asia/Tokyo": 9 * 60}
+"""Minutes that the clocks of the one zone that is drawn are ahead; they are never changed. Without a zone: of UTC."""
 
 NEVER: Final = 2**63 - 1
 PURPOSE: Final = "recommendations"
@@ -47,6 +47,9 @@ class Contact:
     turned_down: int | None = None
     marketing: bool = True
     settled: int | None = None
+    waits: bool = False
+    """It was reserved by a run, and nobody has sent it yet."""
+    delivered: bool = False
 
 
 @dataclass
@@ -170,6 +173,7 @@ class Shop:
         for who in whose:
             made = self.decide(who, campaign, rules, at=at, now=now, cuts=(aside.quotas, {**aside.cuts, **cuts}))
             if made.chosen:
+                self.contacts[-1].waits = True
                 for each in aside.quotas:
                     if made.chosen in each.treatments:
                         aside.left[each.key] -= self.contacts[-1].charge if each.prices else 1
@@ -213,7 +217,8 @@ class Shop:
         """Book the contacts whose window is over and of which nothing came, those of whoever paused not at all."""
         order = sorted((one for one in self.contacts if one.settled is None), key=lambda one: (one.at, one.customer))
         for key, days in sorted(windows.items()):
-            for one in (each for each in order if key in each.told["campaigns"] and each.at + days * DAY <= now):
+            over = (one for one in order if key in one.told["campaigns"] and one.at + days * DAY <= now)
+            for one in (each for each in over if not each.waits):  # what nobody sent can't have been ignored
                 one.settled, person = now, self.people[one.customer]
                 answered = one.turned_down or any(one.at <= when < one.at + days * DAY for when in person.came)
                 if one.marketing and not one.ghost and not answered and person.paused_until <= now:
@@ -355,12 +360,13 @@ class _Moment:
             if channel in each.get("channels", [channel])
         ]
         spans += [("own_hours", *self.person.quiet)] if self.person.quiet else []
-        named = [key for key, start, end in spans if inside(self.at, start, end)]
+        ahead = max((AHEAD[zone] for zone in self.rules.get("fallback_zones", [])), default=0)
+        named = [key for key, start, end in spans if inside(self.at, start, end, ahead)]
         if not named:
             return "", 0
         minute = self.at - self.at % MINUTE
         for later in range(1, 2 * 24 * 60):
-            if not any(inside(minute + later * MINUTE, start, end) for _, start, end in spans):
+            if not any(inside(minute + later * MINUTE, start, end, ahead) for _, start, end in spans):
                 return f"hours:{named[0]}", minute + later * MINUTE
         return f"hours:{named[0]}", NEVER
 
@@ -484,7 +490,7 @@ def minutes(clock: str) -> int:
     return int(clock[:2]) * 60 + int(clock[3:])
 
 
-def inside(at: int, start: int, end: int) -> bool:
-    """Say whether a clock in Tokyo shows a time from `start` until `end`, which may lie on the next day."""
-    shows = (at // MINUTE + TOKYO) % (24 * 60)
+def inside(at: int, start: int, end: int, ahead: int) -> bool:
+    """Say whether a clock that is so far ahead shows a time from `start` until `end`, which may lie on the next day."""
+    shows = (at // MINUTE + ahead) % (24 * 60)
     return start <= shows < end if start < end else shows >= start or shows < end

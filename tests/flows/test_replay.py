@@ -1,5 +1,6 @@
 """Replays: every decision comes out again bit for bit, from inputs that die with their customer or after a while."""
 
+import dataclasses
 import hashlib
 import hmac
 from datetime import timedelta
@@ -12,9 +13,9 @@ import pytest
 from consent.audit.findings import Evidence
 from consent.audit.judging import judged
 from consent.base.clock import to_ms
-from consent.base.errors import DecisionUnknown
-from personalise import audit_checks, engine
-from personalise.runs import inputs, replaying, run
+from consent.base.errors import DecisionUnknown, LedgerBroken
+from personalise import audit_checks, engine, held
+from personalise.runs import inputs, log, replaying, run
 from tests.attacker import Attacker
 from tests.builders import START
 from tests.campaigns import TABLES, chunks, fill, open_run, publish, willing
@@ -252,6 +253,46 @@ def test_a_live_decision_is_shown_as_it_was_answered(shop):
     shop.clock.advance(days=3)
     publish(shop, campaign={"name": "Another"})
     assert engine.decided(shop.deployment, made.id) == made
+
+
+def otherwise_numbered(chunk):
+    """Return a chunk as a release that knew fewer rules, in another order, would have logged it."""
+    rules, keys = chunk.about["rules"], chunk.about["candidates"]
+    used = sorted({number for key in keys for number in chunk.table[f"rule:{key}"].to_pylist()}, reverse=True)
+    table = chunk.table
+    for key in keys:
+        numbers = pa.array([used.index(number) for number in table[f"rule:{key}"].to_pylist()], pa.int16())
+        table = table.set_column(table.schema.get_field_index(f"rule:{key}"), f"rule:{key}", numbers)
+    return dataclasses.replace(chunk, table=table, about={**chunk.about, "rules": [rules[number] for number in used]})
+
+
+def test_a_decision_is_told_by_the_names_of_its_rules_whatever_their_numbers_were(shop, monkeypatch):
+    made = engine.decide_one(shop.deployment, shop.ann, campaign="spring", actor="mia")
+    [chunk] = chunks(shop)
+    older = otherwise_numbered(chunk)
+    assert older.about["rules"] != chunk.about["rules"]
+    monkeypatch.setattr(log, "place", lambda *_: (older, 0))
+    assert engine.decided(shop.deployment, made.id) == made
+
+
+def test_a_decision_that_left_by_a_rule_nobody_knows_is_not_told(shop):
+    engine.decide_one(shop.deployment, shop.ann, campaign="spring", actor="mia")
+    [chunk] = chunks(shop)
+    rules = chunk.about["rules"]
+    gone = rules[chunk.table["rule:text"][0].as_py()]
+    with pytest.raises(LedgerBroken, match=f"{gone}, which its policy does not know"):
+        chunk.row(0, [name for name in rules if name != gone])
+
+
+def test_what_was_held_is_given_without_an_explanation_where_its_rules_are_not_known(shop, monkeypatch):
+    engine.decide_one(shop.deployment, shop.ann, campaign="spring", actor="mia")
+    [chunk] = chunks(shop)
+    newer = dataclasses.replace(chunk, about={**chunk.about, "rules": [*chunk.about["rules"], "of_tomorrow"]})
+    [before] = held.decisions(shop.deployment, shop.ann, by=shop.clock())
+    monkeypatch.setattr(log, "read", lambda *_: newer)
+    [given] = held.decisions(shop.deployment, shop.ann, by=shop.clock())
+    assert before["explanation"]
+    assert given == before | {"explanation": None}
 
 
 @pytest.mark.parametrize("name", ["dec_0.0", "{}.1", "{}.00", "{}.-1", "{}.", "{}", "{}.²"])

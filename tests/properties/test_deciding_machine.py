@@ -17,11 +17,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from typing_extensions import override
 
 from consent.base.clock import to_ms
-from personalise import contacts, engine, shelf, wishes
+from personalise import contacts, engine, reservations, shelf, wishes
 from personalise.contact_policy.reading import parse_contact_policy
 from personalise.goodwill import Entry
 from personalise.responses import ignored, outcomes, reported
 from personalise.runs import log, run
+from personalise.steps.interact.states import Did
 from personalise.wishes import Limit, Quiet, Wishes
 from tests.builders import toml
 from tests.campaigns import TABLES, open_run, publish, willing
@@ -245,6 +246,20 @@ class Deciding(RuleBasedStateMachine):
         else:
             self.shop.credited(who, kind, self.conduct)
 
+    @rule(spot=st.integers(0, 9))
+    def a_message_is_delivered(self, spot: int) -> None:
+        """One that a run had reserved; whether it may still leave is the dispatch gate's, of which the flows tell."""
+        waiting = [one for one in self.shop.contacts if one.waits]
+        if not waiting:
+            return
+        one = waiting[spot % len(waiting)]
+        with self.world.store.write() as work:
+            row = reservations.locked(work, one.customer, one.decision)  # type: ignore[arg-type]  # an id, as the log has it
+            at = self.world.clock()
+            token = reservations.claim(work, row, position=0, at=at, lease_seconds=60)
+            reservations.change(work, row.customer, one.decision, Did.DELIVER, at=at, token=token)
+        one.waits, one.delivered = False, True
+
     @rule()
     def silence_is_booked(self) -> None:
         ignored.settle(self.world.deployment, actor="worker")
@@ -332,8 +347,9 @@ class Deciding(RuleBasedStateMachine):
             "SELECT customer, decision, treatment, reserved_at, status, charge, rejected_at, waited_until FROM contact"
         )
         assert sorted(self.world.rows(query)) == sorted(
-            (one.customer, one.decision, one.treatment, one.at, "ghost" if one.ghost else "reserved", one.charge,
-             one.turned_down, one.settled)
+            (one.customer, one.decision, one.treatment, one.at,
+             "ghost" if one.ghost else "delivered" if one.delivered else "reserved", one.charge, one.turned_down,
+             one.settled)
             for one in self.shop.contacts
         )  # fmt: skip
         assert dict(self.world.rows("SELECT customer, balance FROM goodwill")) == {
