@@ -111,7 +111,7 @@ def grown_lines(sizes: tuple[int, ...]) -> list[Line]:
         check = seconds(lambda size: checking(of[size]), 100)
         proof = seconds(lambda size: proving_inclusion(of[size], lengths[size]), 50)
         verify = seconds(verifying, 7)
-        runs = {size: carried_out_apart(of[size]) for size in sizes}
+        runs = {size: carried_out_apart(of[size].path) for size in sizes}
         append = seconds(lambda size: appending(of[size]), 50)
         for made in of.values():
             made.deployment.store.close()

@@ -168,7 +168,7 @@ def audited(customers: int) -> Audited:
     """Audit a deployment of so many customers and one run, in a process that has loaded nothing but the product."""
     with scratch() as folder:
         made = with_campaign(filled(folder, customers))
-        carried_out_apart(made)
+        carried_out_apart(made.path)
         with made.deployment.store.write() as work:
             proving.sign_checkpoint(made.deployment.desk, work, at=NOW)
         made.deployment.store.close()
