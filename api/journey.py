@@ -29,12 +29,12 @@ from consent.imports.passes import Options
 from consent.ledger import verify
 from consent.permission.statement import Act, Method, Statement
 from consent.register import customers, proving, recording
-from personalise import audit_checks, learning, shelf
+from personalise import audit_checks, learning
 from personalise.campaigns.reading import read_campaign
 from personalise.contact_policy.reading import DEFAULT as CONTACT_POLICY
 from personalise.contact_policy.reading import read_contact_policy
 from personalise.learning import Learned
-from personalise.life import approving, running
+from personalise.life import approving, ruling, running
 from personalise.measure.effects import Effect
 from personalise.responses.outcomes import note_brought
 from personalise.runs import dry_run
@@ -162,7 +162,7 @@ def _publish(deployment: Deployment, case: Case) -> str:
     with deployment.store.write() as work:
         catalogue = deployment.desk.catalogues.current(work)
         rules = read_contact_policy(case.contact_policy, catalogue)
-        shelf.publish_contact_policy(deployment.desk, work, rules, actor=_ACTOR, at=at)
+        ruling.publish(deployment.desk, work, rules, actor=_ACTOR, at=at)
         campaign = read_campaign(case.campaign, catalogue)
         # One program plays every part here, and the ledger says so: no second person is demanded.
         approving.publish(deployment.desk, work, campaign, actor=_ACTOR, four_eyes=False, at=at)

@@ -21,10 +21,10 @@ def decide(chunk: pa.Table, policy: Policy, at: datetime, drawn_at: datetime | N
     """Decide for each customer of a chunk. No clock, no I/O, no randomness but hashes of ids.
 
     Args:
-        chunk: one row a customer: `customer`; `enrolled`; `permit:<scope>` (a `Reason` number) for each of
-            `policy.scopes`; each of `policy.attributes`, null where not permitted or not known; `bucket` (0..9999);
-            and what the rules about contacts read, as `personalise.moment` gathers it: counts and, in ms, when one more
-            is allowed, of contacts, ghosts; wishes; promises; goodwill, pressure; where quotas end; what wordings read.
+        chunk: one row a customer, as `personalise.moment` gathers it: `customer`; `enrolled`; `permit:<scope>` (a
+            `Reason` number) for each of `policy.scopes`; each of `policy.attributes`, null where not permitted or not
+            known; `bucket` (0..9999) and perhaps `company_bucket`; what rules about contacts read, counts and, in ms,
+            when one more is allowed; wishes; promises; goodwill, pressure; where quotas end; what wordings read.
         policy: k candidates.
         at: the instant to decide at.
         drawn_at: when chances were drawn, of a decision that is judged again.
@@ -102,8 +102,8 @@ def _apart(winner: NDArray[np.int16], control: NDArray[np.bool_]) -> tuple[NDArr
 
 
 def _propensity(funnel: Funnel, winner: NDArray[np.int16]) -> NDArray[np.float64]:
-    """Return how likely the logged action was, given the winner: the holdout's hash decides whether he gets it."""
-    share = funnel.policy.share / 10_000
+    """Return how likely the logged action was, given the winner: the holdouts' hashes decide whether he gets it."""
+    share = funnel.policy.held_out
     likely = np.array([1.0 - share, share, 1.0, 1.0])
     found: NDArray[np.float64] = likely[funnel.control + 2 * (winner == LEFT_ALONE)]
     return found

@@ -13,7 +13,7 @@ from consent.register.desk import Desk
 from consent.uses import Use
 from personalise import commitments, contacts, goodwill, wishes
 from personalise.contacts import Own
-from personalise.steps.personalise.holdout import buckets
+from personalise.steps.personalise.holdout import COMPANY, buckets
 from personalise.steps.personalise.policy import Policy
 
 
@@ -51,6 +51,9 @@ def gather(
     campaign = policy.campaign
     columns["enrolled"] = pa.array(permitted.enrolled)
     columns["bucket"] = pa.array(buckets(customers, salt=campaign.holdout.salt, scope=campaign.key))
+    if policy.company_share:
+        salt = policy.contact_policy.holdout.salt
+        columns["company_bucket"] = pa.array(buckets(customers, salt=salt, scope=COMPANY))
     columns.update(_between(work, customers, policy, at, own))
     return pa.table(columns)
 

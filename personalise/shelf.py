@@ -18,8 +18,8 @@ from consent.register import publishing
 from consent.register.desk import Desk
 from personalise.campaigns.model import Campaign
 from personalise.campaigns.reading import parse_campaign
-from personalise.contact_policy.model import NONE, ContactPolicy, Goodwill
-from personalise.contact_policy.reading import parse_contact_policy, parse_goodwill
+from personalise.contact_policy.model import NONE, ContactPolicy, Goodwill, Holdout
+from personalise.contact_policy.reading import parse_contact_policy, parse_goodwill, parse_holdout
 from personalise.steps.invent.response import Response, from_body
 from personalise.tables import CampaignVersionRow, ContactPolicyVersionRow, ModelVersionRow
 
@@ -64,6 +64,11 @@ def _contact_policy(body: str, form: Literal["toml", "json"], under: _Under, ver
 @lru_cache(maxsize=_KEPT)
 def _goodwill(body: str, form: Literal["toml", "json"]) -> Goodwill:
     return parse_goodwill(body, form)
+
+
+@lru_cache(maxsize=_KEPT)
+def _holdout(body: str, form: Literal["toml", "json"]) -> Holdout:
+    return parse_holdout(body, form)
 
 
 @lru_cache(maxsize=_KEPT)
@@ -179,6 +184,26 @@ def goodwill_terms(work: Work) -> Goodwill:
     """Return what the newest contact policy says of goodwill, under any catalogue; where there is none, nothing."""
     row = work.run(_CONTACT_POLICY, NEWEST).fetchone()
     return _goodwill(row[1], row[2]) if row else NONE.goodwill
+
+
+def company_holdout(work: Work, version: int = NEWEST) -> Holdout:
+    """Return whom a version of the contact policy (0: none) holds out of all campaigns, under any catalogue."""
+    row = work.run(_CONTACT_POLICY, version).fetchone() if version else None
+    return _holdout(row[1], row[2]) if row else NONE.holdout
+
+
+def company_holdout_since(work: Work) -> datetime | None:
+    """Return from when on the company has held out whom it holds out now; None where it holds out nobody."""
+    table = table_of(ContactPolicyVersionRow)
+    query = sa.select(table.c.body, table.c.format, table.c.published_at).order_by(table.c.version.desc())
+    since, now = None, None
+    for body, form, published_at in work.connection.execute(query):
+        held = _holdout(body, form)
+        now = now or held
+        if not held.share or held != now:
+            break
+        since = published_at
+    return since
 
 
 def load(work: Work, key: str, catalogue: Catalogue, *, version: int = 0) -> tuple[Campaign, int]:

@@ -16,6 +16,7 @@ AHEAD: Final = {"Asia/Tokyo": 9 * 60}
 """Minutes that the clocks of the one zone that is drawn are ahead; they are never changed. Without a zone: of UTC."""
 
 NEVER: Final = 2**63 - 1
+CONDITIONS: Final = ("eligibility", "applicability", "suitability")
 PURPOSE: Final = "recommendations"
 USE: Final = f"use:purchases:{PURPOSE}"
 
@@ -27,6 +28,7 @@ Limit = tuple[str, int, int, list[int]]
 
 MEANT: Final[Mapping[str, Callable[[Any], bool | None]]] = {
     "months_since_purchase <= 12": lambda it: None if it["months"] is None else it["months"] <= 12,
+    "months_since_purchase > 2": lambda it: None if it["months"] is None else it["months"] > 2,
     "spend_past_year > 10": lambda it: None if it["spend"] is None else it["spend"] > 10,
     "TRUE": lambda _: True,
 }
@@ -109,8 +111,8 @@ class Shop:
             else:
                 left[key] = word[key] if word[key] and ahead else "outranked"
         if moment.control:
-            early = ("hard_stop", "audience", "eligibility", "unknown", "permission:")
-            left = {key: rule if rule.startswith(early) else "holdout" for key, rule in left.items()}
+            early = ("hard_stop", "audience", *CONDITIONS, "unknown", "permission:")
+            left = {key: rule if rule.startswith(early) else moment.control for key, rule in left.items()}
         if winner:
             moment.keep(next(each for each in campaign["treatment"] if each["key"] == winner))
         control = moment.control
@@ -294,7 +296,12 @@ class _Moment:
         holdout = self.about["holdout"]
         text = f"{holdout['salt']}|{self.about['key']}|{who}"
         bucket = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) % 10_000
-        self.control = self.marketing and bucket < round(holdout["share"] * 10_000)
+        self.control = "holdout" if self.marketing and bucket < round(holdout["share"] * 10_000) else ""
+        company = rules.get("holdout", {"share": 0, "salt": ""})
+        text = f"{company['salt']}|*|{who}"
+        bucket = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) % 10_000
+        if self.marketing and bucket < round(company["share"] * 10_000):
+            self.control = "company_holdout"
         self.offers = {each["key"]: each for each in campaign["offer"]}
         self.goodwill = rules.get("goodwill", {})
         self.prices = self.goodwill.get("prices", {}) if self.marketing else {}
@@ -310,26 +317,27 @@ class _Moment:
         contact = f"contact:{each['channel']}:{PURPOSE}"
         if self.person.paused_until > self.now:
             return "hard_stop"
-        conditions = (
-            ("audience", self.about["audience"]),
-            ("eligibility", self.offers[each["offer"]].get("eligibility", "TRUE")),
-        )
-        for rule, text in conditions:
-            answer = MEANT[text](self.facts)
-            if answer is False:
-                return rule
-            if answer is None and self.permits:
-                return "unknown"
+        if unfit := self.unfit(self.offers[each["offer"]]):
+            return unfit
         for scope in (contact, USE):
             if scope not in self.person.granted:
                 return f"permission:{scope}"
         return self.held_back(each) or self.below_the_floor(each)
 
+    def unfit(self, offer: Tables) -> str:
+        """Return by which condition it is not for him, "" for none; one may be unknown only for want of permission."""
+        answer = MEANT[self.about["audience"]](self.facts)
+        answers = {name: MEANT[offer.get(name, "TRUE")](self.facts) for name in CONDITIONS}
+        known = [name for name, each in answers.items() if each is False]
+        if answer is False or (answer is None and self.permits):
+            return "unknown" if answer is None else "audience"
+        return known[0] if known else "unknown" if None in answers.values() and self.permits else ""
+
     def pairs(self) -> list[Pair]:
         """Return what he would get if there were enough of everything."""
         last = max(self.those({}), default=0)
         return [
-            Pair((-worth, last, self.who, spot), each["key"], self.charge(each), self.control)
+            Pair((-worth, last, self.who, spot), each["key"], self.charge(each), bool(self.control))
             for spot, each in enumerate(self.campaign["treatment"])
             if not self.refusal(each) and not self.breaks_word(each) and (worth := self.worth(each)) > 0
         ]
@@ -413,7 +421,7 @@ class _Moment:
         return [
             one.at
             for one in self.shop.contacts
-            if one.customer == self.who and one.ghost == self.control and fits(wanted, one.told)
+            if one.customer == self.who and one.ghost == bool(self.control) and fits(wanted, one.told)
         ]
 
     def at_most(self, limit: int, days: int, when: list[int]) -> int:
@@ -457,7 +465,9 @@ class _Moment:
 
     def keep(self, each: Tables) -> None:
         charge = 0 if self.control else self.charge(each)
-        made = Contact(self.who, self.at, each["key"], self.told(each), self.control, charge, marketing=self.marketing)
+        made = Contact(
+            self.who, self.at, each["key"], self.told(each), bool(self.control), charge, marketing=self.marketing
+        )
         if charge:
             self.shop.accounts.setdefault(self.who, [self.opening]).append(-charge)
         offer = self.offers[each["offer"]]

@@ -226,9 +226,10 @@ def learn(key: str, *, as_json: bool) -> int:
 @campaign.command(example="byleave campaign report spring")
 @click.argument("key", type=_KEY)
 @click.option("--covariate", default="", help="A number or flag, known before the contact, to narrow the interval by.")
+@click.option("--together", is_flag=True, help="Judge all campaigns together, by the company's own holdout.")
 @json_option
 @action("campaigns.measure")
-def report(key: str, *, covariate: str, as_json: bool) -> None:
+def report(key: str, *, covariate: str, together: bool, as_json: bool) -> None:
     """Report what came of a campaign: its runs, what it did against its holdout, what each treatment did against none.
 
     Differences come with intervals. What the holdout says is withheld where its arms are not sound.
@@ -239,7 +240,7 @@ def report(key: str, *, covariate: str, as_json: bool) -> None:
             read, version = shelf.load(work, key, deployment.desk.catalogues.current(work))
             newest = runs.newest(work, key)
         measured = learning.effects(deployment, key, actor=caller().name)
-        found = results(deployment, key, actor=caller().name, covariate=covariate)
+        found = results(deployment, key, actor=caller().name, covariate=covariate, together=together)
     if as_json:
         ran = [_stands(each) for each in newest]
         print_json({"key": key, "version": version, "runs": ran, **measured.as_json(), "holdout": found.as_json()})

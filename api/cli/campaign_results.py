@@ -121,7 +121,7 @@ def _plain(name: str) -> str:
 def print_results(found: Results) -> None:
     """Print what a campaign did by its holdout."""
     print_table(
-        ("by the holdout", "customers", "outcome known", found.outcome, "opted out", "complained"),
+        (_by(found), "customers", "outcome known", found.outcome, "opted out", "complained"),
         [
             (name, arm.customers, arm.known,
              None if arm.mean is None else amount(arm.mean, share=found.flag), arm.opted_out, arm.complained)
@@ -132,3 +132,7 @@ def print_results(found: Results) -> None:
     print_line()
     for line in sentences(found):
         print_line(line)
+
+
+def _by(found: Results) -> str:
+    return "by the company's holdout" if found.together else "by the holdout"

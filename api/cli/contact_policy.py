@@ -11,6 +11,7 @@ from personalise import shelf
 from personalise.contact_policy.model import ContactPolicy
 from personalise.contact_policy.reading import DEFAULT, read_contact_policy
 from personalise.contact_policy.words import rules, told
+from personalise.life import ruling
 
 
 @click.group("contact-policy", cls=Group)
@@ -56,7 +57,7 @@ def publish(file: Path, *, as_json: bool) -> None:
         at = deployment.clock()
         with deployment.store.write() as work:
             read = read_contact_policy(file, deployment.desk.catalogues.current(work))
-            version = shelf.publish_contact_policy(deployment.desk, work, read, actor=caller().name, at=at)
+            version = ruling.publish(deployment.desk, work, read, actor=caller().name, at=at)
     if as_json:
         print_json({"version": version, "at": at})
     else:

@@ -8,7 +8,7 @@ from api.pages.choices import name_of
 from api.pages.reasons import cap_in_words, volume_in_words
 from api.pages.words import FIRST, words
 from consent.catalogue.model import Catalogue
-from personalise.campaigns.model import Campaign, Objective, Treatment
+from personalise.campaigns.model import Campaign, Objective, Offer, Treatment
 from personalise.steps.personalise.policy import policy
 
 _ONE_IN = 10_000
@@ -87,13 +87,19 @@ def _offers(campaign: Campaign) -> tuple[Told, ...]:
             name=offer.key,
             facts=(
                 *((key.replace("_", " ").capitalize(), str(term)) for key, term in offer.terms.items()),
-                ("For whom", offer.eligibility.text if offer.eligibility else "everybody in the audience"),
+                *_for_whom(offer),
                 ("Value to the company", present.number(offer.value)),
                 ("Cost of a contact", present.number(offer.cost)),
             ),
         )
         for offer in campaign.offers.values()
     )
+
+
+def _for_whom(offer: Offer) -> tuple[tuple[str, str], ...]:
+    named = {"eligibility": "For whom", "applicability": "Who can use it", "suitability": "For whom it is good"}
+    told = tuple((named[rule], condition.text) for rule, condition in offer.conditions)
+    return told if offer.eligibility else (("For whom", "everybody in the audience"), *told)
 
 
 def _treatments(campaign: Campaign, catalogue: Catalogue) -> tuple[Told, ...]:

@@ -11,13 +11,16 @@ from consent.permission.verdict import Reason
 from personalise.campaigns.model import Campaign, Volume
 from personalise.contact_policy.model import Cap
 from personalise.steps.personalise.policy import (
+    APPLICABILITY,
     AUDIENCE,
     ELIGIBILITY,
     GOODWILL,
     HARD_STOP,
     HELD_OUT,
+    HELD_OUT_BY_COMPANY,
     NOT_ENROLLED,
     OUTRANKED,
+    SUITABILITY,
     UNKNOWN,
     WORTH_NOTHING,
 )
@@ -52,8 +55,11 @@ _PLAIN: Final[Mapping[str, str]] = {
     NOT_ENROLLED: "are not enrolled",
     AUDIENCE: "are not in the audience",
     ELIGIBILITY: "are in the audience, but no offer is meant for them",
+    APPLICABILITY: "are in the audience, but could not use an offer now",
+    SUITABILITY: "are in the audience, but no offer would be good for them",
     UNKNOWN: "allow us to look, but we don't know what the audience asks for",
     HELD_OUT: "are held out by chance, to measure against",
+    HELD_OUT_BY_COMPANY: "are held out of all campaigns by chance, to measure them together against",
     GOODWILL: "have given us enough of their goodwill for now",
     BUDGET: "came behind those on whom the campaign's goodwill budget was spent",
     WORTH_NOTHING: "would gain nothing by it: leaving them alone is better",

@@ -20,6 +20,7 @@ from personalise import shelf
 from personalise.contact_policy.model import ContactPolicy
 from personalise.contact_policy.reading import DEFAULT, parse_contact_policy
 from personalise.contact_policy.words import told
+from personalise.life import ruling
 
 LONGEST: Final = 100_000
 """Characters that a policy may have here."""
@@ -151,9 +152,7 @@ def publish() -> Response:
         shelf.lock(work, "contact-policy")
         if tag != _tag(shelf.newest_contact_policy(work)):
             raise VersionMoved
-        number = shelf.publish_contact_policy(
-            deployment.desk, work, _read(work, given), actor=actor.current().name, at=at
-        )
+        number = ruling.publish(deployment.desk, work, _read(work, given), actor=actor.current().name, at=at)
         published = _loaded(work, version=number)
     return _shown(published, 201, {"Location": f"/api/v1/contact-policy/versions/{number}"})
 

@@ -113,9 +113,12 @@ class ComparisonForm(Form):
 
 
 class MeasureForm(Form):
-    """By what to adjust."""
+    """By what to adjust, and whether all campaigns are judged together."""
 
     covariate = Text(1, 63, metadata={"description": "a number or flag, known before the contact: a narrower interval"})
+    together = Flag(
+        metadata={"description": "all campaigns, by the company's own holdout, in place of this one by its own"}
+    )
 
 
 class FewForm(Form):
@@ -186,6 +189,7 @@ class PriceForm(Form):
 class HoldoutForm(Form):
     """What a campaign did, by its holdout. Where something is `withheld`, nothing is concluded."""
 
+    together = Flag(required=True, metadata={"description": "all campaigns were judged, by the company's own holdout"})
     version = Whole(1, LARGEST, required=True)
     outcome = Text(1, 63, required=True)
     flag = Flag(required=True, metadata={"description": "the outcome is a yes or no, so that its mean is a share"})
@@ -251,9 +255,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """By what the effect is to be adjusted."""
+    """By what the effect is to be adjusted, and of what: of the campaign, or of all together."""
 
     covariate: str = ""
+    together: bool = False
 
 
 COMPARE: Final = Shape(CompareForm, Asked)
@@ -311,7 +316,7 @@ def measure(campaign: str) -> Response:
     """Measure a campaign; that outcomes were read for it is written down."""
     given, deployment, by = body(MEASURE), here().deployment, actor.current().name
     found = learning.effects(deployment, campaign, actor=by)
-    held = judging.results(deployment, campaign, actor=by, covariate=given.covariate)
+    held = judging.results(deployment, campaign, actor=by, covariate=given.covariate, together=given.together)
     return answer(ResultsForm, {"campaign": campaign, **found.as_json(), "holdout": held.as_json()})
 
 

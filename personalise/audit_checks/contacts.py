@@ -26,7 +26,7 @@ from personalise.runs import log
 from personalise.runs.dry_run import load_policy
 from personalise.runs.log import Chunk
 from personalise.steps.interact.states import ENDED
-from personalise.steps.personalise.holdout import buckets
+from personalise.steps.personalise.holdout import COMPANY, buckets
 from personalise.steps.personalise.policy import Candidate, Policy
 from personalise.tables import ContactRow
 
@@ -179,7 +179,9 @@ def _wrong(one: _Made, before: Sequence[_Made]) -> Iterator[str]:
     """Walk what a contact broke, by what had come before it."""
     campaign = one.policy.campaign
     [bucket] = buckets([one.row.customer], salt=campaign.holdout.salt, scope=campaign.key).tolist()
-    if (bucket < one.policy.share) != one.ghost:
+    company = one.policy.contact_policy.holdout.salt
+    [by_company] = buckets([one.row.customer], salt=company, scope=COMPANY).tolist()
+    if (bucket < one.policy.share or by_company < one.policy.company_share) != one.ghost:
         yield "a customer who is held out was contacted" if not one.ghost else "a ghost stands for no control"
     if (one.row.status in ENDED) != (one.row.ended_position is not None):
         yield f"it is {one.row.status}, and when it ended is not what that says"

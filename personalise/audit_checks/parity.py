@@ -25,9 +25,10 @@ from consent.audit.findings import Evidence, Finding, Gap, Judged, Severity, Yie
 from consent.base.clock import from_ms
 from consent.base.errors import LedgerBroken
 from personalise.campaigns import parity as publishing
+from personalise.campaigns.model import FITTING
 from personalise.decide import decide
 from personalise.runs import log, replaying
-from personalise.steps.personalise.policy import AUDIENCE, ELIGIBILITY, UNKNOWN, Policy
+from personalise.steps.personalise.policy import AUDIENCE, UNKNOWN, Policy
 
 KEY: Final = "price_parity"
 SAMPLE: Final = 5_000
@@ -39,7 +40,7 @@ ROUNDS: Final = 3
 _NAMED: Final = 20
 _HISTORY: Final = ("contacts:", "contacts_free:", "ghosts:", "ghosts_free:")
 _BALANCE: Final = ("pressure", "ghost_pressure", "goodwill")
-_OPEN: Final = (AUDIENCE, ELIGIBILITY, UNKNOWN)
+_OPEN: Final = (AUDIENCE, *FITTING, UNKNOWN)
 
 Rows = NDArray[np.int64]
 

@@ -31,6 +31,9 @@ TTL_DAYS: Final = 7
 LONGEST_TTL_DAYS: Final = 90
 """The time to live of contacts where a campaign's file doesn't say, and the longest that it can."""
 
+FITTING: Final = ("eligibility", "applicability", "suitability")
+"""The conditions of an offer, in the order in which they are asked; each is the name of the rule that refuses."""
+
 LEAVE_ALONE: Final = "leave_alone"
 """The candidate that is in every decision, at 0. No treatment may be called so, nor `NOTHING`."""
 
@@ -75,6 +78,7 @@ class Offer:
     family: str
     terms: Mapping[str, Any]
     eligibility: Condition | None
+    """Who may have it."""
     value: float
     benefit: float
     cost: float
@@ -82,6 +86,16 @@ class Offer:
     """For so many days the terms hold for whom they were offered to, on every channel; 0 promises nothing."""
     grade: int | None = None
     """How good the terms are for the customer, among those of their family; None compares with no others."""
+    applicability: Condition | None = None
+    """Who could use it now."""
+    suitability: Condition | None = None
+    """For whom it would be good: what may be sold to somebody need not be."""
+
+    @property
+    def conditions(self) -> tuple[tuple[str, Condition], ...]:
+        """For whom it is: each condition that there is, by the rule that refuses where it doesn't hold."""
+        named = ((rule, getattr(self, rule)) for rule in FITTING)
+        return tuple((rule, condition) for rule, condition in named if condition is not None)
 
     @cached_property
     def terms_hash(self) -> str:

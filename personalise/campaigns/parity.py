@@ -35,15 +35,16 @@ def carrying(catalogue: Catalogue) -> frozenset[str]:
 def dependences(campaign: Campaign, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     """Walk what terms depend on and may not: the place in the file, and the attribute.
 
-    Who may have an offer at all is a term: its eligibility and the audience count always. Which of several terms of a
+    Who may have an offer at all is a term: its conditions and the audience count always. Which of several terms of a
     family somebody gets is decided by scores, so those count where a family has more than one.
     """
     forbidden = unpriced(catalogue)
     for name in sorted(forbidden & campaign.audience.attributes):
         yield "campaign.audience", name
     for spot, offer in enumerate(campaign.offers.values()):
-        for name in sorted(forbidden & offer.eligibility.attributes) if offer.eligibility else ():
-            yield f"offer[{spot}].eligibility", name
+        for rule, condition in offer.conditions:
+            for name in sorted(forbidden & condition.attributes):
+                yield f"offer[{spot}].{rule}", name
     yield from _scored_by(campaign, forbidden)
 
 

@@ -10,6 +10,7 @@ from consent.base.errors import CampaignInvalid, ExpressionInvalid, Place, count
 from consent.base.form import KEY, Form, read_table, read_text
 from consent.catalogue.model import Attribute, Catalogue
 from personalise.campaigns.model import (
+    FITTING,
     LEAVE_ALONE,
     LONGEST_TTL_DAYS,
     NOTHING,
@@ -27,7 +28,7 @@ from personalise.campaigns.model import (
 )
 from personalise.campaigns.wordings import wording
 from personalise.contact_policy.model import CLASSES, HELD_BACK, Cap, Class
-from personalise.contact_policy.reading import named
+from personalise.contact_policy.reading import named, read_share
 from personalise.content.template import kinds
 from personalise.language.expressions import condition, number
 from personalise.language.terms import Condition, Number
@@ -36,7 +37,7 @@ _MOST_TREATMENTS: Final = 200
 _NUMERIC: Final = ("number", "integer", "boolean")
 _ONE_IN: Final = 10_000
 _MOST_CONTACTS: Final = 10_000_000
-_TAKEN: Final = frozenset({"customer", "enrolled", "bucket"})
+_TAKEN: Final = frozenset({"customer", "enrolled", "bucket", "company_bucket"})
 """Columns that decisions have of their own: an attribute of that name can't be read."""
 
 
@@ -67,7 +68,8 @@ def _campaign(table: dict[str, Any], text: str, catalogue: Catalogue, form: Lite
     offers = _keyed(top, "offer", lambda one: _offer(one, catalogue))
     treatments = _treatments(top, offers, catalogue)
     audience = _condition(head, "audience", catalogue, required=True)
-    expressions = [audience, *(offer.eligibility for offer in offers.values()), *(each.score for each in treatments)]
+    fitting = (condition for offer in offers.values() for _, condition in offer.conditions)
+    expressions = [audience, *fitting, *(each.score for each in treatments)]
     objective, received = _measured(top, head, catalogue)
     campaign = Campaign(
         key=head.key("key"),
@@ -161,11 +163,8 @@ def _purpose(form: Form, catalogue: Catalogue, key: str, **default: str) -> str:
 
 
 def _holdout(form: Form) -> Holdout:
-    share = form.number("share", low=0, high=0.9)
-    if round(share * _ONE_IN) != share * _ONE_IN and abs(round(share * _ONE_IN) - share * _ONE_IN) > 1e-6:  # noqa: PLR2004 -- a float's own noise
-        form.wrong("share", "must be a multiple of 0.0001")
     holdout = Holdout(
-        share=round(share * _ONE_IN), salt=form.text("salt", longest=200), waiver=form.text("waiver", default="")
+        share=read_share(form), salt=form.text("salt", longest=200), waiver=form.text("waiver", default="")
     )
     form.unknown()
     return holdout
@@ -228,7 +227,7 @@ def _offer(form: Form, catalogue: Catalogue) -> Offer:
         key=form.key("key"),
         family=form.key("family"),
         terms=MappingProxyType(form.table("terms", required=True)),
-        eligibility=_condition(form, "eligibility", catalogue, required=False),
+        **{rule: _condition(form, rule, catalogue, required=False) for rule in FITTING},
         value=form.number("value", low=0, high=1e9),
         benefit=form.number("benefit", default=0, low=-1e9, high=1e9),
         cost=form.number("cost", default=0, low=0, high=1e9),

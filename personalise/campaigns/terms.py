@@ -86,8 +86,7 @@ def _read(case: Case) -> Iterator[tuple[str, str]]:
     campaign = case.campaign
     read = [("campaign.audience", campaign.audience.categories)]
     for spot, offer in enumerate(campaign.offers.values()):
-        if offer.eligibility:
-            read.append((f"offer[{spot}].eligibility", offer.eligibility.categories))
+        read += [(f"offer[{spot}].{rule}", condition.categories) for rule, condition in offer.conditions]
     read += [(f"treatment[{spot}].score", each.score.categories) for spot, each in enumerate(campaign.treatments)]
     seen: set[str] = set()
     for where, categories in read:

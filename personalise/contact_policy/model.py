@@ -171,6 +171,14 @@ class Goodwill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Holdout:
+    """The customers whom no campaign reaches, to measure them all together against: `share` in ten-thousandths."""
+
+    share: int = 0
+    salt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContactPolicy:
     """One version of the company's rules; version 0 is none at all."""
 
@@ -182,6 +190,7 @@ class ContactPolicy:
     hours: Hours | None = None
     zones: Zones = Zones()
     goodwill: Goodwill = Goodwill()
+    holdout: Holdout = Holdout()
     weight_of_benefit: float = 1.0
     """What a customer's benefit counts for, beside the company's value (`w`)."""
     body: str = ""

@@ -14,6 +14,7 @@ from personalise.contact_policy.model import (
     ContactPolicy,
     Exclusion,
     Goodwill,
+    Holdout,
     Matching,
     Order,
     Rest,
@@ -27,6 +28,9 @@ DEFAULT: Final = Path(__file__).with_name("default.toml")
 """The shipped policy: what a company can start from."""
 
 _LONGEST_DAYS: Final = 3_650
+_ONE_IN: Final = 10_000
+_NOISE: Final = 1e-6
+"""A float's own."""
 
 
 def read_contact_policy(path: Path, catalogue: Catalogue) -> ContactPolicy:
@@ -67,6 +71,7 @@ def _policy(
         hours=_hours(top, packs, catalogue, version),
         zones=_zones(top.form("zones", required=False), catalogue),
         goodwill=_goodwill(top, catalogue.channels),
+        holdout=_holdout(top.form("holdout", required=False)),
         weight_of_benefit=top.number("weight_of_benefit", default=1, low=0, high=1_000),
         body=text,
         format=form,
@@ -111,6 +116,29 @@ def _cap(form: Form, catalogue: Catalogue, seen: set[tuple[str, str]]) -> Cap:
     )
     form.unknown()
     return cap
+
+
+def parse_holdout(text: str, form: Literal["toml", "json"]) -> Holdout:
+    """Read the holdout alone of a policy that was published: no catalogue has a say in it."""
+    table, _ = read_text(text.encode(), "the contact policy", ContactPolicyInvalid, as_json=form == "json")
+    return _holdout(Form(table, "", []).form("holdout", required=False))
+
+
+def _holdout(form: Form) -> Holdout:
+    share = read_share(form, default=0)
+    if share and not form.has("salt"):
+        form.wrong("salt", "is missing: it says by which draw customers are held out")
+    found = Holdout(share=share, salt=form.text("salt", longest=200, default=""))
+    form.unknown()
+    return found
+
+
+def read_share(form: Form, **default: float) -> int:
+    """Read `share`, the part of the customers that is held out, in ten-thousandths."""
+    share = form.number("share", low=0, high=0.9, **default)
+    if abs(round(share * _ONE_IN) - share * _ONE_IN) > _NOISE:
+        form.wrong("share", "must be a multiple of 0.0001")
+    return round(share * _ONE_IN)
 
 
 def _matching(form: Form, catalogue: Catalogue) -> Matching:

@@ -23,6 +23,11 @@ def rules(read: ContactPolicy) -> list[tuple[str, str]]:
     found += [
         (f"hours:{rule.key}", rule.source or "the company's hours") for rule in (read.hours.rules if read.hours else ())
     ]
+    if read.holdout.share:
+        share = f"{read.holdout.share / 100:g} %"
+        found.append(
+            ("holdout", f"{share} of the customers are held out of all campaigns by chance, to measure against")
+        )
     return found + _goodwill(read.goodwill)
 
 

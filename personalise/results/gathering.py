@@ -20,12 +20,13 @@ from consent.permission.standing import from_stored
 from consent.register.hearing import NOES
 from consent.uses import Use
 from personalise.campaigns.model import SILENCE_IS_NO, Campaign
+from personalise.contact_policy.model import HELD_BACK, NONE, Holdout
 from personalise.contacts import GHOST
 from personalise.goodwill import CREDITS, Entry
 from personalise.responses import coming
 from personalise.responses.coming import Fits
 from personalise.steps.interact.states import ENDED
-from personalise.steps.personalise.holdout import buckets
+from personalise.steps.personalise.holdout import COMPANY, buckets
 from personalise.tables import ContactRow, DecisionChunkRow, GoodwillEntryRow
 
 _CHARGES: Final = frozenset({Entry.CONTACT, Entry.CORRECTION})
@@ -42,6 +43,21 @@ _CONTACTS: Final = Hot(
     ),
     "customers",
     "campaign",
+)
+_ALL_CONTACTS: Final = Hot(
+    lambda dialect: (
+        sa.select(
+            _contact.c.customer, _contact.c.reserved_at, _contact.c.decision, _contact.c.status, _contact.c.charge
+        )
+        .where(
+            among(_contact.c.customer, "customers")(dialect),
+            _contact.c.kind == HELD_BACK,
+            _contact.c.reserved_at >= sa.bindparam("since", type_=sa.BigInteger()),
+        )
+        .order_by(_contact.c.customer, _contact.c.reserved_at, _contact.c.decision)
+    ),
+    "customers",
+    "since",
 )
 _JUDGED: Final = Hot(
     lambda dialect: sa.select(_chunk.c.id, _chunk.c.position).where(among(_chunk.c.id, "chunks")(dialect)), "chunks"
@@ -68,6 +84,10 @@ class Asked:
     use: Use
     bits: frozenset[int]
     """Of the scopes that the campaign asks for."""
+    company: Holdout = NONE.holdout
+    """Whom the company held out of all campaigns meanwhile: they are in neither arm of one."""
+    since: int | None = None
+    """From when on (ms) all campaigns together are judged by the company's holdout; None: one campaign by its own."""
 
 
 @dataclass(slots=True)
@@ -94,15 +114,25 @@ class _First(NamedTuple):
     at: int
     decision: str
     ghost: bool
+    """Whether he was left out."""
 
 
 def gather(work: Work, asked: Asked, ids: Sequence[CustomerId], found: Gathered) -> None:
     """Add what is known of some customers, in a transaction that can record the use."""
-    rows = work.run(_CONTACTS, work.listed(ids), asked.campaign.key).fetchall()
+    if asked.since is None:
+        rows = work.run(_CONTACTS, work.listed(ids), asked.campaign.key).fetchall()
+    else:
+        rows = work.run(_ALL_CONTACTS, work.listed(ids), asked.since).fetchall()
     if not rows:
         return
     by_customer = [list(several) for _, several in groupby(rows, key=lambda row: row[0])]
-    firsts = [_First(CustomerId(one[0][0]), one[0][1], one[0][2], one[0][3] == GHOST) for one in by_customer]
+    by_all = asked.since is not None  # then whom some campaign left out may have been reached by another
+    firsts = [
+        _First(
+            CustomerId(one[0][0]), one[0][1], one[0][2], all(row[3] == GHOST for row in (one if by_all else one[:1]))
+        )
+        for one in by_customer
+    ]
     told = _entries(work, [first.customer for first in firsts])
     _add_goodwill(rows, told, found)
     firsts = _placed(firsts, asked, found)
@@ -119,10 +149,17 @@ def gather(work: Work, asked: Asked, ids: Sequence[CustomerId], found: Gathered)
 
 def _placed(firsts: list[_First], asked: Asked, found: Gathered) -> list[_First]:
     """Return those who are in the arm that their ids say, and count the others."""
-    hold = asked.campaign.holdout
-    drawn = buckets([first.customer for first in firsts], salt=hold.salt, scope=asked.campaign.key) < hold.share
-    kept = [first for first, control in zip(firsts, drawn.tolist(), strict=True) if first.ghost == control]
-    found.misplaced += len(firsts) - len(kept)
+    ids, hold = [first.customer for first in firsts], asked.campaign.holdout
+    company = buckets(ids, salt=asked.company.salt, scope=COMPANY) < asked.company.share
+    if asked.since is not None:
+        by_id = zip(firsts, company.tolist(), strict=True)
+        kept = [first._replace(ghost=control) for first, control in by_id if first.ghost or not control]
+        found.misplaced += len(firsts) - len(kept)
+        return kept
+    own = buckets(ids, salt=hold.salt, scope=asked.campaign.key) < hold.share
+    placed = list(zip(firsts, own.tolist(), company.tolist(), strict=True))
+    kept = [first for first, control, by_company in placed if not by_company and first.ghost == control]
+    found.misplaced += sum(first.ghost != (control or by_company) for first, control, by_company in placed)
     return kept
 
 

@@ -6,7 +6,7 @@ measuring; whoever doesn't permit that counts in the sizes of the arms alone. Wh
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from consent import gate
+from consent.base.clock import to_ms
 from consent.base.errors import Place, RequestUnfit
 from consent.base.store import Work
 from consent.catalogue.model import Catalogue
@@ -44,21 +45,43 @@ _ONE_IN: Final = 10_000
 _NUMBERS: Final = ("number", "integer", "boolean")
 
 
-def results(deployment: Deployment, key: str, *, actor: str, covariate: str = "", most: int = CHUNK) -> Results:
+def results(
+    deployment: Deployment, key: str, *, actor: str, covariate: str = "", together: bool = False, most: int = CHUNK
+) -> Results:
     """Measure a campaign by its holdout, over every customer whom it contacted or left out.
+
+    Whom the company held out of all campaigns is in neither arm of one.
 
     Args:
         deployment: where.
         key: the campaign's; its newest version that was run counts, or the newest at all.
         actor: who asks.
         covariate: a number or flag that was known before the contact: it makes the interval narrower.
+        together: by what the campaign measures, all campaigns together are judged by the company's own holdout, from
+            when on that has held out whom it holds out now.
         most: customers looked at in one transaction. What is found doesn't depend on it.
 
     Raises:
         CampaignUnknown: no campaign by that key.
         CampaignInvalid: it was never run, and the catalogue has changed, so that it no longer holds.
-        RequestUnfit: the covariate is not a number or flag that may be used for measuring.
+        RequestUnfit: the covariate is not a number or flag that may be used for measuring; or the company holds out
+            nobody.
     """
+    asked, version, changed = _question(deployment, key, actor=actor, covariate=covariate, together=together)
+    found, after = Gathered(), ""
+    while True:
+        with deployment.store.write() as work:
+            ids = customers.after(work, after, most)
+            gather(work, asked, ids, found)
+        if not ids:
+            return _judged(asked, version, found, changed=changed)
+        after = ids[-1]
+
+
+def _question(
+    deployment: Deployment, key: str, *, actor: str, covariate: str, together: bool
+) -> tuple[Asked, int, bool]:
+    """Return what is asked, by which version, and whether it held out others meanwhile."""
     with deployment.store.read() as work:
         ran = _ran(work, key)
         version, pinned = max(ran, default=(0, 0))
@@ -67,18 +90,17 @@ def results(deployment: Deployment, key: str, *, actor: str, covariate: str = ""
         read_under = catalogues.version(work, pinned) if pinned else in_force
         campaign, version = shelf.load(work, key, read_under, version=version)
         holdouts = {_holdout(deployment, work, key, *each) for each in ran}
+        under = [shelf.NEWEST] if together else _under(work, key)
+        companies = {shelf.company_holdout(work, number) for number in under}
+        since = _since(work) if together else None
     _check(in_force, campaign, covariate)
-    scopes = policy(campaign, version, read_under).scopes
-    use = Use(actor=actor, purpose=campaign.measurement, reason=f"measuring {key} by its holdout")
+    of_all = [scope for scope in in_force.scopes if scope.startswith("contact:")]
+    scopes = of_all if together else policy(campaign, version, read_under).scopes
+    what = "all campaigns by the company's holdout" if together else f"{key} by its holdout"
+    use = Use(actor=actor, purpose=campaign.measurement, reason=f"measuring {what}")
     asked = _asked(deployment, campaign, (read_under, in_force), use, covariate=covariate, scopes=scopes)
-    found, after = Gathered(), ""
-    while True:
-        with deployment.store.write() as work:
-            ids = customers.after(work, after, most)
-            gather(work, asked, ids, found)
-        if not ids:
-            return _judged(asked, version, found, changed=len(holdouts) > 1)
-        after = ids[-1]
+    changed = len(companies) > 1 or (len(holdouts) > 1 and not together)
+    return replace(asked, company=next(iter(companies)), since=since), version, changed
 
 
 def _asked(
@@ -106,6 +128,19 @@ def _ran(work: Work, key: str) -> Sequence[tuple[int, int]]:
     return [(version, catalogue) for version, catalogue in work.connection.execute(query.group_by(RunRow.version))]
 
 
+def _under(work: Work, key: str) -> Sequence[int]:
+    """Return the contact policies that a campaign was run under; of one that never was, the newest."""
+    query = sa.select(RunRow.contact_policy).where(RunRow.campaign == key).distinct()
+    return work.connection.execute(query).scalars().all() or [shelf.NEWEST]
+
+
+def _since(work: Work) -> int:
+    since = shelf.company_holdout_since(work)
+    if since is None:
+        raise RequestUnfit(places=[Place("together", "the contact policy in force holds nobody out of all campaigns")])
+    return to_ms(since)
+
+
 def _holdout(deployment: Deployment, work: Work, key: str, version: int, catalogue: int) -> tuple[int, str]:
     read_under = deployment.desk.catalogues.version(work, catalogue)
     held = shelf.load(work, key, read_under, version=version)[0].holdout
@@ -131,7 +166,8 @@ def _check(catalogue: Catalogue, campaign: Campaign, covariate: str) -> None:
 
 
 def _judged(asked: Asked, version: int, found: Gathered, *, changed: bool) -> Results:
-    objective, share = asked.campaign.objective, asked.campaign.holdout.share / _ONE_IN
+    objective, together = asked.campaign.objective, asked.since is not None
+    share = (asked.company.share if together else asked.campaign.holdout.share) / _ONE_IN
     sides = _sides(asked, found)
     addressed, held_out = (_arm(sides, who) for who in (sides.treated, ~sides.treated))
     assigned, measured = (
@@ -143,10 +179,11 @@ def _judged(asked: Asked, version: int, found: Gathered, *, changed: bool) -> Re
         contacts=found.contacts / THOUSANDTHS,
         taken=found.taken / THOUSANDTHS,
         given=found.given / THOUSANDTHS,
-        budget=asked.campaign.goodwill_budget or None,
+        budget=None if together else asked.campaign.goodwill_budget or None,
     )
     return Results(
         campaign=asked.campaign.key,
+        together=together,
         version=version,
         outcome=objective.measure,
         flag=pa.types.is_boolean(sides.outcome.type),
@@ -242,7 +279,7 @@ def _judgement(
         opt_outs=opt_outs,
         complaints=complaints,
         per_outcome=holdout.price(goodwill.spent / addressed.customers, better),
-        reached=holdout.reached(abs(target), better),
+        reached=holdout.reached(abs(target), better) if asked.since is None else None,
     )
 
 

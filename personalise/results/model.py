@@ -59,6 +59,7 @@ class Results:
     """What a campaign did, by its holdout. Where something is `withheld`, the counts stand and nothing is concluded.
 
     Attributes:
+        together: all campaigns were judged, by the company's own holdout; by what this one measures.
         flag: the outcome is a yes or no, so that its mean is a share.
         share: what was to be held out; 0 where there is no holdout, so that nothing can be concluded.
         misplaced: customers who are in another arm than their ids say; they count in neither.
@@ -70,6 +71,7 @@ class Results:
     """
 
     campaign: str
+    together: bool
     version: int
     outcome: str
     flag: bool
@@ -92,6 +94,7 @@ class Results:
         """Return the results as the faces show them."""
         told = self.judgement
         return {
+            "together": self.together,
             "version": self.version,
             "outcome": self.outcome,
             "flag": self.flag,

@@ -24,7 +24,8 @@ _REACHED: Final = {
 def sentences(found: Results) -> list[str]:
     """Return what is to be said of the results, one sentence a line, the cost first and the conclusions last."""
     spent, given = short(found.goodwill.spent), short(found.goodwill.given)
-    lines = [f"Goodwill spent: {spent} points; given back: {given}."]
+    first = ["All campaigns together, since the company holds out whom it does now."] if found.together else []
+    lines = [*first, f"Goodwill spent: {spent} points; given back: {given}."]
     if found.goodwill.budget:
         used, budget = short(found.goodwill.contacts), short(found.goodwill.budget)
         lines.append(f"Of the goodwill budget of {budget} points its contacts cost {used}.")

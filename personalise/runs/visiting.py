@@ -23,6 +23,7 @@ def unpersonalised(policy: Policy, at: datetime) -> dict[str, Any]:
     kinds = policy.catalogue.attributes
     columns: dict[str, Any] = {name: pa.nulls(1, gate.ARROW[kinds[name].type]) for name in policy.attributes}
     columns |= {"customer": pa.array([""]), "enrolled": pa.array([True]), "bucket": pa.array([_NO_BUCKET])}
+    columns |= {"company_bucket": pa.array([_NO_BUCKET])}
     columns |= {f"permit:{scope}": pa.array([0], type=pa.uint8()) for scope in policy.scopes}
     for window in policy.windows:
         columns |= {f"{what}:{window.key}": pa.array([0]) for what in _COUNTED}

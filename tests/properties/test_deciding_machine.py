@@ -34,7 +34,7 @@ CONTACT: Final = tuple(f"contact:{channel}:recommendations" for channel in ("ema
 MAIL: Final = {"channels": ["email"]}
 SALE: Final = {"tags": ["sale"]}
 WINDOW: Final = 3
-KNOWN: Final = ({"months": 3, "spend": 50.0}, {"months": 14, "spend": 50.0}, {"months": 3, "spend": 4.0})
+KNOWN: Final = ({"months": 3, "spend": 50.0}, {"months": 14, "spend": 50.0}, {"months": 2, "spend": 4.0})
 
 days = st.sampled_from([1, 3, 30])
 limits = st.tuples(st.integers(0, 2), st.sampled_from([2, 30]))
@@ -59,6 +59,7 @@ def offer(key: str, family: str) -> st.SearchStrategy[dict[str, Any]]:
     more = {
         "validity": st.sampled_from([2, 20]), "grade": st.sampled_from([1, 2]),
         "eligibility": st.just("spend_past_year > 10"), "benefit": st.just(0.005),
+        "applicability": st.just("months_since_purchase > 2"), "suitability": st.just("spend_past_year > 10"),
     }  # fmt: skip
     return st.fixed_dictionaries(needed, optional=more)
 
@@ -90,7 +91,7 @@ policies = st.fixed_dictionaries(
         "cap": caps({}, {"channels": channels, "tags": st.just(["sale"]), "offers": st.just(["range"])}),
         "exclusion": alone("x", one=kinds, other=kinds),
         "order": alone("o", first=kinds, then=kinds),
-        "rest": alone("r"),
+        "rest": alone("r"), "holdout": st.just({"share": 0.3, "salt": "company"}),
         "hours": st.fixed_dictionaries(
             {"key": st.just("evenings"), "quiet": st.sampled_from([[{"start": "18:00", "end": "08:00"}],
                                                                    [{"start": "12:30", "end": "24:00"}]])},

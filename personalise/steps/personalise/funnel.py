@@ -29,10 +29,10 @@ from personalise.steps.personalise.claiming import Claiming
 from personalise.steps.personalise.policy import (
     AUDIENCE,
     COMMITMENT,
-    ELIGIBILITY,
     GOODWILL,
     HARD_STOP,
     HELD_OUT,
+    HELD_OUT_BY_COMPANY,
     HOURS,
     NOT_ENROLLED,
     OUTRANKED,
@@ -67,7 +67,10 @@ class Funnel:
         self.frame = Frame(chunk, at=at)
         self._at, self._drawn_at = at, drawn_at or at
         self._hours: dict[str, tuple[NDArray[np.int16], NDArray[np.int64]]] = {}
-        self.control: Mask = self.column("bucket") < policy.share
+        self._held_out: Mask = self.column("bucket") < policy.share
+        company = self.column("company_bucket") if policy.company_share else np.zeros(self.rows)
+        self._by_company: Mask = company < policy.company_share
+        self.control: Mask = self._held_out | self._by_company
         self._rules = Numbering(policy.rules)
         self._reasons: dict[str, NDArray[np.uint8]] = {scope: self.column(f"permit:{scope}") for scope in policy.scopes}
         self._audience = self.frame.holds(policy.campaign.audience)
@@ -85,23 +88,27 @@ class Funnel:
     def refused(self) -> Refusals:
         """Return the rule that refuses each candidate before arbitration: (n_candidates, n_customers)."""
         refused: Refusals = np.empty((len(self.policy.candidates), self.rows), dtype=self._rules.kind)
-        for rows in _alike(self.policy.candidates):
+        for rows in self.policy.alike:
             candidates = [self.policy.candidates[row] for row in rows]
             permitted = self._permitted(candidates[0].uses)
             audience = self._missing(self._audience, permitted)
-            eligible = self._eligible(candidates)
-            # Whether he is of the audience comes first: where that is unknown, it doesn't matter whom the offer is for.
-            not_for_him = self._rules.by(ELIGIBILITY, eligible.false & ~audience)
-            unknown = self._rules.by(UNKNOWN, self._missing(eligible, permitted))
             shared = self._shared(candidates[0], audience)
-            refused[rows] = np.minimum(np.minimum(not_for_him, unknown), shared)
+            refused[list(rows)] = np.minimum(self._fitting(candidates, audience, permitted), shared)
         return refused
 
-    def _eligible(self, candidates: Sequence[Candidate]) -> Truth:
-        """Return for whom each candidate's offer is, and for whom it isn't: (n_candidates, n_customers)."""
-        conditions = [one.offer.eligibility for one in candidates]
-        truths = [self.frame.holds(each) if each is not None else self._everybody for each in conditions]
-        return Truth(true=np.stack([each.true for each in truths]), false=np.stack([each.false for each in truths]))
+    def _fitting(self, candidates: Sequence[Candidate], audience: Mask, permitted: Mask) -> Refusals:
+        """Return by which of its conditions each candidate's offer is for whom not: (n_candidates, n_customers).
+
+        Whether he is of the audience comes first: where that is unknown, it doesn't matter whom the offer is for.
+        """
+        refused = np.full((len(candidates), self.rows), self._rules.none, dtype=self._rules.kind)
+        for rule in self.policy.fitting:
+            conditions = (dict(one.offer.conditions).get(rule) for one in candidates)
+            truths = [self.frame.holds(each) if each is not None else self._everybody for each in conditions]
+            found = self._rules.by(rule, np.stack([each.false for each in truths]) & ~audience)
+            unknown = self._rules.by(UNKNOWN, np.stack([self._missing(each, permitted) for each in truths]))
+            refused = np.minimum(refused, np.minimum(found, unknown))
+        return refused
 
     @staticmethod
     def _missing(truth: Truth, permitted: Mask) -> Mask:
@@ -366,7 +373,9 @@ class Funnel:
                 late[row] = np.where(kept_back[row], by_word, late[row])
         late = np.where(full == self._rules.none, late, full)
         # Rules are numbered in the order of their stages: what is beyond the holdout's came past the permissions.
-        left = np.minimum(np.minimum(refused, late), self._rules.by(HELD_OUT, self.control))
+        left = np.minimum(np.minimum(refused, late), self._rules.by(HELD_OUT, self._held_out))
+        if self.policy.company_share:
+            left = np.minimum(left, self._rules.by(HELD_OUT_BY_COMPANY, self._by_company))
         return self._rules.numbers(left), place - np.int16(1)
 
     def claims(self, *, controls: bool) -> Claims:
@@ -389,11 +398,3 @@ class Funnel:
         better = np.asarray(pc.fill_null(pc.less_equal(grades, one.offer.grade), fill_value=False))
         kept: Mask = other & ~better
         return kept
-
-
-def _alike(candidates: Sequence[Candidate]) -> list[list[int]]:
-    """Return the places of candidates in groups of one channel, one use, the same rules and the same price."""
-    groups: dict[tuple[object, ...], list[int]] = {}
-    for row, one in enumerate(candidates):
-        groups.setdefault((one.contact, one.uses, one.windows, one.price), []).append(row)
-    return list(groups.values())

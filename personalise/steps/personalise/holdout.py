@@ -2,9 +2,13 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+COMPANY: Final = "*"
+"""The scope of the company's own holdout, from all campaigns; no campaign can be called so."""
 
 
 def buckets(customers: Sequence[str], *, salt: str, scope: str) -> NDArray[np.int64]:
@@ -12,8 +16,8 @@ def buckets(customers: Sequence[str], *, salt: str, scope: str) -> NDArray[np.in
 
     Args:
         customers: ids.
-        salt: the campaign's own, unchanged while it runs.
-        scope: what is held out, here the campaign's key.
+        salt: the campaign's or the company's own, unchanged while anything runs.
+        scope: what is held out from: the campaign's key, or `COMPANY`.
 
     Returns:
         Shape (n_customers,).

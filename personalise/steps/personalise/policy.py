@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from consent.base.ids import Scope
 from consent.catalogue.model import Attribute, Catalogue
-from personalise.campaigns.model import NOTHING, Campaign, Offer, Treatment
+from personalise.campaigns.model import FITTING, NOTHING, Campaign, Offer, Treatment
 from personalise.contact_policy import windows
 from personalise.contact_policy.model import HELD_BACK, NONE, THOUSANDTHS, ContactPolicy, Told
 from personalise.contact_policy.windows import Window
@@ -22,8 +22,12 @@ from personalise.steps.personalise.stages import Stage
 
 AUDIENCE: Final = "audience"
 ELIGIBILITY: Final = "eligibility"
+APPLICABILITY: Final = "applicability"
+SUITABILITY: Final = "suitability"
 UNKNOWN: Final = "unknown"
 HELD_OUT: Final = "holdout"
+HELD_OUT_BY_COMPANY: Final = "company_holdout"
+"""By the company's own holdout, from all its campaigns."""
 WORTH_NOTHING: Final = "worth_nothing"
 OUTRANKED: Final = "outranked"
 NOT_ENROLLED: Final = "not_enrolled"
@@ -40,10 +44,13 @@ _EARLY: Final = {
     HARD_STOP: Stage.HARD_STOPS,
     AUDIENCE: Stage.ELIGIBILITY,
     ELIGIBILITY: Stage.ELIGIBILITY,
+    APPLICABILITY: Stage.ELIGIBILITY,
+    SUITABILITY: Stage.ELIGIBILITY,
     UNKNOWN: Stage.ELIGIBILITY,
 }
 _LATE: Final = {WORTH_NOTHING: Stage.ARBITRATION, OUTRANKED: Stage.ARBITRATION}
-_STAGES: Final = {**_EARLY, HELD_OUT: Stage.HOLDOUT, GOODWILL: Stage.GOODWILL, BUDGET: Stage.GOODWILL, **_LATE}
+_HOLDOUTS: Final = {HELD_OUT_BY_COMPANY: Stage.HOLDOUT, HELD_OUT: Stage.HOLDOUT}
+_STAGES: Final = {**_EARLY, **_HOLDOUTS, GOODWILL: Stage.GOODWILL, BUDGET: Stage.GOODWILL, **_LATE}
 _KINDS: Final = {
     "permission": Stage.PERMISSION,
     COMMITMENT.rstrip(":"): Stage.COMMITMENTS,
@@ -100,6 +107,17 @@ class Policy:
         return self.campaign.holdout.share if self.held_back else 0
 
     @property
+    def company_share(self) -> int:
+        """The share of the company's own holdout in ten-thousandths."""
+        return self.contact_policy.holdout.share if self.held_back else 0
+
+    @property
+    def held_out(self) -> float:
+        """The share that is left out by either holdout, in [0, 1]."""
+        mine, company = self.share / 10_000, self.company_share / 10_000
+        return mine + company * (1.0 - mine)
+
+    @property
     def charges(self) -> bool:
         """Whether contacts of this campaign cost goodwill."""
         return self.held_back and self.contact_policy.goodwill.judges
@@ -154,7 +172,7 @@ class Policy:
         names = set(campaign.audience.attributes)
         names |= set(self.contact_policy.zones.attributes) & self.catalogue.attributes.keys() if self.hours else set()
         for one in self.candidates:
-            names |= one.offer.eligibility.attributes if one.offer.eligibility else frozenset()
+            names |= frozenset[str]().union(*(condition.attributes for _, condition in one.offer.conditions))
             names |= one.treatment.score.attributes if self.model is None else frozenset()
         return tuple(sorted(names | set(self.model.features if self.model else ())))
 
@@ -165,14 +183,23 @@ class Policy:
         Number 0 is "no rule": chosen. Up to the goodwill it is the order of the stages; what is judged once it is known
         what everything is worth comes last.
         """
+        fitting = (*self.fitting, ELIGIBILITY)
+        early = (rule for rule in _EARLY if rule not in FITTING or rule in fitting)
         permissions = (f"permission:{scope}" for scope in self.scopes)
+        holdouts = (HELD_OUT_BY_COMPANY, HELD_OUT) if self.company_share else (HELD_OUT,)
         contacts = [each.rule for each in self.windows]
         contacts += [f"{WISH}{channel}" for channel in self.wished]
         contacts += [f"{HOURS}{name}" for name in self.hours.names] if self.hours else []
         goodwill = (GOODWILL,) if self.charges else ()
         commitments = (f"{COMMITMENT}{family}" for family in self.families)
         quotas = (each.key for each in self.quotas)
-        return (*_EARLY, *permissions, HELD_OUT, *contacts, *goodwill, *_LATE, *commitments, *quotas)
+        return (*early, *permissions, *holdouts, *contacts, *goodwill, *_LATE, *commitments, *quotas)
+
+    @cached_property
+    def fitting(self) -> tuple[str, ...]:
+        """Which kinds of conditions its offers have, in the order in which they are asked."""
+        there = {rule for one in self.candidates for rule, _ in one.offer.conditions}
+        return tuple(rule for rule in FITTING if rule in there)
 
     @cached_property
     def quotas(self) -> tuple[Quota, ...]:
@@ -208,6 +235,14 @@ class Policy:
         """The channels on which customers' own limits bind."""
         channels = (one.treatment.channel for one in self.candidates if self.held_back)
         return tuple(dict.fromkeys(channels))
+
+    @cached_property
+    def alike(self) -> tuple[tuple[int, ...], ...]:
+        """The places of candidates in groups of one channel, one use, the same rules and the same price."""
+        groups: dict[tuple[object, ...], list[int]] = {}
+        for row, one in enumerate(self.candidates):
+            groups.setdefault((one.contact, one.uses, one.windows, one.price), []).append(row)
+        return tuple(map(tuple, groups.values()))
 
     @cached_property
     def families(self) -> tuple[str, ...]:
@@ -270,7 +305,7 @@ def _candidate(
     """Return a treatment as the funnel sees it; `modelled` are the categories that a model reads, if one scores."""
     offer = campaign.offers[treatment.offer]
     read = campaign.audience.categories | (treatment.score.categories if modelled is None else modelled)
-    read |= offer.eligibility.categories if offer.eligibility else frozenset()
+    read = read.union(*(condition.categories for _, condition in offer.conditions))
     categories = tuple(sorted(read))
     worded = tuple(sorted({known[name].category for name in treatment.wording.attributes}))
     binding = windows.binding(rules, campaign.caps, told_by(campaign, treatment))

@@ -3,7 +3,7 @@
 from tests.faces.cli.conftest import CUSTOMERS, Shell
 
 HOLDOUT = [
-    "version", "outcome", "flag", "share", "addressed", "held_out", "misplaced", "early", "late", "untimed",
+    "together", "version", "outcome", "flag", "share", "addressed", "held_out", "misplaced", "early", "late", "untimed",
     "sample_ratio", "known_ratio", "withheld", "effect", "covariate", "adjusted", "opt_outs", "complaints", "goodwill",
     "goodwill_per_outcome", "target", "reached",
 ]  # fmt: skip

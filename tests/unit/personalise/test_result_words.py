@@ -13,6 +13,7 @@ from personalise.results.words import sentences
 RISE = Effect(difference=0.05, lower=0.02, upper=0.08, level=0.95)
 ARM = Arm(customers=900, known=890, mean=0.2, opted_out=9, complained=1)
 SOUND = Results(
+    together=False,
     campaign="spring", version=1, outcome="visited", flag=True, share=0.1, addressed=ARM, held_out=ARM, misplaced=0,
     early=0, late=0, untimed=0, sample_ratio=SampleRatio(p_value=0.4, ok=True),
     known_ratio=SampleRatio(p_value=0.4, ok=True),
