@@ -200,7 +200,7 @@ def lift(desk: Desk, work: Work, kind: str, address: str, *, actor: str, at: dat
     work.connection.execute(sa.insert(_lifted).values(kind=kind, blind=blind, **ended))
     work.connection.execute(sa.delete(_row).where(_row.c.kind == kind, _row.c.blind == blind))
     free = [each for each in whose if not suppressed(work, _addresses(work, each))]
-    _set_states(work, free, _standing.c.states.op("&")(sa.literal(~SUPPRESSED)))
+    unmark(work, free)
     return Changed(
         suppression=known, subject=subject_of((kind, blind)), changed=True, customers=len(whose), position=position
     )
@@ -221,15 +221,9 @@ def mark(work: Work, customers: Sequence[CustomerId]) -> None:
     _set_states(work, customers, _standing.c.states.op("|")(sa.literal(SUPPRESSED)))
 
 
-def of_customer(work: Work, customer: CustomerId, *, at: datetime) -> tuple[int, ...]:
-    """Return the entries by which addresses of a customer were left alone at a time, in order.
-
-    Which addresses he has is known as of now alone: one that came to him later counts as his then, too.
-    """
-    stood = _stood_at(at)
-    same = sa.and_(_identity.c.kind == stood.c.kind, _identity.c.blind == stood.c.blind)
-    query = sa.select(stood.c.position).join(_identity, same).where(_identity.c.customer == customer)
-    return tuple(work.connection.execute(query.order_by(stood.c.position)).scalars())
+def unmark(work: Work, customers: Sequence[CustomerId]) -> None:
+    """Have customers stand as not suppressed: no address of theirs is on the list."""
+    _set_states(work, customers, _standing.c.states.op("&")(sa.literal(~SUPPRESSED)))
 
 
 def forget_lifted(work: Work, customer: CustomerId) -> int:
