@@ -9,6 +9,7 @@ from consent.register import merging
 from personalise import engine, reservations
 from personalise.life import approving, events, releasing, running
 from personalise.reach.dispatch import Message, Refusal
+from personalise.results.judging import results
 from personalise.runs import dry_run, run
 from personalise.steps.interact.states import Did, State
 from tests.builders import START
@@ -443,6 +444,27 @@ def test_a_ghost_is_nobodys_to_send(world):
     assert claim(world, ghost) == Refusal(rule="state", state=State.GHOST, observed="ghost")
     with pytest.raises(StateConflict):
         told(world, ghost, Did.FAIL_HARD)
+
+
+def test_a_ghost_counts_on_where_a_contact_that_nobody_sent_lapses_and_the_arms_stay_as_they_were(world):
+    """It stands for a contact that was sent; whom it was first decided to contact is what results go by."""
+    rule(world, cap=[{"key": "any", "limit": 1, "days": 30}])
+    holdout = {"holdout": {"share": 0.5, "salt": "s"}}
+    publish(world, treatment=TABLES["treatment"][:1], cap=[], campaign=holdout)
+    willing(world, 24)
+    first = ran(world)
+    with world.store.write() as work:
+        assert reservations.sweep(work, START + 7 * DAY, 100) == first.counts.chosen["mail"]
+    before = results(world.deployment, "spring", actor="mia")
+    world.clock.set(START + 7 * DAY)
+    second = ran(world)
+    after = results(world.deployment, "spring", actor="mia")
+
+    ghosts = 24 - first.counts.chosen["mail"]
+    assert (second.counts.chosen["mail"], statuses(world).count("ghost")) == (first.counts.chosen["mail"], ghosts)
+    assert second.counts.deferred == 0  # none of them would be let through within a time to live
+    assert (after.addressed.customers, after.held_out.customers) == (24 - ghosts, ghosts)
+    assert (before.addressed, before.held_out) == (after.addressed, after.held_out)
 
 
 def test_only_the_gate_claims(world):
