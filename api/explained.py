@@ -85,7 +85,7 @@ _WORDS: Final[Mapping[str, Explained]] = {
     "goodwill": Explained(
         "Each account's balance is the sum of its entries, no credit lifted one above what it opened with, each "
         "contact that cost something is one of its entries, what never reached its customer was given back, and what "
-        "counts as ignored was waited for and booked once.",
+        "counts as ignored was handed out, waited for, and booked once.",
         "That what goodwill was given back for really happened.",
     ),
     "quotas": Explained(

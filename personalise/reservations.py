@@ -19,6 +19,7 @@ from consent.ledger import log as ledger
 from consent.register import customers as enrolled
 from personalise import contacts, goodwill, halts
 from personalise.contacts import Over
+from personalise.goodwill import Entry
 from personalise.steps.interact.states import ENDED, Did, State, after
 from personalise.tables import ContactRow
 
@@ -159,7 +160,9 @@ def give_up(work: Work, row: Any, did: Did, *, at: datetime) -> State:  # noqa: 
 
 def _go(work: Work, row: Any, now: State, *, at: datetime) -> State:  # noqa: ANN401 -- a row of contact
     if now in ENDED and row.status != now:
-        end(work, [Over(row.customer, row.decision, row.charge)], now, at=at)
+        # What never reached him can't have been ignored either: what that took is given back with the charge.
+        ignored = goodwill.taken(work, row.customer, row.decision, Entry.IGNORED) if row.waited_until else 0
+        end(work, [Over(row.customer, row.decision, row.charge + ignored)], now, at=at)
     elif row.status != now:
         _set(work, row, status=now, claimed_until=None)
     return now

@@ -18,14 +18,16 @@ from personalise.goodwill import Entry
 from personalise.responses import ignored, outcomes, reported
 from personalise.results.judging import results
 from personalise.runs import run
+from personalise.steps.interact.states import Did
 from tests.builders import toml
-from tests.campaigns import LETTER, MAIL, TABLES, TEXT, open_run, publish, willing
+from tests.campaigns import LETTER, MAIL, TABLES, TEXT, open_run, publish, told, willing
 from tests.campaigns import sent as send_all
 
 GOODWILL = {
     "opening": 50, "prices": {"email": 1}, "ignored": 1.5, "opt_out": 10, "credits": {"thanks": 3, "purchase": 4.5},
 }  # fmt: skip
 MEASURED = "use:responses:measurement"
+TWO_WEEKS = {"window_days": 14, "silence": "no"}
 SHARE = {"holdout": {"share": 0, "salt": "s"}}
 
 
@@ -42,7 +44,7 @@ def rule(world, **changes):
 def shop(world):
     """Return a world with prices and a campaign that waits two weeks for what comes of its mails."""
     rule(world)
-    publish(world, objective={"window_days": 14}, campaign=SHARE, treatment=TABLES["treatment"][:1], cap=[])
+    publish(world, objective=TWO_WEEKS, campaign=SHARE, treatment=TABLES["treatment"][:1], cap=[])
     return world
 
 
@@ -163,8 +165,8 @@ def test_a_contact_of_which_nothing_came_in_time_was_ignored_and_is_booked_once(
 def test_ghosts_and_service_messages_are_not_ignored_and_without_a_window_nothing_is_waited_for(world):
     rule(world)
     held_out = {"holdout": {"share": 0.5, "salt": "s"}}
-    publish(world, objective={"window_days": 14}, campaign=held_out, treatment=TABLES["treatment"][:1], cap=[])
-    publish(world, campaign={"key": "bill", "class": "service", **SHARE}, objective={"window_days": 14})
+    publish(world, objective=TWO_WEEKS, campaign=held_out, treatment=TABLES["treatment"][:1], cap=[])
+    publish(world, campaign={"key": "bill", "class": "service", **SHARE}, objective=TWO_WEEKS)
     publish(world, campaign={"key": "endless", **SHARE}, cap=[])
     willing(world, 30)
     for key in ("spring", "bill", "endless"):
@@ -197,8 +199,8 @@ def test_what_never_left_was_neither_ignored_nor_received(shop):
     with shop.store.write() as work:
         permits = gate.permits(shop.deployment.desk, work, [who], sorted(said), at=shop.clock())
         use = Use(actor="mia", purpose="measurement", reason="a test")
-        told = gate.recall(shop.deployment.desk, work, permits, attributes=["got"], use=use)
-    assert told["got"].to_pylist() == ["none"]
+        recalled = gate.recall(shop.deployment.desk, work, permits, attributes=["got"], use=use)
+    assert recalled["got"].to_pylist() == ["none"]
 
 
 def test_what_was_booked_twice_or_for_nothing_is_found(shop):
@@ -216,6 +218,57 @@ def test_what_was_booked_twice_or_for_nothing_is_found(shop):
         who=other,
     )
     assert (other, "thanks was booked 2 times for x") in audited(shop)
+
+
+def handed_out(world, count):
+    """Have contacts carried out here, sent at once, and settled when their time is up; return them."""
+    who = willing(world, count)
+    run.advance(world.deployment, open_run(world.deployment, "spring", actor="mia"))
+    assert send_all(world) == count
+    world.clock.advance(days=14)
+    assert settle(world) == (count, count)
+    assert audited(world) == []
+    return who, [(each, made) for each, made in world.rows("SELECT customer, decision FROM contact ORDER BY customer")]
+
+
+def test_what_counts_as_ignored_was_handed_out_and_had_not_ended(shop):
+    who, [first, second] = handed_out(shop, 2)
+    shop.tamper("UPDATE contact SET claimed_at = NULL WHERE customer = :who", who=who[0])
+    shop.tamper("UPDATE contact SET status = 'released' WHERE customer = :who", who=who[1])
+    assert audited(shop) == [
+        (who[0], f"{first[1]} counts as ignored, and nobody was ever handed it to send"),
+        (who[1], f"1000 is owed back for {second[1]}, and 0 was given back for it"),
+        (who[1], f"{second[1]} counts as ignored, and never reached him: it is released"),
+    ]
+
+
+def test_what_turns_out_never_to_have_reached_him_was_not_ignored_and_all_is_given_back(shop):
+    [who], [contact_] = handed_out(shop, 1)
+    shop.clock.advance(days=1)
+    assert told(shop, contact_, Did.FAIL_HARD) == "failed"
+    assert lines(shop, who) == [
+        contact(contact_[1]), (Entry.IGNORED, -1_500, contact_[1]), (Entry.CORRECTION, 2_500, contact_[1]),
+    ]  # fmt: skip
+    assert audited(shop) == []
+    found = results(shop.deployment, "spring", actor="mia").goodwill
+    assert (found.contacts, found.taken) == (0, 0)
+
+
+def test_where_silence_says_nothing_only_what_was_told_counts_as_ignored(world):
+    rule(world)
+    publish(world, objective={"window_days": 14}, campaign=SHARE, treatment=TABLES["treatment"][:1], cap=[])
+    names = ("silent", "visitor", "late", "saying_no")
+    who = dict(zip(names, willing(world, len(names)), strict=True))
+    made = {name: decided(world, who[name]) for name in names}
+    world.clock.advance(days=1)
+    came(world, made["visitor"])
+    came(world, made["saying_no"], value=False)
+    world.clock.advance(days=13)
+    came(world, made["late"])
+
+    assert settle(world) == (4, 2)
+    taken = {name for name in names if (Entry.IGNORED, -1_500, made[name]) in lines(world, who[name])}
+    assert taken == {"late", "saying_no"}
 
 
 def audited(world):
@@ -332,7 +385,7 @@ def test_results_count_what_was_booked_by_arm_and_what_it_took_from_goodwill(wor
     rule(world)
     willing(world, 300)
     half = {"holdout": {"share": 0.5, "salt": "s"}}
-    publish(world, objective={"window_days": 14}, campaign=half, treatment=TABLES["treatment"][:1], cap=[])
+    publish(world, objective=TWO_WEEKS, campaign=half, treatment=TABLES["treatment"][:1], cap=[])
     run.advance(world.deployment, open_run(world.deployment, "spring", actor="mia"))
     rows = world.rows("SELECT customer, decision, status FROM contact ORDER BY customer")
     sent = [(who, made) for who, made, status in rows if status != "ghost"]
