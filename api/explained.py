@@ -88,6 +88,11 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "counts as ignored was handed out, waited for, and booked once.",
         "That what goodwill was given back for really happened.",
     ),
+    "wishes": Explained(
+        "The limits and quiet hours that decisions go by are, customer by customer, those of the last entry in the "
+        "ledger that tells of a change of his; of whoever was erased none stand.",
+        "That he was asked, or heard rightly, when somebody else wrote them down.",
+    ),
     "quotas": Explained(
         "Added up anew from the decisions, no campaign made more contacts than its volumes allow, nor spent more "
         "goodwill than its budget; who was refused for want of room was worth less than where it ended.",
