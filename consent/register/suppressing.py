@@ -176,8 +176,7 @@ def suppress_customer(
     """
     beside_nobody(work)
     addresses = sorted(each for each in _addresses(work, customer) if each[0] != REFERENCE)
-    if addresses:  # all who have one of them, at once: after the first entry it would be behind the ledger's lock
-        _locked(work, sa.tuple_(_identity.c.kind, _identity.c.blind).in_(addresses))
+    # An address is one customer's, so with the first of them he is locked, before the ledger's head is.
     return [suppress_blind(desk, work, each, actor=actor, why=why, at=at) for each in addresses]
 
 
@@ -266,12 +265,7 @@ def _held(work: Work, address: Blind) -> list[CustomerId]:
     """Lock the list, then those who have an address, in the order of ids; return who they are."""
     beside_nobody(work)
     kind, blind = address
-    return _locked(work, sa.and_(_identity.c.kind == kind, _identity.c.blind == blind))
-
-
-def _locked(work: Work, having: sa.ColumnElement[bool]) -> list[CustomerId]:
-    """Lock those who have an address of which that holds, in the order of ids; return who they are."""
-    holders = sa.select(_identity.c.customer).where(having)
+    holders = sa.select(_identity.c.customer).where(_identity.c.kind == kind, _identity.c.blind == blind)
     whose = sa.select(CustomerRow.id).where(CustomerRow.id.in_(holders)).order_by(CustomerRow.id).with_for_update()
     return [CustomerId(each) for each in work.connection.execute(whose).scalars()]
 

@@ -287,6 +287,27 @@ def test_what_came_later_counts_against_it(world):
     assert deferred(world) == [(contact[0], "spring", "company:any", "waiting", 4.0, 7.0)]
 
 
+def test_the_channel_that_was_asked_for_is_kept_for_the_next_time(world):
+    """He is to be reached by text, also where a mail is worth more; who asked for no channel is reached by any."""
+    by_text = {**TABLES["treatment"][1], "score": "0.03"}
+    publish(world, treatment=[TABLES["treatment"][0], by_text], cap=[], campaign=HELD)
+    asked, other = willing(world, 2)
+    for who, channel in ((asked, "sms"), (other, "")):
+        engine.decide_one(world.deployment, who, campaign="spring", channel=channel, actor="mia", carried=True)
+    first = dict(world.rows("SELECT customer, channel FROM contact"))
+    rule(world, hours=[NIGHT], fallback_zones=["Europe/Berlin"])
+    world.clock.set(START + timedelta(hours=12))
+    refused = [claim(world, each) for each in reserved(world)]
+    kept = dict(world.rows("SELECT customer, channel FROM deferral WHERE state = 'waiting'"))
+    world.clock.set(START + timedelta(hours=21))
+    again(world)
+
+    assert {(each.rule, each.deferred) for each in refused} == {("hours:night", True)}
+    assert (first, kept) == ({asked: "sms", other: "email"}, {asked: "sms", other: ""})
+    assert dict(world.rows("SELECT customer, channel FROM contact WHERE status = 'reserved'")) == first
+    world.check_ledger()
+
+
 def test_at_night_it_waits_for_the_morning_and_is_decided_anew(world):
     contact = one(world)
     rule(world, hours=[NIGHT], fallback_zones=["Europe/Berlin"])

@@ -114,6 +114,24 @@ def test_what_may_not_be_remembered_leaves_no_time_and_what_is_forgotten_takes_i
     shop.check_ledger()
 
 
+def test_what_is_told_goes_by_the_outcome_and_not_by_what_is_remembered_beside_it(world):
+    """What he had got is remembered under another category than what came of it."""
+    received = {**SHARE, "received": "main_interest"}
+    publish(world, treatment=TABLES["treatment"][:1], campaign=received, cap=[])
+    neither, one, other = willing(world, 3)
+    for who in (neither, one):
+        world.object(who, "remember:responses")
+    for who in (neither, other):
+        world.object(who, "remember:interests")
+    made = {who: decided(world, who) for who in (neither, one, other)}
+    told = {who: [came(world, made[who]) for _ in range(2)] for who in made}
+
+    assert told == {neither: ["refused"] * 2, one: ["refused"] * 2, other: ["stored", "repeated"]}
+    assert world.rows("SELECT customer, attribute FROM outcome ORDER BY customer") == sorted(
+        [(one, "main_interest"), (other, "visited")]
+    )
+
+
 @pytest.mark.parametrize(
     ("value", "days", "where"), [(3, 0, "/value"), ("yes", 0, "/value"), (True, 1, "/came_at"), (True, -1, "/came_at")]
 )

@@ -27,7 +27,7 @@ def audited(world):
 
 @pytest.fixture
 def wishing(world):
-    """Return a world in which Ann changed her mind, Bo said something once, and Cleo took all back; nothing is wrong."""
+    """Return a world in which Ann changed her mind, Bo wishes quiet and Cleo took all back; nothing is wrong."""
     [cleo] = world.enrol("CLEO")
     wish(world, world.ann, Wishes(limits={"email": Limit(1, 30)}))
     wish(world, world.ann, Wishes(limits={"email": Limit(2, 30), ANY: Limit(4, 30)}, quiet=Quiet(1_320, 420)))
