@@ -39,6 +39,7 @@ MATRIX = {
     ("POST", "/api/v1/decisions"): ({"agent", "integrator"}, DECIDE),
     ("GET", "/api/v1/decisions/<decision>"): ({"agent", "integrator", "officer"}, DECIDE),
     ("POST", "/api/v1/decisions/<decision>/outcome"): ({"agent", "integrator"}, DECIDE),
+    ("POST", "/api/v1/decisions/<decision>:turn-down"): ({"agent", "integrator"}, DECIDE),
     ("POST", "/api/v1/customers/<customer>/goodwill"): ({"agent", "integrator"}, DECIDE),
     ("POST", "/api/v1/decisions/<decision>:replay"): ({"integrator", "officer"}, AUDITS),
     ("POST", "/api/v1/permissions:check"): ({"agent", "integrator", "officer"}, READ),

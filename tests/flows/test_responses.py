@@ -8,14 +8,14 @@ from consent import gate
 from consent.audit.findings import Evidence
 from consent.audit.judging import judged
 from consent.base.clock import from_ms, to_ms
-from consent.base.errors import CustomerUnknown, DecisionUnknown, RequestUnfit
+from consent.base.errors import CustomerUnknown, DecisionUnknown, RequestUnfit, StateConflict
 from consent.register import stopping
 from consent.uses import Use
 from personalise import audit_checks, engine, goodwill, held, reservations, shelf
 from personalise.contact_policy.reading import parse_contact_policy
 from personalise.contacts import turn_down
 from personalise.goodwill import Entry
-from personalise.responses import ignored, outcomes, reported
+from personalise.responses import ignored, outcomes, rejections, reported
 from personalise.results.judging import results
 from personalise.runs import run
 from personalise.steps.interact.states import Did
@@ -236,6 +236,31 @@ def test_what_was_booked_twice_or_for_nothing_is_found(shop):
         who=other,
     )
     assert (other, "thanks was booked 2 times for x") in audited(shop)
+
+
+def test_what_was_turned_down_rests_and_was_not_ignored(shop):
+    """What never reached him, or not yet, can't be turned down."""
+    who, closed, waiting = willing(shop, 3)
+    made = decided(shop, who)
+    shop.clock.advance(days=1)
+    first = rejections.turn_down(shop.deployment, made)
+    since = shop.clock()
+    shop.clock.advance(days=1)
+    again = rejections.turn_down(shop.deployment, made)
+    carried = decided(shop, waiting, carried=True)
+    for refused, error in ((carried, StateConflict), ("dec_" + "0" * 32 + ".0", DecisionUnknown)):
+        with pytest.raises(error):
+            rejections.turn_down(shop.deployment, refused)
+    shop.withdraw(closed, MAIL, TEXT, LETTER)
+    with pytest.raises(DecisionUnknown):
+        rejections.turn_down(shop.deployment, decided(shop, closed))
+    shop.clock.advance(days=20)
+
+    assert (first.family, first.turned_down_at, first.repeated) == ("spring", since, False)
+    assert (again.turned_down_at, again.repeated) == (since, True)
+    assert settle(shop)[1] == 0
+    assert lines(shop, who) == [contact(made)]
+    shop.check_ledger()
 
 
 def handed_out(world, count):
