@@ -92,7 +92,7 @@ class _Ignored(NamedTuple):
     undone: bool
 
 
-def _undone(entry: Any, lines: Sequence[Any]) -> bool:  # noqa: ANN401 -- a row
+def _undone(entry: Any, lines: Sequence[Any]) -> bool:  # noqa: ANN401 -- a row of goodwill_entry
     """Say whether it was found out later that the contact had never reached him, and all was given back."""
     back = (each for each in lines if each.kind == Entry.CORRECTION and each.reference == entry.reference)
     return any(each.number > entry.number for each in back)
