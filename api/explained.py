@@ -85,8 +85,13 @@ _WORDS: Final[Mapping[str, Explained]] = {
     "goodwill": Explained(
         "Each account's balance is the sum of its entries, no credit lifted one above what it opened with, each "
         "contact that cost something is one of its entries, what never reached its customer was given back, and what "
-        "counts as ignored was waited for and booked once.",
+        "counts as ignored was handed out, waited for, and booked once.",
         "That what goodwill was given back for really happened.",
+    ),
+    "wishes": Explained(
+        "The limits and quiet hours that decisions go by are, customer by customer, those of the last entry in the "
+        "ledger that tells of a change of his; of whoever was erased none stand.",
+        "That he was asked, or heard rightly, when somebody else wrote them down.",
     ),
     "quotas": Explained(
         "Added up anew from the decisions, no campaign made more contacts than its volumes allow, nor spent more "

@@ -44,13 +44,20 @@ class CustomerRow(Row):
 
 
 class IdentityRow(Row):
-    """A blind index: the keyed hash of a reference or an address, pointing to its customer."""
+    """A blind index: the keyed hash of a reference or an address, pointing to its customer.
+
+    It came to `came_to` at a time, where the ledger had come to a position, and went on with whoever that id was merged
+    into: so whose it was then is known. Of those from before this was kept, `came_to` is empty.
+    """
 
     __tablename__ = "identity"
     __table_args__ = _clustered("keyed hash of a reference or address, and whose it is")
     kind: Mapped[str] = mapped_column(primary_key=True)
     blind: Mapped[bytes] = mapped_column(primary_key=True)
     customer: Mapped[str] = mapped_column(sa.ForeignKey("customer.id"), index=True)
+    came_to: Mapped[str] = mapped_column(server_default="")
+    since: Mapped[datetime] = mapped_column(server_default="0")
+    position: Mapped[int] = mapped_column(server_default="0")
 
 
 class DataKeyRow(Row):

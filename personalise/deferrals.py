@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from consent.base.database import Hot, among, table_of
 from consent.base.ids import CustomerId
 from consent.base.store import Work
-from personalise.tables import DeferralRow, RunRow
+from personalise import halts
+from personalise.tables import DeferralRow
 
 _row: Final = table_of(DeferralRow)
 _INSERT: Final = Hot(
@@ -18,7 +19,6 @@ _INSERT: Final = Hot(
     "customer", "decision", "campaign", "version", "model", "channel", "run", "rule", "made_at", "due_at",
     "expires_at", "state", "again",
 )  # fmt: skip
-_PAUSED: Final = sa.select(RunRow.campaign).where(RunRow.state == "paused")
 
 
 class State(StrEnum):
@@ -106,7 +106,7 @@ def keep(work: Work, campaign: str, reached: Sequence[CustomerId], deferred: Seq
 
 def _due(at: datetime) -> sa.ColumnElement[bool]:
     """Select what is due; of a campaign that is paused, only what expired meanwhile."""
-    goes_on = sa.or_(_row.c.campaign.not_in(_PAUSED), _row.c.expires_at <= at)
+    goes_on = sa.or_(_row.c.campaign.not_in(halts.PAUSED), _row.c.expires_at <= at)
     return sa.and_(_row.c.state == State.WAITING, _row.c.due_at <= at, goes_on)
 
 

@@ -162,6 +162,13 @@ def booked(work: Work, customers: Iterable[CustomerId], kind: Entry) -> set[tupl
     return {(customer, reference) for customer, reference in rows}
 
 
+def taken(work: Work, customer: CustomerId, reference: str, kind: Entry) -> int:
+    """Return what entries of a kind took from a customer with a reference, in thousandths."""
+    same = sa.and_(_entry.c.customer == customer, _entry.c.reference == reference, _entry.c.kind == kind)
+    found = work.connection.execute(sa.select(sa.func.sum(_entry.c.amount)).where(same)).scalar()
+    return -int(found or 0)
+
+
 def _amount(posting: Posting, balance: int, most: int) -> int:
     if posting.kind is Entry.COMPLAINT:
         return -max(balance, 0)

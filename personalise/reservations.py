@@ -17,13 +17,13 @@ from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.ledger import log as ledger
 from consent.register import customers as enrolled
-from personalise import contacts, goodwill
+from personalise import contacts, goodwill, halts
 from personalise.contacts import Over
+from personalise.goodwill import Entry
 from personalise.steps.interact.states import ENDED, Did, State, after
-from personalise.tables import ContactRow, RunRow
+from personalise.tables import ContactRow
 
 _row: Final = table_of(ContactRow)
-_PAUSED: Final = sa.select(RunRow.campaign).where(RunRow.state == "paused")
 _END: Final = Hot(
     sa.update(_row)
     .where(_row.c.customer == sa.bindparam("who"), _row.c.decision == sa.bindparam("what"))
@@ -46,7 +46,7 @@ def waiting(work: Work, at: datetime, most: int, *, channel: str = "") -> list[W
     """
     free = sa.or_(_row.c.status == State.RESERVED, sa.and_(_row.c.status == State.CLAIMED, _row.c.claimed_until <= at))
     query = sa.select(_row.c.customer, _row.c.decision).where(
-        free, _row.c.expires_at > at, _row.c.campaign.not_in(_PAUSED)
+        free, _row.c.expires_at > at, _row.c.campaign.not_in(halts.PAUSED)
     )
     if channel:
         query = query.where(_row.c.channel == channel)
@@ -160,7 +160,9 @@ def give_up(work: Work, row: Any, did: Did, *, at: datetime) -> State:  # noqa: 
 
 def _go(work: Work, row: Any, now: State, *, at: datetime) -> State:  # noqa: ANN401 -- a row of contact
     if now in ENDED and row.status != now:
-        end(work, [Over(row.customer, row.decision, row.charge)], now, at=at)
+        # What never reached him can't have been ignored either: what that took is given back with the charge.
+        ignored = goodwill.taken(work, row.customer, row.decision, Entry.IGNORED) if row.waited_until else 0
+        end(work, [Over(row.customer, row.decision, row.charge + ignored)], now, at=at)
     elif row.status != now:
         _set(work, row, status=now, claimed_until=None)
     return now

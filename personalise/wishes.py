@@ -70,6 +70,16 @@ class Wishes:
 NONE: Final = Wishes()
 
 
+class Line(NamedTuple):
+    """A limit of one channel, or, without a channel, his quiet hours, as they are kept."""
+
+    channel: str
+    most: int
+    days: int
+    quiet_from: int
+    quiet_until: int
+
+
 class Changed(NamedTuple):
     """What a customer wished before and wishes now; `position` is the ledger entry, None where nothing changed."""
 
@@ -111,6 +121,24 @@ def read(work: Work, customers: Sequence[CustomerId]) -> dict[str, Wishes]:
     }
 
 
+def rows(work: Work, customers: Sequence[CustomerId]) -> dict[str, list[Line]]:
+    """Return what customers wish as it stands, line by line; who wishes nothing is left out."""
+    found: dict[str, list[Line]] = {}
+    for customer, *line in work.run(_READ, work.listed(customers)).fetchall():
+        found.setdefault(customer, []).append(Line(*line))
+    return {customer: sorted(lines) for customer, lines in found.items()}
+
+
+def as_rows(wishes: Wishes) -> list[Line]:
+    """Return wishes line by line, as they stand where decisions read them.
+
+    >>> as_rows(Wishes(limits={"email": Limit(2, 30)}))
+    [Line(channel='email', most=2, days=30, quiet_from=0, quiet_until=0)]
+    """
+    lines = [Line(channel, each.most, each.days, 0, 0) for channel, each in wishes.limits.items()]
+    return sorted([*lines, Line("", 0, 0, *wishes.quiet)] if wishes.quiet else lines)
+
+
 def of(found: Mapping[str, Wishes], customer: str) -> Wishes:
     """Return what one of these customers wishes."""
     return found.get(customer, NONE)
@@ -132,12 +160,8 @@ def say(work: Work, customer: CustomerId, wishes: Wishes, *, channels: Iterable[
     places = list(_wrong(wishes, {ANY, *channels}))
     if places:
         raise WishInvalid(places=places)
-    said = to_ms(at)
-    rows = [(customer, channel, each.most, each.days, 0, 0, said) for channel, each in wishes.limits.items()]
-    if wishes.quiet:
-        rows.append((customer, "", 0, 0, *wishes.quiet, said))
     work.run(_FORGET, customer)
-    work.run_many(_INSERT, rows)
+    work.run_many(_INSERT, [(customer, *line, to_ms(at)) for line in as_rows(wishes)])
 
 
 def change(
@@ -183,6 +207,17 @@ def changed(desk: Desk, work: Work, customer: CustomerId, position: int) -> Chan
     """
     said = private.read(desk, work, Kind.WISHES_CHANGED, customer, position)
     return Changed(position, _of_record(said["before"]), _of_record(said["now"]))
+
+
+def told(desk: Desk, work: Work, customer: CustomerId, payload: Mapping[str, Any]) -> Changed:
+    """Return a change of a customer's, opened from the payload of its entry.
+
+    Raises:
+        KeyLost: he has no key any more.
+        LedgerBroken: it doesn't open.
+    """
+    said = private.opened(desk, work, Kind.WISHES_CHANGED, customer, payload)
+    return Changed(None, _of_record(said["before"]), _of_record(said["now"]))
 
 
 def undo(desk: Desk, work: Work, customer: CustomerId, position: int, *, actor: str, at: datetime) -> Changed:

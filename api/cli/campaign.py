@@ -160,11 +160,13 @@ def run_(key: str, *, as_json: bool) -> None:
 @json_option
 @action("campaigns.run")
 def resume(run_or_key: str, *, as_json: bool) -> None:
-    """Carry on a run that was paused or killed."""
+    """Carry on a run that was paused or killed; after its end, let what it reserved go on."""
     with at_home() as house:
-        run = running.under_way(house.deployment, run_or_key)
-        running.change(house.deployment, run, RUNNING, actor=caller().name)
-        _print_run(_advanced(house, run), as_json=as_json)
+        resumed = _changed(house, run_or_key, RUNNING)
+        if resumed:
+            _print_run(_advanced(house, resumed.id), as_json=as_json)
+        else:
+            _print_between(run_or_key, "resumed", as_json=as_json)
 
 
 @campaign.command(example="byleave campaign pause spring")
@@ -172,10 +174,13 @@ def resume(run_or_key: str, *, as_json: bool) -> None:
 @json_option
 @action("campaigns.run")
 def pause(run_or_key: str, *, as_json: bool) -> None:
-    """Pause a run before its next chunk."""
+    """Pause a run before its next chunk, and all that a campaign has reserved; after its run's end, that alone."""
     with at_home() as house:
-        run = running.under_way(house.deployment, run_or_key)
-        _print_change(running.change(house.deployment, run, PAUSED, actor=caller().name), as_json=as_json)
+        paused = _changed(house, run_or_key, PAUSED)
+    if paused:
+        _print_change(paused, as_json=as_json)
+    else:
+        _print_between(run_or_key, PAUSED, as_json=as_json)
 
 
 @campaign.command(example="byleave campaign stop spring")
@@ -184,19 +189,16 @@ def pause(run_or_key: str, *, as_json: bool) -> None:
 @json_option
 @action("campaigns.run")
 def stop(run_or_key: str, *, reason: str | None, as_json: bool) -> None:
-    """Stop a run for good, or a campaign that is scheduled. What was decided so far stays decided."""
+    """Stop a run for good, or call off what is scheduled; after a run's end, stop what it reserved and who waits.
+
+    What was decided so far stays decided, and what was reserved and not sent is released.
+    """
     with at_home() as house:
-        deployment, who, why = house.deployment, caller().name, reason or ""
-        if is_id(run_or_key, "run"):
-            stopped: Run | None = running.change(deployment, RunId(run_or_key), STOPPED, actor=who, reason=why)
-        else:
-            stopped = running.stop(deployment, run_or_key, actor=who, reason=why)
+        stopped = _changed(house, run_or_key, STOPPED, reason=reason or "")
     if stopped:
         _print_change(stopped, as_json=as_json)
-    elif as_json:
-        print_json({"run": None, "campaign": run_or_key, "state": STOPPED})
     else:
-        print_line(f"{run_or_key} will not be started.")
+        _print_between(run_or_key, STOPPED, as_json=as_json)
 
 
 @campaign.command(example="byleave campaign learn spring")
@@ -273,6 +275,24 @@ def _advanced(house: House, run: RunId) -> Run:
         # The chunk in hand was rolled back; all before it are committed, with the cursor.
         say(f"run {run} goes on with: byleave campaign resume {run}")
         raise
+
+
+def _changed(house: House, run_or_key: str, state: str, *, reason: str = "") -> Run | None:
+    """Change a run, or a campaign by its key; None where no run of that is under way."""
+    deployment, who = house.deployment, caller().name
+    if is_id(run_or_key, "run"):
+        return running.change(deployment, RunId(run_or_key), state, actor=who, reason=reason)
+    if state == STOPPED:
+        return running.stop(deployment, run_or_key, actor=who, reason=reason)
+    return (running.pause if state == PAUSED else running.resume)(deployment, run_or_key, actor=who)
+
+
+def _print_between(key: str, state: str, *, as_json: bool) -> None:
+    """Say what changed between runs."""
+    if as_json:
+        print_json({"run": None, "campaign": key, "state": state})
+    else:
+        print_line(f"{key} is {state}: no run of it is under way, and this is for what it has reserved or scheduled")
 
 
 def _print_change(stands: Run, *, as_json: bool) -> None:

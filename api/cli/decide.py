@@ -21,10 +21,11 @@ from api.cli.frame import (
 from api.cli.output import print_json, print_line, print_table
 from api.roles import action
 from consent.base import strict_json
+from consent.base.clock import rfc3339
 from consent.base.errors import Invalid
 from personalise import engine
 from personalise.engine import Decision
-from personalise.responses import outcomes
+from personalise.responses import outcomes, rejections
 
 
 @click.command(cls=Command, example="byleave decide S000001 --campaign spring --channel email")
@@ -112,6 +113,21 @@ def outcome(decision: str, value: str, at: datetime, *, as_json: bool) -> None:
         print_json(done.as_json())
     else:
         print_line(f"{done.decision}: {_RECORDED[done.outcome].format(measure=done.measure)}")
+
+
+@decision.command("turn-down", example="byleave decision turn-down dec_9f2c….0")
+@click.argument("decision", type=Words("decision"))
+@json_option
+@action("outcomes.record")
+def turn_down(decision: str, *, as_json: bool) -> None:
+    """Record that a customer turned down what he was offered: offers of its family rest. Once more changes nothing."""
+    with at_home() as house:
+        done = rejections.turn_down(house.deployment, decision)
+    if as_json:
+        print_json(done.as_json())
+    else:
+        since = f"since {rfc3339(done.turned_down_at)}: it was told before" if done.repeated else "from now on"
+        print_line(f"{done.decision}: turned down; offers of the family {done.family} rest {since}")
 
 
 def _value(told: str) -> bool | float | int:

@@ -7,7 +7,7 @@ from typing import Final
 
 from api.wiring import House
 from personalise import reservations
-from personalise.life import deferring
+from personalise.life import deferring, releasing
 
 SWEEP_SECONDS: Final = 60
 AGAIN_SECONDS: Final = 10
@@ -16,12 +16,13 @@ _AT_ONCE: Final = 1_000
 
 
 def sweep(house: House, _holder: str) -> None:
-    """Let reserved contacts expire that nobody sent within their time to live."""
+    """Let reserved contacts expire that nobody sent within their time to live; release those of stopped campaigns."""
     deployment = house.deployment
     more = True
     while more:
         with deployment.store.write() as work:
             more = reservations.sweep(work, deployment.clock(), _AT_ONCE) > 0
+    releasing.release(deployment)
 
 
 def again(house: House, _holder: str) -> None:

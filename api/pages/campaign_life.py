@@ -1,4 +1,4 @@
-"""What lets a campaign happen, from its page: check, approve, schedule, cancel."""
+"""What lets a campaign happen, from its page: check, approve, schedule, cancel; pause and stop what has finished."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -14,6 +14,7 @@ from consent.base.errors import RequestUnfit
 from personalise.life import approving, running
 
 _TAG: Final = 60
+_KEY: Final = 63
 _LOCAL: Final = 16
 """Signs of a day and time as a browser's field sends it."""
 
@@ -61,6 +62,36 @@ def cancel(key: str) -> Response:
     """Cancel what is scheduled."""
     tag = forms.read_field(request.form, "tag", longest=_TAG)
     running.stop(here().deployment, key, actor=actor.current().name, tag=tag)
+    return see_other(f"/console/campaigns/{key}")
+
+
+@blueprint.post("/console/campaigns/<key>/pause")
+@action("campaigns.run")
+def pause(key: str) -> Response:
+    """Have wait what a finished run reserved."""
+    tag = forms.read_field(request.form, "tag", longest=_TAG)
+    running.pause(here().deployment, key, actor=actor.current().name, tag=tag)
+    return see_other(f"/console/campaigns/{key}")
+
+
+@blueprint.post("/console/campaigns/<key>/resume")
+@action("campaigns.run")
+def resume(key: str) -> Response:
+    """Let go on what a finished run reserved."""
+    tag = forms.read_field(request.form, "tag", longest=_TAG)
+    running.resume(here().deployment, key, actor=actor.current().name, tag=tag)
+    return see_other(f"/console/campaigns/{key}")
+
+
+@blueprint.post("/console/campaigns/<key>/stop")
+@action("campaigns.run")
+def stop(key: str) -> Response:
+    """Stop for good what a finished run reserved, once the campaign's key was typed."""
+    typed = forms.read_fields(request.form, tag=_TAG, campaign=_KEY)
+    if typed["campaign"] != key:
+        shown = console.page_of(key, stop=typed["campaign"], unstopped=f"Type {key} to stop it.")
+        return Response(shown, _UNPROCESSABLE, mimetype="text/html")
+    running.stop(here().deployment, key, actor=actor.current().name, tag=typed["tag"])
     return see_other(f"/console/campaigns/{key}")
 
 

@@ -125,13 +125,20 @@ def campaign(key: str) -> str:
     return page_of(key)
 
 
-def page_of(key: str, *, typed: str = "", wrong: str = "") -> str:
-    """Return the page of a campaign; with what was typed as the time of its start, and why that can't be."""
+def page_of(key: str, *, typed: str = "", wrong: str = "", stop: str = "", unstopped: str = "") -> str:
+    """Return the page of a campaign; with what was typed as the time of its start or to stop it, and why not so."""
     deployment = here().deployment
     opened = _opened(deployment, key, deployment.clock())
     told = described(opened.campaign, opened.version, opened.catalogue, published_at=opened.stands.published.at)
     return render_template(
-        "console/campaign.html", told=told, runs=opened.newest, typed=typed, wrong=wrong, **_next(opened)
+        "console/campaign.html",
+        told=told,
+        runs=opened.newest,
+        typed=typed,
+        wrong=wrong,
+        stop=stop,
+        unstopped=unstopped,
+        **_next(opened),
     )
 
 

@@ -81,6 +81,10 @@ class Launch:
     can_schedule: bool
     can_cancel: bool
     can_start: bool
+    waiting: str
+    """What can be paused, resumed or stopped though no run is under way; "" where nothing can."""
+    can_pause: bool
+    can_resume: bool
 
 
 def launch(
@@ -119,7 +123,21 @@ def launch(
         can_schedule=may.run and startable,
         can_cancel=may.run and live is not None and live.state == State.SCHEDULED,
         can_start=startable or (live is not None and live.state == State.SCHEDULED and live.version == version),
+        waiting=_waiting(stands),
+        can_pause=may.run and live is None and stands.ended is not None,
+        can_resume=may.run and live is not None and live.state == State.PAUSED and not live.run,
     )
+
+
+def _waiting(stands: Standing) -> str:
+    live, ended = stands.live, stands.ended
+    if live is not None and live.state == State.PAUSED and not live.run:
+        return f"What version {live.version} has reserved waits: nothing of it is sent or decided again."
+    if live is None and ended is not None:
+        return (
+            f"A run of version {ended.version} has finished; what it reserved is sent until its time to live is over."
+        )
+    return ""
 
 
 def _live(live: Event | None, version: int) -> str:

@@ -208,9 +208,9 @@ def start(campaign: str) -> Response:
 
 @blueprint.post("/campaigns/<campaign>:pause")
 @action("campaigns.run")
-@contract(Contract(summary="Pause a campaign's run", answer=CampaignForm, if_match=True, errors=(404, 409)))
+@contract(Contract(summary="Pause a campaign", answer=CampaignForm, if_match=True, errors=(404, 409)))
 def pause(campaign: str) -> Response:
-    """Pause before the next chunk."""
+    """Pause a run before its next chunk, and what was reserved; after the run's end, that alone."""
     no_query()
     tag = if_match()
     running.pause(here().deployment, campaign, actor=actor.current().name, tag=tag)
@@ -219,9 +219,9 @@ def pause(campaign: str) -> Response:
 
 @blueprint.post("/campaigns/<campaign>:resume")
 @action("campaigns.run")
-@contract(Contract(summary="Resume a campaign's run", answer=CampaignForm, if_match=True, errors=(404, 409)))
+@contract(Contract(summary="Resume a campaign", answer=CampaignForm, if_match=True, errors=(404, 409)))
 def resume(campaign: str) -> Response:
-    """Let a paused run go on."""
+    """Let a paused run go on, and what was reserved."""
     no_query()
     tag = if_match()
     running.resume(here().deployment, campaign, actor=actor.current().name, tag=tag)
@@ -232,7 +232,7 @@ def resume(campaign: str) -> Response:
 @action("campaigns.run")
 @contract(
     Contract(
-        summary="Stop a campaign's run for good, or its scheduled start",
+        summary="Stop a campaign for good, or call its scheduled start off",
         body=CampaignStopForm,
         answer=CampaignForm,
         if_match=True,
@@ -240,7 +240,7 @@ def resume(campaign: str) -> Response:
     )
 )
 def stop(campaign: str) -> Response:
-    """Stop what is under way or scheduled; what was decided so far stays decided."""
+    """Stop what is under way, scheduled or reserved; what was decided so far stays decided, what waits is released."""
     tag, given = if_match(), body(STOP)
     running.stop(here().deployment, campaign, actor=actor.current().name, reason=given.reason, tag=tag)
     return _after(campaign)

@@ -17,7 +17,7 @@ from api.wiring import here
 from consent.base.ids import CustomerId
 from personalise import engine
 from personalise.campaigns.model import SCORERS
-from personalise.responses import outcomes
+from personalise.responses import outcomes, rejections
 
 KEY: Final = r"^[a-z][a-z0-9_-]{0,62}$"
 DECISION: Final = r"^dec_[0-9a-f]{32}\.[0-9]{1,9}$"
@@ -125,6 +125,16 @@ class OutcomeRecordedForm(Form):
     )
 
 
+class TurnedDownForm(Form):
+    """That a customer turned down what he was offered: the offer's family rests from then on."""
+
+    decision = Text(38, 60, DECISION, required=True)
+    customer = Text(36, 36, CUSTOMER, required=True)
+    family = Text(0, 63, required=True)
+    turned_down_at = Instant(required=True)
+    repeated = Flag(required=True, metadata={"description": "it was told before, and nothing has changed"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """An outcome, as it came in."""
@@ -226,3 +236,18 @@ def outcome(decision: str) -> Response:
     given = body(OUTCOME)
     done = outcomes.record(here().deployment, decision, given.value, came_at=given.came_at)
     return answer(OutcomeRecordedForm, done.as_json())
+
+
+@blueprint.post("/decisions/<decision>:turn-down")
+@action("outcomes.record")
+@contract(
+    Contract(
+        summary="Record that the customer turned down what he was offered, so that offers of its family rest",
+        answer=TurnedDownForm,
+        errors=(404, 409),
+    )
+)
+def turn_down(decision: str) -> Response:
+    """Note a no, thank you."""
+    no_query()
+    return answer(TurnedDownForm, rejections.turn_down(here().deployment, decision).as_json())

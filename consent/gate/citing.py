@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from consent.base.clock import to_ms
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.permission.standing import age_said_at
 from consent.permission.statement import Act
 from consent.permission.verdict import Reason
-from consent.register import history, mergers, suppressing, tombstones
+from consent.register import history, left_alone, tombstones
 from consent.register.desk import Desk
 
 _ACT: Final[Mapping[Reason, Act]] = {Reason.RESTRICTED: Act.RESTRICT, Reason.PAUSED: Act.PAUSE}
@@ -28,7 +29,7 @@ def behind(desk: Desk, work: Work, customer: CustomerId, reason: Reason, *, at: 
     if reason is Reason.CUSTOMER_ERASED:
         return tuple(stone.position for stone in tombstones.of(work, [customer]).values())
     if reason is Reason.SUPPRESSED:
-        return suppressing.of_customer(work, mergers.surviving(work, customer), at=at)
+        return left_alone.of_customer(work, customer, to_ms(at))
     said = history.of_customer(desk, work, customer, as_of=at)
     if reason is Reason.MINOR:
         attested = age_said_at((one.seq, one.statement) for one in said)

@@ -13,6 +13,7 @@ from consent.base.database import Hot, among, table_of
 from consent.base.errors import CustomerUnknown
 from consent.base.ids import CustomerId, is_id, new_id
 from consent.base.store import Work
+from consent.ledger import log
 from consent.register import mergers, suppressing
 from consent.register.desk import Desk
 from consent.tables import CustomerRow, DataKeyRow, IdentityRow
@@ -25,7 +26,7 @@ _Blind: TypeAlias = tuple[str, bytes]
 """A kind of identity, and the keyed hash of what it is."""
 
 _CUSTOMER: Final = Hot(sa.insert(table_of(CustomerRow)), "id", "enrolled_at")
-_IDENTITY: Final = Hot(sa.insert(table_of(IdentityRow)), "kind", "blind", "customer")
+_IDENTITY: Final = Hot(sa.insert(table_of(IdentityRow)), "kind", "blind", "customer", "came_to", "since", "position")
 _DATA_KEY: Final = Hot(sa.insert(table_of(DataKeyRow)), "owner", "kek", "wrapped")
 _FIND: Final = Hot(
     sa.select(IdentityRow.customer).where(
@@ -115,10 +116,14 @@ def _enrolled(desk: Desk, work: Work, wanted: Sequence[Sequence[_Blind]], *, at:
         found.append(customer)
     work.run_many(_CUSTOMER, customers)
     work.run_many(_DATA_KEY, _new_keys(desk, [row[0] for row in customers]))
-    work.run_many(_IDENTITY, sorted(names))  # in one order, so that two who enrol the same never wait in a ring
     standings.save_empty(work, (row[0] for row in customers))
     on_the_list = suppressing.suppressed(work, (name[:2] for name in names))
     suppressing.mark(work, sorted({name[2] for name in names if name[:2] in on_the_list}))
+    if names:  # whoever was about to contact them has done so by now, or sees that they are left alone
+        head = log.head(work)
+        came = (max(to_ms(at), head.last_at), head.position)
+        # In one order, so that two who enrol the same never wait in a ring.
+        work.run_many(_IDENTITY, [(*name, name[2], *came) for name in sorted(names)])
     return Enrolled(found, len(customers))
 
 

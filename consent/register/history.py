@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from consent import catalogues
 from consent.base.canonical import b64u_bytes
-from consent.base.clock import parse_time
+from consent.base.clock import parse_time, to_ms
 from consent.base.database import Hot, among, table_of
 from consent.base.errors import CustomerUnknown, EntryUnknown, KeyLost, LedgerBroken
 from consent.base.ids import CustomerId
@@ -19,7 +19,7 @@ from consent.ledger.log import position_in
 from consent.ledger.position import parts, position
 from consent.permission.standing import ERASED, SUPPRESSED, Standing, fold
 from consent.permission.statement import Statement, from_record
-from consent.register import mergers, suppressing, tombstones
+from consent.register import left_alone, tombstones
 from consent.register.desk import Desk
 from consent.register.payloads import opened_payload
 from consent.tables import CustomerRow, DataKeyRow, LedgerEntryRow, LedgerPayloadRow
@@ -156,7 +156,7 @@ def standing_at(desk: Desk, work: Work, customer: CustomerId, as_of: datetime) -
         return Standing(states=ERASED)
     said = of_customer(desk, work, customer, as_of=as_of)
     stood = fold(((one.seq, one.statement) for one in said), catalogues.bits(work))
-    alone = suppressing.of_customer(work, mergers.surviving(work, customer), at=as_of)
+    alone = left_alone.of_customer(work, customer, to_ms(as_of))
     return replace(stood, states=stood.states | SUPPRESSED) if alone else stood
 
 

@@ -8,7 +8,7 @@ restriction), so that a run never counts anybody twice; and that restriction is 
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -29,10 +29,21 @@ _MANY: Final = Hot(
     "customers",
 )
 _FORMER: Final = Hot(
-    sa.select(_merger.c.merged).where(_merger.c.customer == sa.bindparam("customer")).order_by(_merger.c.merged),
+    sa.select(_merger.c.merged, _merger.c.customer, _merger.c.merged_at, _merger.c.position)
+    .where(_merger.c.customer == sa.bindparam("customer"))
+    .order_by(_merger.c.merged),
     "customer",
 )
 _NOTE: Final = Hot(sa.insert(_merger), "merged", "customer", "merged_at", "position")
+
+
+class Merger(NamedTuple):
+    """That an id goes on as another: since when (ms), and by which entry."""
+
+    merged: CustomerId
+    into: CustomerId
+    at: int
+    position: int
 
 
 def surviving(work: Work, customer: CustomerId, *, as_of: datetime | None = None) -> CustomerId:
@@ -53,8 +64,16 @@ def survivors(work: Work, customers: Iterable[CustomerId]) -> dict[CustomerId, C
 
 def former(work: Work, customer: CustomerId) -> list[CustomerId]:
     """Return the ids that were given up for this one, and for those in turn."""
-    found = [CustomerId(row[0]) for row in work.run(_FORMER, customer).fetchall()]
-    return [each for one in found for each in (one, *former(work, one))]
+    return [each.merged for each in into(work, customer)]
+
+
+def into(work: Work, customer: CustomerId) -> list[Merger]:
+    """Return what was merged into a customer, and what into those in turn: each behind what it was merged into."""
+    found = [
+        Merger(CustomerId(one), CustomerId(other), at, position)
+        for one, other, at, position in work.run(_FORMER, customer).fetchall()
+    ]
+    return [each for one in found for each in (one, *into(work, one.merged))]
 
 
 def all_of(work: Work, customer: CustomerId) -> tuple[CustomerId, ...]:

@@ -94,6 +94,7 @@ def merge(
     identities = _move_identities(work, merged, into)
     if given_up.states & SUPPRESSED:
         suppressing.mark(work, [into])
+        suppressing.unmark(work, [merged])  # which has no address any more
     mergers.note(work, merged, into, at=said_at, position=position)
     desk.hears(desk, work, Heard(joined=Joined(merged, into, actor)), said_at)
     return Merged(

@@ -61,15 +61,25 @@ def read(desk: Desk, work: Work, kind: Kind, customer: CustomerId, position: int
     written = entry.read(log.body_at(work, position))
     if written is None or written.kind is not kind or payload.get("customer") != customer:
         raise EntryUnknown
+    return opened(desk, work, kind, customer, payload)
+
+
+def opened(desk: Desk, work: Work, kind: Kind, customer: CustomerId, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a customer did, as the payload of an entry tells it.
+
+    Raises:
+        KeyLost: he has no key any more.
+        LedgerBroken: it doesn't open.
+    """
     data_key = desk.data_key(work, customer)
     try:
         plain = seal.unseal(data_key, _USE, canonical.b64u_bytes(payload["sealed"]), bound=_bound(kind, customer))
     except KeyLost as lost:
-        msg = f"what entry {position} says does not open"
+        msg = f"what an entry of the kind {kind} says does not open"
         raise LedgerBroken(msg) from lost
     said = canonical.parse(plain)
     if not isinstance(said, dict):
-        msg = f"what entry {position} says is no object"
+        msg = f"what an entry of the kind {kind} says is no object"
         raise LedgerBroken(msg)
     return said
 

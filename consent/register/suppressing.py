@@ -176,8 +176,7 @@ def suppress_customer(
     """
     beside_nobody(work)
     addresses = sorted(each for each in _addresses(work, customer) if each[0] != REFERENCE)
-    if addresses:  # all who have one of them, at once: after the first entry it would be behind the ledger's lock
-        _locked(work, sa.tuple_(_identity.c.kind, _identity.c.blind).in_(addresses))
+    # An address is one customer's, so with the first of them he is locked, before the ledger's head is.
     return [suppress_blind(desk, work, each, actor=actor, why=why, at=at) for each in addresses]
 
 
@@ -200,7 +199,7 @@ def lift(desk: Desk, work: Work, kind: str, address: str, *, actor: str, at: dat
     work.connection.execute(sa.insert(_lifted).values(kind=kind, blind=blind, **ended))
     work.connection.execute(sa.delete(_row).where(_row.c.kind == kind, _row.c.blind == blind))
     free = [each for each in whose if not suppressed(work, _addresses(work, each))]
-    _set_states(work, free, _standing.c.states.op("&")(sa.literal(~SUPPRESSED)))
+    unmark(work, free)
     return Changed(
         suppression=known, subject=subject_of((kind, blind)), changed=True, customers=len(whose), position=position
     )
@@ -221,15 +220,9 @@ def mark(work: Work, customers: Sequence[CustomerId]) -> None:
     _set_states(work, customers, _standing.c.states.op("|")(sa.literal(SUPPRESSED)))
 
 
-def of_customer(work: Work, customer: CustomerId, *, at: datetime) -> tuple[int, ...]:
-    """Return the entries by which addresses of a customer were left alone at a time, in order.
-
-    Which addresses he has is known as of now alone: one that came to him later counts as his then, too.
-    """
-    stood = _stood_at(at)
-    same = sa.and_(_identity.c.kind == stood.c.kind, _identity.c.blind == stood.c.blind)
-    query = sa.select(stood.c.position).join(_identity, same).where(_identity.c.customer == customer)
-    return tuple(work.connection.execute(query.order_by(stood.c.position)).scalars())
+def unmark(work: Work, customers: Sequence[CustomerId]) -> None:
+    """Have customers stand as not suppressed: no address of theirs is on the list."""
+    _set_states(work, customers, _standing.c.states.op("&")(sa.literal(~SUPPRESSED)))
 
 
 def forget_lifted(work: Work, customer: CustomerId) -> int:
@@ -272,12 +265,7 @@ def _held(work: Work, address: Blind) -> list[CustomerId]:
     """Lock the list, then those who have an address, in the order of ids; return who they are."""
     beside_nobody(work)
     kind, blind = address
-    return _locked(work, sa.and_(_identity.c.kind == kind, _identity.c.blind == blind))
-
-
-def _locked(work: Work, having: sa.ColumnElement[bool]) -> list[CustomerId]:
-    """Lock those who have an address of which that holds, in the order of ids; return who they are."""
-    holders = sa.select(_identity.c.customer).where(having)
+    holders = sa.select(_identity.c.customer).where(_identity.c.kind == kind, _identity.c.blind == blind)
     whose = sa.select(CustomerRow.id).where(CustomerRow.id.in_(holders)).order_by(CustomerRow.id).with_for_update()
     return [CustomerId(each) for each in work.connection.execute(whose).scalars()]
 

@@ -18,6 +18,7 @@ from personalise.audit_checks import (
     parity,
     quotas,
     replay,
+    wishes,
 )
 from personalise.audit_checks.reach import Addressed, addressed
 
@@ -60,6 +61,11 @@ CHECKS: Final = (
         key=goodwill.KEY,
         title="Every account of goodwill adds up, and what was booked was booked once",
         function=goodwill.goodwill,
+    ),
+    Check(
+        key=wishes.KEY,
+        title="What customers wish is what they said last, and each change is in the ledger",
+        function=wishes.kept,
     ),
     Check(
         key=quotas.KEY,

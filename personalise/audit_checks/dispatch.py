@@ -12,13 +12,14 @@ import sqlalchemy as sa
 
 from consent import catalogues
 from consent.audit.findings import Evidence, Finding, Gap, Judged, Severity, Yielded
+from consent.base.clock import to_ms
 from consent.base.database import table_of
 from consent.base.errors import LedgerBroken, NotFound
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.permission import many
 from consent.permission.verdict import Reason
-from consent.register import customers, reopening, suppressing
+from consent.register import customers, left_alone, reopening
 from personalise.audit_checks import stood
 from personalise.runs import log
 from personalise.steps.interact.states import HANDED_OUT
@@ -84,6 +85,7 @@ class _Past:
         self._published = catalogues.listed(work)
         sealed = reopening.sealed_between(work, customers.before(rows[0].customer), rows[-1].customer)
         reopened = reopening.reopened(evidence.desk.keys, sealed)
+        self._alone = left_alone.read(work, sorted({CustomerId(row.customer) for row in rows}))
         self._said = {owner: list(one) for owner, one in groupby(reopened, key=attrgetter("owner"))}
 
     def unpermitted(self, row: Any) -> Iterator[str]:  # noqa: ANN401 -- a row of contact
@@ -97,9 +99,8 @@ class _Past:
         keys = chunk.about["candidates"]
         if row.treatment not in keys:
             raise LedgerBroken(f"the decision knows no {row.treatment}")
-        for entry in suppressing.of_customer(self._work, CustomerId(row.customer), at=row.claimed_at):
-            if entry < position:
-                yield f"it was handed out at ledger position {position}, and entry {entry} says to leave him alone"
+        for entry in self._alone.at(CustomerId(row.customer), to_ms(row.claimed_at), before=position):
+            yield f"it was handed out at ledger position {position}, and entry {entry} says to leave him alone"
         standing = stood.of(self._said.get(row.customer, []), self._bits, before=position)
         if standing is None:
             raise LedgerBroken("what its customer had said can't be read any more")

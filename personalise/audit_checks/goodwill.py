@@ -1,7 +1,7 @@
 """The check `goodwill`: accounts add up, and what contacts cost stands in them, unless they never reached anybody."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -75,18 +75,62 @@ def _judged(work: Work, whose: Sequence[str]) -> Iterator[tuple[str, str]]:
     for row in work.connection.execute(query):
         back = row.charge if row.status in ENDED else 0
         charged.setdefault(row.customer, {})[row.decision] = _Charge(row.charge, back)
-    waited = sa.select(_contact.c.customer, _contact.c.decision).where(
+    waited = _waited(work, whose, entries)
+    for customer in whose:
+        lines = entries.get(customer, [])
+        ignored = [_Ignored(each, waited.get((customer, each.reference)), _undone(each, lines))
+                   for each in lines if each.kind == Entry.IGNORED]  # fmt: skip
+        yield from ((customer, why) for why in _wrong(accounts.get(customer), lines, _owed(charged, customer, ignored)))
+        yield from ((customer, why) for why in (*_twice(lines), *filter(None, map(_unfit, ignored))))
+
+
+class _Ignored(NamedTuple):
+    """An entry that a contact was ignored, the contact if its time was up, and whether it was undone since."""
+
+    entry: Any
+    contact: Any
+    undone: bool
+
+
+def _undone(entry: Any, lines: Sequence[Any]) -> bool:  # noqa: ANN401 -- a row of goodwill_entry
+    """Say whether it was found out later that the contact had never reached him, and all was given back."""
+    back = (each for each in lines if each.kind == Entry.CORRECTION and each.reference == entry.reference)
+    return any(each.number > entry.number for each in back)
+
+
+def _waited(work: Work, whose: Sequence[str], entries: Mapping[str, Sequence[Any]]) -> dict[tuple[str, str], Any]:
+    """Return the contacts of which nothing more is waited for, of whoever ignored one, by customer and decision."""
+    booked = {customer for customer, lines in entries.items() if any(each.kind == Entry.IGNORED for each in lines)}
+    names = ("customer", "decision", "status", "expires_at", "claimed_at")
+    query = sa.select(*(_contact.c[name] for name in names)).where(
         _inside(_contact, whose), _contact.c.waited_until.is_not(None), _contact.c.status != GHOST
     )
-    settled = {(row.customer, row.decision) for row in work.connection.execute(waited)}
-    for customer in whose:
-        for why in _wrong(accounts.get(customer), entries.get(customer, []), charged.get(customer, {})):
-            yield customer, why
-        for why in _twice(entries.get(customer, [])):
-            yield customer, why
-        for entry in entries.get(customer, []):
-            if entry.kind == Entry.IGNORED and (customer, entry.reference) not in settled:
-                yield customer, f"{entry.reference} counts as ignored, and is no contact whose time was up"
+    rows = work.connection.execute(query) if booked else ()
+    return {(row.customer, row.decision): row for row in rows if row.customer in booked}
+
+
+def _unfit(ignored: _Ignored) -> str:
+    """Say why a contact can't count as ignored; "" where it can."""
+    told, contact = f"{ignored.entry.reference} counts as ignored", ignored.contact
+    if contact is None:
+        return f"{told}, and is no contact whose time was up"
+    if contact.expires_at is not None and contact.claimed_at is None:
+        return f"{told}, and nobody was ever handed it to send"
+    if contact.status in ENDED and not ignored.undone:
+        return f"{told}, and never reached him: it is {contact.status}"
+    return ""
+
+
+def _owed(
+    charged: Mapping[str, Mapping[str, _Charge]], customer: str, ignored: Sequence[_Ignored]
+) -> Mapping[str, _Charge]:
+    """Return what contacts cost, and what is owed back: with what it took that one was ignored, if that was undone."""
+    owed = dict(charged.get(customer, {}))
+    for each in ignored:
+        if each.undone:
+            cost, back = owed.get(each.entry.reference, _Charge())
+            owed[each.entry.reference] = _Charge(cost, back - each.entry.amount)
+    return owed
 
 
 def _twice(entries: Sequence[Any]) -> Iterator[str]:
@@ -97,7 +141,7 @@ def _twice(entries: Sequence[Any]) -> Iterator[str]:
             yield f"{kind} was booked {count} times for {reference}"
 
 
-def _wrong(account: Any, entries: Sequence[Any], charged: dict[str, _Charge]) -> Iterator[str]:  # noqa: ANN401 -- a row or none
+def _wrong(account: Any, entries: Sequence[Any], charged: Mapping[str, _Charge]) -> Iterator[str]:  # noqa: ANN401 -- a row or none
     total = sum(entry.amount for entry in entries)
     stands = (account.balance, account.entries) if account else (0, 0)
     if stands != (total, len(entries)):

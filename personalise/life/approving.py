@@ -236,7 +236,8 @@ def idle(stands: Standing, *, but: tuple[State, ...] = ()) -> None:
     if live is None or (live.version == stands.version and live.state in but):
         return
     what = f"run {live.run}" if live.run else f"version {live.version}"
-    msg = f"{what} of {stands.key} is {live.state}: stop it first, or let it end"
+    otherwise = "have it go on" if live.state is State.PAUSED and not live.run else "let it end"
+    msg = f"{what} of {stands.key} is {live.state}: stop it first, or {otherwise}"
     raise StateConflict(msg)
 
 

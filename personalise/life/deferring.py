@@ -17,11 +17,10 @@ from consent.base.store import Work
 from consent.deployment import Deployment
 from consent.register import mergers
 from consent.uses import Use
-from personalise import deferrals
+from personalise import deferrals, halts
 from personalise.deferrals import Group, State
 from personalise.life import approving, events
-from personalise.runs import chunk
-from personalise.runs import run as runs
+from personalise.runs import chunk, log
 from personalise.runs.chunk import Carried
 from personalise.runs.dry_run import load_policy
 from personalise.steps.personalise.policy import Policy
@@ -59,6 +58,7 @@ def decide_again(deployment: Deployment, *, actor: str, four_eyes: bool, most: i
         waiting = deferrals.still_waiting(work, rows)
         deferrals.end(work, (row for row in waiting if row.expires_at <= at), State.EXPIRED, at=at)
         alive = [row for row in waiting if row.expires_at > at]
+        alive = _not_stopped(work, group, alive, at=at)
         policy = _policy(deployment, work, group, four_eyes=four_eyes) if alive else None
         if isinstance(policy, State):
             deferrals.end(work, alive, policy, at=at)
@@ -67,11 +67,20 @@ def decide_again(deployment: Deployment, *, actor: str, four_eyes: bool, most: i
     return len(rows)
 
 
+def _not_stopped(work: Work, group: Group, rows: list[Any], *, at: datetime) -> list[Any]:
+    """End those that were kept before their version was stopped, and return the others."""
+    halted = halts.of(work, group.campaign)
+    if not halted.stops:
+        return rows
+    kept = log.committed(work, (row.decision.partition(".")[0] for row in rows))
+    over = [row for row in rows if halted.stopped(group.version, kept.get(row.decision.partition(".")[0], -1))]
+    deferrals.end(work, over, State.STOPPED, at=at)
+    ended = {row.decision for row in over}
+    return [row for row in rows if row.decision not in ended]
+
+
 def _policy(deployment: Deployment, work: Work, group: Group, *, four_eyes: bool) -> Policy | State:
     """Return what decides now, or why nothing does any more."""
-    newest = runs.newest(work, group.campaign, most=1)
-    if newest and newest[0].state == runs.STOPPED:
-        return State.STOPPED
     try:
         policy, _ = load_policy(deployment, work, group.campaign, version=group.version, model=group.model)
         given = events.standing(work, group.campaign).approval_of(group.version)

@@ -20,6 +20,8 @@ from consent.ledger.entry import Kind
 from consent.ledger.position import position
 from consent.register import publishing
 from consent.register.desk import Desk
+from personalise import halts
+from personalise.halts import Halts, Step
 from personalise.tables import CampaignEventRow, CampaignVersionRow
 
 _row: Final = table_of(CampaignEventRow)
@@ -109,8 +111,8 @@ class Event:
 
     @property
     def state(self) -> State:
-        """How the version stands after it."""
-        return LEADS_TO[self.did]
+        """How the version stands after it; what goes on without a run is what a finished one reserved."""
+        return State.FINISHED if self.did is Did.RESUMED and not self.run else LEADS_TO[self.did]
 
     @property
     def by_another(self) -> bool:
@@ -246,6 +248,18 @@ class Standing:
         """The last event of the version that is scheduled, running or paused."""
         last = {each.version: each for each in self.events}
         return next((each for each in last.values() if each.state in LIVE), None)
+
+    @property
+    def halts(self) -> Halts:
+        """What holds up what was reserved by it."""
+        return halts.fold(Step(each.version, str(each.did), each.run, each.position, each.at) for each in self.events)
+
+    @property
+    def ended(self) -> Event | None:
+        """The end of the newest version's run that wasn't stopped since: what it reserved may wait still."""
+        stopped = self.halts.stopped
+        done = (each for each in self.events if each.did is Did.FINISHED and not stopped(each.version, each.position))
+        return max(done, key=lambda each: (each.version, each.position), default=None)
 
     @property
     def approval(self) -> Event | None:

@@ -9,12 +9,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from consent.base.errors import CampaignUnknown, RunUnknown
-from consent.base.ids import RunId, is_id
+from consent.base.errors import RunUnknown, StateConflict
+from consent.base.ids import RunId
 from consent.base.store import Work
 from consent.deployment import Deployment
 from personalise.life import approving, events
-from personalise.life.events import Did, Event, Published, State
+from personalise.life.events import Did, Event, Published, Standing, State
 from personalise.runs import run as runs
 from personalise.runs.dry_run import CHUNK, Progress
 from personalise.runs.run import Noting, Run
@@ -133,73 +133,85 @@ def change(
     return runs.change(deployment, run, state, noting=_noting(deployment, actor=actor, reason=reason, tag=tag))
 
 
-def pause(deployment: Deployment, key: str, *, actor: str, tag: str | None = None) -> Run:
-    """Pause the run of a campaign that is under way.
+def pause(deployment: Deployment, key: str, *, actor: str, tag: str | None = None) -> Run | None:
+    """Pause a campaign: the run that is under way, and all that waits to be sent or to be decided again.
 
-    Raises:
-        CampaignUnknown, RunUnknown, StateConflict, VersionMoved: as `under_way` and `change` say.
-    """
-    return change(deployment, under_way(deployment, key), runs.PAUSED, actor=actor, tag=tag)
-
-
-def resume(deployment: Deployment, key: str, *, actor: str, tag: str | None = None) -> Run:
-    """Let a paused run of a campaign go on.
-
-    Raises:
-        CampaignUnknown, RunUnknown, StateConflict, VersionMoved: as `under_way` and `change` say.
-    """
-    return change(deployment, under_way(deployment, key), runs.RUNNING, actor=actor, tag=tag)
-
-
-def stop(deployment: Deployment, key: str, *, actor: str, reason: str = "", tag: str | None = None) -> Run | None:
-    """Stop what is under way of a campaign for good, or what is scheduled; None where nothing had been started yet.
+    Returns:
+        The run; None where none is under way: what finished ones reserved waits from now on.
 
     Raises:
         CampaignUnknown: no campaign by that key.
-        RunUnknown: nothing of it is under way or scheduled.
+        RunUnknown: no run of it is under way, and nothing waits of one that finished.
+        StateConflict: it is scheduled, or paused already.
         VersionMoved: something has become of it since it had that tag.
     """
+    return _change(deployment, key, Did.PAUSED, actor=actor, tag=tag)
+
+
+def resume(deployment: Deployment, key: str, *, actor: str, tag: str | None = None) -> Run | None:
+    """Let a paused campaign go on, as `pause` had it wait.
+
+    Raises:
+        CampaignUnknown, RunUnknown, VersionMoved: as for `pause`.
+        StateConflict: it is not paused.
+    """
+    return _change(deployment, key, Did.RESUMED, actor=actor, tag=tag)
+
+
+def stop(deployment: Deployment, key: str, *, actor: str, reason: str = "", tag: str | None = None) -> Run | None:
+    """Stop a campaign for good: the run that is under way, and all that waits; or call off what is scheduled.
+
+    Returns:
+        The run; None where none was under way.
+
+    Raises:
+        CampaignUnknown: no campaign by that key.
+        RunUnknown: nothing of it is under way or scheduled, and nothing waits of a run that finished.
+        VersionMoved: something has become of it since it had that tag.
+    """
+    return _change(deployment, key, Did.STOPPED, actor=actor, reason=reason, tag=tag)
+
+
+def _change(
+    deployment: Deployment, key: str, did: Did, *, actor: str, reason: str = "", tag: str | None = None
+) -> Run | None:
+    state = next(state for state, each in _DID.items() if each is did)
     while True:
         with deployment.store.read() as work:
             events.published(work, key)
             run = runs.going(work, key)
         if run is not None:
-            return change(deployment, run, runs.STOPPED, actor=actor, reason=reason, tag=tag)
+            return change(deployment, run, state, actor=actor, reason=reason, tag=tag)
         at = deployment.clock()
         with deployment.store.write() as work:
             stands = approving.locked(work, key, tag)
             if runs.going(work, key):
                 continue  # it was started between the two looks
-            live = stands.live
-            if live is None:
-                raise RunUnknown(f"no run of {key} is under way, and none is scheduled")
-            version = events.published(work, key, live.version)
-            stopped = Event(
-                campaign=key, version=version.version, did=Did.STOPPED, at=at, actor=actor, reason=reason,
-                catalogue=live.catalogue, four_eyes=live.four_eyes, publisher=version.by,
+            last = _between_runs(stands, did)
+            version = events.published(work, key, last.version)
+            changed = Event(
+                campaign=key, version=version.version, did=did, at=at, actor=actor, reason=reason,
+                catalogue=last.catalogue, four_eyes=last.four_eyes, publisher=version.by,
             )  # fmt: skip
-            events.note(deployment.desk, work, stopped, version.digest)
+            events.note(deployment.desk, work, changed, version.digest)
         return None
 
 
-def under_way(deployment: Deployment, run_or_key: str) -> RunId:
-    """Return the run that is named, or that is under way of the campaign that is named.
+def _between_runs(stands: Standing, did: Did) -> Event:
+    """Return the event after which something can be changed though no run is under way.
 
     Raises:
-        CampaignUnknown: it names neither a run nor a campaign.
-        RunUnknown: no run of that campaign is under way.
+        RunUnknown: nothing waits.
+        StateConflict: not as it stands.
     """
-    if is_id(run_or_key, "run"):
-        return RunId(run_or_key)
-    with deployment.store.read() as work:
-        try:
-            events.published(work, run_or_key)
-        except CampaignUnknown:
-            raise CampaignUnknown(f"{run_or_key!r} is neither a run nor a campaign") from None
-        found = runs.going(work, run_or_key)
-    if found is None:
-        raise RunUnknown(f"no run of {run_or_key} is under way")
-    return found
+    last = stands.live or stands.ended
+    if last is None:
+        raise RunUnknown(f"no run of {stands.key} is under way or scheduled, and nothing waits of one that finished")
+    ends, goes_on, called = did is Did.STOPPED, did is Did.RESUMED, last.state is State.SCHEDULED
+    if ends or (goes_on == (last.state is State.PAUSED) and not called):
+        return last
+    otherwise = ": call that off first" if called else ""
+    raise StateConflict(f"version {last.version} of {stands.key} is {last.state}, and can't be {did}{otherwise}")
 
 
 def _noting(deployment: Deployment, *, actor: str = "", reason: str = "", tag: str | None = None) -> Noting:

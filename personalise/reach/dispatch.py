@@ -17,14 +17,14 @@ from consent.base.clock import from_ms, rfc3339, to_ms
 from consent.base.errors import LedgerBroken
 from consent.base.ids import CustomerId
 from consent.base.store import Work
+from consent.ledger.position import position
 from consent.register.desk import Desk
 from consent.uses import Use
-from personalise import deferrals, moment, quotas, reservations, shelf
+from personalise import deferrals, halts, moment, quotas, reservations, shelf
 from personalise.contacts import Own
 from personalise.decide import decide
 from personalise.deferrals import Deferral
 from personalise.runs import chunk, log, wordings
-from personalise.runs import run as runs
 from personalise.runs.chunk import Decided
 from personalise.runs.log import Chunk
 from personalise.runs.ranking import with_cuts
@@ -108,24 +108,24 @@ def claim(
     if row.expires_at is not None and row.expires_at <= at:
         observed = rfc3339(row.expires_at)
         return Refusal(rule=TIME_TO_LIVE, state=_give_up(work, row, Did.EXPIRE, at=at), observed=observed)
-    newest = runs.newest(work, row.campaign, most=1)
-    if newest and newest[0].state == runs.PAUSED:
-        return Refusal(rule=PAUSED, state=State(row.status))
-    if newest and newest[0].state == runs.STOPPED:
+    decided, halted = _decision(work, row), halts.of(work, row.campaign)
+    if halted.stopped(decided.about["version"], position(decided.log, decided.seq)):
         return Refusal(rule=STOPPED, state=_give_up(work, row, Did.RELEASE, at=at))
-    return _judged(desk, work, row, actor=actor, at=at, lease_seconds=lease_seconds)
+    if halted.paused:
+        return Refusal(rule=PAUSED, state=State(row.status))
+    return _judged(desk, work, row, decided, actor=actor, at=at, lease_seconds=lease_seconds)
 
 
 def _judged(
     desk: Desk,
     work: Work,
     row: Any,  # noqa: ANN401 -- a row of contact
+    decided: Chunk,
     *,
     actor: str,
     at: datetime,
     lease_seconds: float,
 ) -> Message | Refusal:
-    decided = _decision(work, row)
     one = _policy(desk, work, decided, row.treatment)
     customer = CustomerId(row.customer)
     use = Use(actor=actor, purpose=one.campaign.purpose, decision=row.decision, customer=customer)

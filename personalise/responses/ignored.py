@@ -2,6 +2,7 @@
 
 Each is judged once, in the transaction that books it and notes that nothing more is waited for: whoever is killed in
 between has done neither. Of whoever doesn't permit to measure by the outcome nobody knows what came: nothing is booked.
+The same where nothing was told at all, unless the campaign's objective says that silence means a no.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ from consent.deployment import Deployment
 from consent.register import customers
 from consent.uses import Use
 from personalise import goodwill, shelf
-from personalise.campaigns.model import Campaign
+from personalise.campaigns.model import SILENCE_IS_NO, Campaign
 from personalise.contact_policy.model import HELD_BACK
 from personalise.contacts import GHOST
 from personalise.goodwill import Entry, Posting
@@ -114,6 +115,7 @@ def _ignored(
 ) -> Iterator[Any]:
     """Walk the contacts of which it may be known that nothing came."""
     measure, days = campaign.objective.measure, campaign.objective.window_days
+    silence = campaign.objective.silence == SILENCE_IS_NO
     known = deployment.desk.catalogues.current(work).attributes[measure]
     scope = f"use:{known.category}:{campaign.measurement}"
     whose = sorted({CustomerId(row.customer) for row in rows})
@@ -124,13 +126,29 @@ def _ignored(
     may = dict(zip(whose, permitted.permitted(scope).tolist(), strict=True))
     came = coming.read(work, whose, measure)
     for row in rows:
-        if may[row.customer] and not _answered(row, values[row.customer], came.get(row.customer, ()), days=days):
+        if may[row.customer] and _is_ignored(
+            row, values[row.customer], came.get(row.customer, ()), days=days, silence=silence
+        ):
             yield row
 
 
-def _answered(row: Any, value: object, came: Sequence[Came], *, days: int) -> bool:  # noqa: ANN401 -- a row of contact
-    """Say whether something came of a contact in time: an outcome that isn't a no or nothing, or a no, thank you."""
+def _is_ignored(
+    row: Any,  # noqa: ANN401 -- a row of contact
+    value: object,
+    came: Sequence[Came],
+    *,
+    days: int,
+    silence: bool,
+) -> bool:
+    """Say whether it is known that nothing came of a contact in time: neither an outcome but a no, nor a no, thank you.
+
+    What was told is known: a no, or something that came late, so not in time. Of what wasn't told, `silence` says
+    whether that means that nothing came.
+    """
     if row.rejected_at is not None:
-        return True
+        return False
     fits = coming.fits(came, to_ms(row.reserved_at), days)
-    return fits is Fits.REPLACED or bool(value and fits in _CAME)
+    if fits is Fits.REPLACED or (value and fits in _CAME):
+        return False
+    late = fits is Fits.LATE and isinstance(value, bool)  # of a number nobody knows what it was in time
+    return silence or late or (value is not None and fits in _CAME)

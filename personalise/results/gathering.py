@@ -178,9 +178,12 @@ def _add_goodwill(
     """Add what these contacts cost, and what else was booked with reference to their decisions."""
     found.contacts += sum(row[4] for row in contacts if row[3] not in ENDED)  # what ended gave its charge back
     ours = {row[2] for row in contacts}
+    ended = {row[2] for row in contacts if row[3] in ENDED}
     for lines in told.values():
         for _, kind, amount, reference in lines:
             if reference not in ours or kind in _CHARGES:  # what a contact cost stands in the contact
+                continue
+            if kind == Entry.IGNORED and reference in ended:  # it never reached him after all, and was given back
                 continue
             if kind in CREDITS:
                 found.given += amount

@@ -7,7 +7,7 @@ names and types of the columns), and its numbers: without the names its numbers 
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -26,6 +26,7 @@ from consent.base.store import Work
 from consent.gate import Permits
 from consent.ledger import merkle
 from consent.ledger.entry import Kind
+from consent.ledger.position import position
 from consent.register import publishing
 from consent.register.desk import Desk
 from personalise.steps.personalise.policy import Policy
@@ -316,6 +317,13 @@ def places(work: Work, run: str | None = None) -> dict[str, tuple[int, int]]:
     if run is not None:
         query = query.where(row.run == run)
     return {identity: (number, seq) for identity, number, seq in work.connection.execute(query)}
+
+
+def committed(work: Work, chunk_ids: Iterable[str]) -> dict[str, int]:
+    """Return the positions at which the ledger commits to some chunks."""
+    row = DecisionChunkRow
+    query = sa.select(row.id, row.log, row.seq).where(row.id.in_(sorted(set(chunk_ids))))
+    return {identity: position(number, seq) for identity, number, seq in work.connection.execute(query)}
 
 
 def chunk_ids(work: Work, run: str | None = None) -> list[str]:

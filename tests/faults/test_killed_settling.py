@@ -12,6 +12,7 @@ from tests.faults.stepping import settle as settle_and_die
 from tests.flows.test_responses import rule
 
 MANY = 12
+TWO_WEEKS = {"window_days": 14, "silence": "no"}
 STATE = """
     SELECT (SELECT count(*) FROM contact WHERE waited_until IS NOT NULL),
            (SELECT count(*) FROM goodwill_entry WHERE kind = 'ignored')
@@ -22,7 +23,7 @@ STATE = """
 def test_a_worker_that_is_killed_anywhere_has_settled_whole_pages_alone(world):
     rule(world)
     free = {"holdout": {"share": 0, "salt": "s"}}
-    publish(world, objective={"window_days": 14}, campaign=free, treatment=TABLES["treatment"][:1], cap=[])
+    publish(world, objective=TWO_WEEKS, campaign=free, treatment=TABLES["treatment"][:1], cap=[])
     for who in willing(world, MANY):
         engine.decide_one(world.deployment, who, campaign="spring", actor="mia")
     at = world.clock.advance(days=14)

@@ -235,7 +235,9 @@ def test_a_late_tag_does_not_pause_a_run(shop):
     with pytest.raises(VersionMoved):
         running.pause(shop.deployment, "spring", actor="cy", tag=tag)
     assert runs.read(shop.deployment, run).state == "running"
-    assert running.pause(shop.deployment, "spring", actor="cy", tag=stands(shop).tag).state == "paused"
+    paused = running.pause(shop.deployment, "spring", actor="cy", tag=stands(shop).tag)
+    assert paused is not None
+    assert paused.state == "paused"
 
 
 # ----------------------------------------------------------------------------------------------------------- by oneself
@@ -305,7 +307,9 @@ def test_a_time_that_was_missed_is_made_up_for_once(shop):
     scheduled(shop, hours=1)
     shop.clock.advance(days=3)
     worker.due(house(shop), "a worker")
-    ran(shop, running.under_way(shop.deployment, "spring"))
+    with shop.store.read() as work:
+        going = runs.going(work, "spring")
+    ran(shop, going)
     worker.due(house(shop), "a worker")
     assert (len(shop.rows("SELECT id FROM run")), stands(shop).state) == (1, State.FINISHED)
 

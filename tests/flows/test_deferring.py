@@ -36,7 +36,12 @@ def at(world, **later):
     world.clock.set(START + timedelta(**later))
 
 
-def held_back(world, count=4):
+def started(world):
+    """Have a run start and finish, with the events of both."""
+    return running.advance(world.deployment, running.start(world.deployment, "spring", actor="mia", four_eyes=False))
+
+
+def held_back(world, count=4, runs=ran):
     """Have customers reached by one campaign, and held back by the cap in another; return them."""
     rule(world, **ONCE_IN_3)
     for key in ("first", "spring"):
@@ -44,7 +49,7 @@ def held_back(world, count=4):
     who = willing(world, count)
     ran(world, "first")
     assert sent(world) == count
-    assert ran(world).counts.deferred == count
+    assert runs(world).counts.deferred == count
     return who
 
 
@@ -242,6 +247,16 @@ def test_a_paused_campaign_decides_about_nobody_and_a_stopped_one_never_again(wo
     assert (paused, run.read(world.deployment, identity).state) == (0, "stopped")
     assert (again(world), states(world)) == (4, {"stopped": 4})
     assert [row for row in contacts(world) if row[1] == "spring"] == []
+
+
+def test_who_waits_for_a_finished_run_waits_on_while_it_is_paused_and_no_longer_once_it_is_stopped(world):
+    held_back(world, runs=started)
+    running.pause(world.deployment, "spring", actor="mia")
+    at(world, days=3)
+    paused = again(world)
+    running.stop(world.deployment, "spring", actor="mia")
+
+    assert (paused, again(world), states(world)) == (0, 4, {"stopped": 4})
 
 
 def test_what_expires_while_its_campaign_is_paused_ends_as_that(world):

@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from consent.base.errors import DecisionUnknown, Fenced, StateConflict
+from consent.base.errors import DecisionUnknown, Fenced, RunUnknown, StateConflict
 from consent.register import merging
 from personalise import engine, reservations
-from personalise.life import running
+from personalise.life import approving, events, releasing, running
 from personalise.reach.dispatch import Message, Refusal
+from personalise.results.judging import results
 from personalise.runs import dry_run, run
 from personalise.steps.interact.states import Did, State
 from tests.builders import START
@@ -286,6 +287,27 @@ def test_what_came_later_counts_against_it(world):
     assert deferred(world) == [(contact[0], "spring", "company:any", "waiting", 4.0, 7.0)]
 
 
+def test_the_channel_that_was_asked_for_is_kept_for_the_next_time(world):
+    """He is to be reached by text, also where a mail is worth more; who asked for no channel is reached by any."""
+    by_text = {**TABLES["treatment"][1], "score": "0.03"}
+    publish(world, treatment=[TABLES["treatment"][0], by_text], cap=[], campaign=HELD)
+    asked, other = willing(world, 2)
+    for who, channel in ((asked, "sms"), (other, "")):
+        engine.decide_one(world.deployment, who, campaign="spring", channel=channel, actor="mia", carried=True)
+    first = dict(world.rows("SELECT customer, channel FROM contact"))
+    rule(world, hours=[NIGHT], fallback_zones=["Europe/Berlin"])
+    world.clock.set(START + timedelta(hours=12))
+    refused = [claim(world, each) for each in reserved(world)]
+    kept = dict(world.rows("SELECT customer, channel FROM deferral WHERE state = 'waiting'"))
+    world.clock.set(START + timedelta(hours=21))
+    again(world)
+
+    assert {(each.rule, each.deferred) for each in refused} == {("hours:night", True)}
+    assert (first, kept) == ({asked: "sms", other: "email"}, {asked: "sms", other: ""})
+    assert dict(world.rows("SELECT customer, channel FROM contact WHERE status = 'reserved'")) == first
+    world.check_ledger()
+
+
 def test_at_night_it_waits_for_the_morning_and_is_decided_anew(world):
     contact = one(world)
     rule(world, hours=[NIGHT], fallback_zones=["Europe/Berlin"])
@@ -332,6 +354,96 @@ def test_a_paused_campaign_sends_nothing_until_it_goes_on_and_a_stopped_one_neve
     assert claim(world, reserved(world)[1]) == Refusal(rule="campaign_stopped", state=State.RELEASED)
 
 
+def finished(world, count):
+    """Publish a campaign of one mail, and have a run of it finish; return its contacts."""
+    publish(world, **ONE_MAIL)
+    willing(world, count)
+    running.advance(world.deployment, running.start(world.deployment, "spring", actor="mia", four_eyes=False))
+    return reserved(world)
+
+
+def waiting(world):
+    with world.store.read() as work:
+        return [tuple(each) for each in reservations.waiting(work, world.clock(), 10)]
+
+
+def test_what_a_finished_run_reserved_waits_while_its_campaign_is_paused(world):
+    found = finished(world, 2)
+    assert running.pause(world.deployment, "spring", actor="cy") is None
+    held = (waiting(world), claim(world, found[0]), releasing.release(world.deployment))
+    with pytest.raises(StateConflict, match="paused, and can't be paused"):
+        running.pause(world.deployment, "spring", actor="cy")
+    with pytest.raises(StateConflict, match="have it go on"):
+        running.start(world.deployment, "spring", actor="mia", four_eyes=False)
+    assert running.resume(world.deployment, "spring", actor="cy") is None
+
+    assert held == ([], Refusal(rule="campaign_paused", state=State.RESERVED), 0)
+    assert sorted(waiting(world)) == sorted(map(tuple, found))
+    assert isinstance(claim(world, found[0]), Message)
+    with world.store.read() as work:
+        stands = events.standing(work, "spring")
+    assert ([str(each.did) for each in stands.events][-3:], stands.state) == (
+        ["finished", "paused", "resumed"], "finished",
+    )  # fmt: skip
+    with pytest.raises(StateConflict, match="finished, and can't be resumed"):
+        running.resume(world.deployment, "spring", actor="cy")
+    world.check_ledger()
+
+
+def test_what_a_finished_run_reserved_is_released_once_its_campaign_is_stopped(world):
+    rule(world, goodwill=GOODWILL)
+    found = finished(world, 3)
+    sent_one = claim(world, found[2])
+    assert running.stop(world.deployment, "spring", actor="cy") is None
+    refused = claim(world, found[0])
+    swept = [releasing.release(world.deployment, most=1) for _ in range(2)]
+
+    assert isinstance(sent_one, Message)
+    assert (refused, swept) == (Refusal(rule="campaign_stopped", state=State.RELEASED), [1, 0])
+    assert statuses(world) == ["released", "released", "claimed"]
+    assert [line[2] for line in lines(world, found[1][0])] == [10_000, 8_000, 10_000]
+    with pytest.raises(RunUnknown):
+        running.stop(world.deployment, "spring", actor="cy")
+    world.check_ledger()
+
+
+def test_what_was_reserved_before_a_stop_is_not_sent_when_the_campaign_starts_again(world):
+    found = finished(world, 2)
+    running.stop(world.deployment, "spring", actor="cy")
+    world.clock.advance(seconds=1)
+    running.advance(world.deployment, running.start(world.deployment, "spring", actor="mia", four_eyes=False))
+    new = [each for each in reserved(world) if each not in found]
+
+    assert (len(new), releasing.release(world.deployment)) == (2, 2)
+    assert sorted(waiting(world)) == sorted(map(tuple, new))
+    assert isinstance(claim(world, new[0]), Message)
+
+
+def test_a_stop_of_an_older_version_releases_nothing_that_a_newer_one_decided(world):
+    finished(world, 1)
+    run_ = running.start(world.deployment, "spring", actor="mia", four_eyes=False)
+    publish(world, **{**ONE_MAIL, "treatment": [{**TABLES["treatment"][0], "content": "Another."}]})
+    newer = willing(world, 3)[2]  # not of the first run
+    decided = engine.decide_one(world.deployment, newer, campaign="spring", actor="mia", carried=True)
+    running.change(world.deployment, run_, run.STOPPED, actor="cy")
+    released = releasing.release(world.deployment)
+
+    assert (released, claim(world, (newer, decided.id)).content) == (1, "Another.")
+
+
+def test_calling_a_start_off_releases_nothing(world):
+    found = finished(world, 1)
+    due_at = world.clock() + DAY
+    approving.schedule(world.deployment, "spring", due_at=due_at, actor="mia", four_eyes=False)
+    with pytest.raises(StateConflict, match="call that off first"):
+        running.pause(world.deployment, "spring", actor="cy")
+    running.stop(world.deployment, "spring", actor="cy")
+
+    assert (releasing.release(world.deployment), waiting(world)) == (0, [tuple(found[0])])
+    assert running.pause(world.deployment, "spring", actor="cy") is None
+    assert waiting(world) == []
+
+
 def test_a_stricter_contact_policy_binds_what_was_reserved_under_an_older_one(world):
     contact = one(world)
     rule(world, cap=[{"key": "none", "limit": 0, "days": 1}])
@@ -353,6 +465,27 @@ def test_a_ghost_is_nobodys_to_send(world):
     assert claim(world, ghost) == Refusal(rule="state", state=State.GHOST, observed="ghost")
     with pytest.raises(StateConflict):
         told(world, ghost, Did.FAIL_HARD)
+
+
+def test_a_ghost_counts_on_where_a_contact_that_nobody_sent_lapses_and_the_arms_stay_as_they_were(world):
+    """It stands for a contact that was sent; whom it was first decided to contact is what results go by."""
+    rule(world, cap=[{"key": "any", "limit": 1, "days": 30}])
+    holdout = {"holdout": {"share": 0.5, "salt": "s"}}
+    publish(world, treatment=TABLES["treatment"][:1], cap=[], campaign=holdout)
+    willing(world, 24)
+    first = ran(world)
+    with world.store.write() as work:
+        assert reservations.sweep(work, START + 7 * DAY, 100) == first.counts.chosen["mail"]
+    before = results(world.deployment, "spring", actor="mia")
+    world.clock.set(START + 7 * DAY)
+    second = ran(world)
+    after = results(world.deployment, "spring", actor="mia")
+
+    ghosts = 24 - first.counts.chosen["mail"]
+    assert (second.counts.chosen["mail"], statuses(world).count("ghost")) == (first.counts.chosen["mail"], ghosts)
+    assert second.counts.deferred == 0  # none of them would be let through within a time to live
+    assert (after.addressed.customers, after.held_out.customers) == (24 - ghosts, ghosts)
+    assert (before.addressed, before.held_out) == (after.addressed, after.held_out)
 
 
 def test_only_the_gate_claims(world):

@@ -7,11 +7,12 @@ import pytest
 from consent.audit.findings import Evidence
 from consent.audit.judging import judged
 from consent.base.clock import to_ms
+from consent.register import customers, merging
 from personalise import audit_checks, engine, reservations
 from personalise.steps.interact.states import Did
 from tests.builders import START
 from tests.campaigns import MAIL, TABLES, again, claim, publish, sent, told, willing
-from tests.erasing import erase
+from tests.erasing import erase, suppress
 from tests.flows.test_contact_policy import HELD, rule
 from tests.flows.test_dispatch import ran
 
@@ -77,6 +78,75 @@ def test_what_was_handed_out_after_the_customer_had_withdrawn_is_found(busy):
     assert audited(busy)[0] == [
         ("dispatch", contact[1], f"it was handed out, and {MAIL} stood as WITHDRAWN at ledger position {busy.size()}")
     ]
+
+
+def known(world, name, **identities):
+    """Enrol somebody, or give somebody who is enrolled one more address."""
+    desk, at = world.deployment.desk, world.clock()
+    with world.store.write() as work:
+        [customer] = customers.enrol(desk, work, [{"reference": name, **identities}], at=at)
+    return customer
+
+
+def merge(world, merged, into):
+    world.clock.advance(minutes=1)
+    with world.store.write() as work:
+        merging.merge(world.deployment.desk, work, merged, into, actor="cy", at=world.clock())
+
+
+def handed_out(world, count=1):
+    """Have contacts handed out to customers with addresses of their own; return them."""
+    publish(world, treatment=TABLES["treatment"][:1], cap=[], campaign=HELD)
+    who = sorted(willing(world, count))
+    for number in range(count):
+        known(world, f"W{number:05d}", email=f"w{number}@shop.example")
+    ran(world, "spring")
+    world.clock.advance(minutes=1)
+    assert sent(world) == count
+    return who
+
+
+def dispatched(world):
+    return [each for each in audited(world)[0] if each[0] == "dispatch"]
+
+
+def test_an_address_that_came_later_counts_only_from_then_on(world):
+    """It was on the list already when he, who didn't have it, was sent something."""
+    suppress(world, "new@shop.example")
+    [who] = handed_out(world)
+    world.clock.advance(minutes=1)
+    assert known(world, "W00000", email="new@shop.example") == who
+    assert dispatched(world) == []
+    world.check_ledger()
+
+
+def test_addresses_of_two_records_count_for_each_until_they_are_joined(world):
+    """Of two that are joined twice over one was left alone: nothing was sent to it, and to the others rightly so."""
+    put = suppress(world, "other@shop.example")
+    other = known(world, "O", email="other@shop.example")
+    who = handed_out(world, 2)
+    merge(world, other, who[0])
+    merge(world, *who)
+    assert dispatched(world) == []
+    world.check_ledger()
+
+    world.tamper("UPDATE contact SET claimed_position = :p WHERE customer = :who", p=world.size(), who=who[1])
+    assert f"entry {put.position} says to leave him alone" in dispatched(world)[0][2]
+
+
+def test_what_was_sent_to_an_id_before_it_was_given_up_is_judged_by_its_own_addresses(world):
+    handed_out(world, 2)
+    merged, into = (known(world, name) for name in ("W00000", "W00001"))
+    put = suppress(world, "w0@shop.example")
+    position = world.size()
+    world.tamper("UPDATE contact SET claimed_position = :p WHERE customer = :who", p=position, who=merged)
+    before = dispatched(world)
+    merge(world, merged, into)
+
+    [(decision,)] = world.rows("SELECT decision FROM contact WHERE customer = :who", who=merged)
+    why = f"it was handed out at ledger position {position}, and entry {put.position} says to leave him alone"
+    assert before == [("dispatch", decision, why)]
+    assert dispatched(world) == before
 
 
 def test_what_was_sent_though_nobody_claimed_it_is_found(busy):

@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 
 from consent import gate
+from consent.base.clock import to_ms
 from consent.base.errors import CampaignInvalid
 from personalise import engine
+from personalise.contacts import last
 from personalise.runs import run
 from personalise.runs.comparing import Named, compare
 from personalise.runs.dry_run import dry_run
@@ -120,6 +122,28 @@ def _decision(world, customer):
             if customer in customers:
                 return f"{identity}.{customers.index(customer)}"
     raise AssertionError
+
+
+def test_a_contact_that_lapsed_was_none_where_equals_go_by_who_waited_longer(world):
+    """One had a contact that left; the other one's, reserved later, lapsed: he has waited for ever."""
+    first, second = willing(world, 2)
+    for key, ttl in (("early", 90), ("late", 2)):
+        campaign(world, key=key, treatment=[BY_MAIL], campaign={"ttl_days": ttl})
+    engine.decide_one(world.deployment, first, campaign="early", actor="mia")
+    world.clock.advance(days=1)
+    engine.decide_one(world.deployment, second, campaign="late", actor="mia", carried=True)
+    world.clock.advance(days=2, milliseconds=-1)
+    with world.store.read() as work:
+        before = last(work, [first, second], world.clock())["last_contact"].to_pylist()
+    world.clock.advance(milliseconds=1)
+    with world.store.read() as work:
+        after = last(work, [first, second], world.clock())["last_contact"].to_pylist()
+    campaign(world, treatment=[BY_MAIL], volume=[{"key": "desk", "channels": ["email"], "limit": 1}])
+    went(world)
+
+    start = to_ms(START)
+    assert (before, after) == ([start, start + 86_400_000], [start, 0])
+    assert [row[0] for row in contacts(world) if row[1] == "spring"] == [second]
 
 
 def test_several_volumes_over_one_treatment_all_hold(world):

@@ -8,24 +8,26 @@ from consent import gate
 from consent.audit.findings import Evidence
 from consent.audit.judging import judged
 from consent.base.clock import from_ms, to_ms
-from consent.base.errors import CustomerUnknown, DecisionUnknown, RequestUnfit
+from consent.base.errors import CustomerUnknown, DecisionUnknown, RequestUnfit, StateConflict
 from consent.register import stopping
 from consent.uses import Use
 from personalise import audit_checks, engine, goodwill, held, reservations, shelf
 from personalise.contact_policy.reading import parse_contact_policy
 from personalise.contacts import turn_down
 from personalise.goodwill import Entry
-from personalise.responses import ignored, outcomes, reported
+from personalise.responses import ignored, outcomes, rejections, reported
 from personalise.results.judging import results
 from personalise.runs import run
+from personalise.steps.interact.states import Did
 from tests.builders import toml
-from tests.campaigns import LETTER, MAIL, TABLES, TEXT, open_run, publish, willing
+from tests.campaigns import LETTER, MAIL, TABLES, TEXT, open_run, publish, told, willing
 from tests.campaigns import sent as send_all
 
 GOODWILL = {
     "opening": 50, "prices": {"email": 1}, "ignored": 1.5, "opt_out": 10, "credits": {"thanks": 3, "purchase": 4.5},
 }  # fmt: skip
 MEASURED = "use:responses:measurement"
+TWO_WEEKS = {"window_days": 14, "silence": "no"}
 SHARE = {"holdout": {"share": 0, "salt": "s"}}
 
 
@@ -42,7 +44,7 @@ def rule(world, **changes):
 def shop(world):
     """Return a world with prices and a campaign that waits two weeks for what comes of its mails."""
     rule(world)
-    publish(world, objective={"window_days": 14}, campaign=SHARE, treatment=TABLES["treatment"][:1], cap=[])
+    publish(world, objective=TWO_WEEKS, campaign=SHARE, treatment=TABLES["treatment"][:1], cap=[])
     return world
 
 
@@ -112,6 +114,24 @@ def test_what_may_not_be_remembered_leaves_no_time_and_what_is_forgotten_takes_i
     shop.check_ledger()
 
 
+def test_what_is_told_goes_by_the_outcome_and_not_by_what_is_remembered_beside_it(world):
+    """What he had got is remembered under another category than what came of it."""
+    received = {**SHARE, "received": "main_interest"}
+    publish(world, treatment=TABLES["treatment"][:1], campaign=received, cap=[])
+    neither, one, other = willing(world, 3)
+    for who in (neither, one):
+        world.object(who, "remember:responses")
+    for who in (neither, other):
+        world.object(who, "remember:interests")
+    made = {who: decided(world, who) for who in (neither, one, other)}
+    told = {who: [came(world, made[who]) for _ in range(2)] for who in made}
+
+    assert told == {neither: ["refused"] * 2, one: ["refused"] * 2, other: ["stored", "repeated"]}
+    assert world.rows("SELECT customer, attribute FROM outcome ORDER BY customer") == sorted(
+        [(one, "main_interest"), (other, "visited")]
+    )
+
+
 @pytest.mark.parametrize(
     ("value", "days", "where"), [(3, 0, "/value"), ("yes", 0, "/value"), (True, 1, "/came_at"), (True, -1, "/came_at")]
 )
@@ -163,8 +183,8 @@ def test_a_contact_of_which_nothing_came_in_time_was_ignored_and_is_booked_once(
 def test_ghosts_and_service_messages_are_not_ignored_and_without_a_window_nothing_is_waited_for(world):
     rule(world)
     held_out = {"holdout": {"share": 0.5, "salt": "s"}}
-    publish(world, objective={"window_days": 14}, campaign=held_out, treatment=TABLES["treatment"][:1], cap=[])
-    publish(world, campaign={"key": "bill", "class": "service", **SHARE}, objective={"window_days": 14})
+    publish(world, objective=TWO_WEEKS, campaign=held_out, treatment=TABLES["treatment"][:1], cap=[])
+    publish(world, campaign={"key": "bill", "class": "service", **SHARE}, objective=TWO_WEEKS)
     publish(world, campaign={"key": "endless", **SHARE}, cap=[])
     willing(world, 30)
     for key in ("spring", "bill", "endless"):
@@ -197,8 +217,8 @@ def test_what_never_left_was_neither_ignored_nor_received(shop):
     with shop.store.write() as work:
         permits = gate.permits(shop.deployment.desk, work, [who], sorted(said), at=shop.clock())
         use = Use(actor="mia", purpose="measurement", reason="a test")
-        told = gate.recall(shop.deployment.desk, work, permits, attributes=["got"], use=use)
-    assert told["got"].to_pylist() == ["none"]
+        recalled = gate.recall(shop.deployment.desk, work, permits, attributes=["got"], use=use)
+    assert recalled["got"].to_pylist() == ["none"]
 
 
 def test_what_was_booked_twice_or_for_nothing_is_found(shop):
@@ -216,6 +236,82 @@ def test_what_was_booked_twice_or_for_nothing_is_found(shop):
         who=other,
     )
     assert (other, "thanks was booked 2 times for x") in audited(shop)
+
+
+def test_what_was_turned_down_rests_and_was_not_ignored(shop):
+    """What never reached him, or not yet, can't be turned down."""
+    who, closed, waiting = willing(shop, 3)
+    made = decided(shop, who)
+    shop.clock.advance(days=1)
+    first = rejections.turn_down(shop.deployment, made)
+    since = shop.clock()
+    shop.clock.advance(days=1)
+    again = rejections.turn_down(shop.deployment, made)
+    carried = decided(shop, waiting, carried=True)
+    for refused, error in ((carried, StateConflict), ("dec_" + "0" * 32 + ".0", DecisionUnknown)):
+        with pytest.raises(error):
+            rejections.turn_down(shop.deployment, refused)
+    shop.withdraw(closed, MAIL, TEXT, LETTER)
+    with pytest.raises(DecisionUnknown):
+        rejections.turn_down(shop.deployment, decided(shop, closed))
+    shop.clock.advance(days=20)
+
+    assert (first.family, first.turned_down_at, first.repeated) == ("spring", since, False)
+    assert (again.turned_down_at, again.repeated) == (since, True)
+    assert settle(shop)[1] == 0
+    assert lines(shop, who) == [contact(made)]
+    shop.check_ledger()
+
+
+def handed_out(world, count):
+    """Have contacts carried out here, sent at once, and settled when their time is up; return them."""
+    who = willing(world, count)
+    run.advance(world.deployment, open_run(world.deployment, "spring", actor="mia"))
+    assert send_all(world) == count
+    world.clock.advance(days=14)
+    assert settle(world) == (count, count)
+    assert audited(world) == []
+    return who, [(each, made) for each, made in world.rows("SELECT customer, decision FROM contact ORDER BY customer")]
+
+
+def test_what_counts_as_ignored_was_handed_out_and_had_not_ended(shop):
+    who, [first, second] = handed_out(shop, 2)
+    shop.tamper("UPDATE contact SET claimed_at = NULL WHERE customer = :who", who=who[0])
+    shop.tamper("UPDATE contact SET status = 'released' WHERE customer = :who", who=who[1])
+    assert audited(shop) == [
+        (who[0], f"{first[1]} counts as ignored, and nobody was ever handed it to send"),
+        (who[1], f"1000 is owed back for {second[1]}, and 0 was given back for it"),
+        (who[1], f"{second[1]} counts as ignored, and never reached him: it is released"),
+    ]
+
+
+def test_what_turns_out_never_to_have_reached_him_was_not_ignored_and_all_is_given_back(shop):
+    [who], [contact_] = handed_out(shop, 1)
+    shop.clock.advance(days=1)
+    assert told(shop, contact_, Did.FAIL_HARD) == "failed"
+    assert lines(shop, who) == [
+        contact(contact_[1]), (Entry.IGNORED, -1_500, contact_[1]), (Entry.CORRECTION, 2_500, contact_[1]),
+    ]  # fmt: skip
+    assert audited(shop) == []
+    found = results(shop.deployment, "spring", actor="mia").goodwill
+    assert (found.contacts, found.taken) == (0, 0)
+
+
+def test_where_silence_says_nothing_only_what_was_told_counts_as_ignored(world):
+    rule(world)
+    publish(world, objective={"window_days": 14}, campaign=SHARE, treatment=TABLES["treatment"][:1], cap=[])
+    names = ("silent", "visitor", "late", "saying_no")
+    who = dict(zip(names, willing(world, len(names)), strict=True))
+    made = {name: decided(world, who[name]) for name in names}
+    world.clock.advance(days=1)
+    came(world, made["visitor"])
+    came(world, made["saying_no"], value=False)
+    world.clock.advance(days=13)
+    came(world, made["late"])
+
+    assert settle(world) == (4, 2)
+    taken = {name for name in names if (Entry.IGNORED, -1_500, made[name]) in lines(world, who[name])}
+    assert taken == {"late", "saying_no"}
 
 
 def audited(world):
@@ -332,7 +428,7 @@ def test_results_count_what_was_booked_by_arm_and_what_it_took_from_goodwill(wor
     rule(world)
     willing(world, 300)
     half = {"holdout": {"share": 0.5, "salt": "s"}}
-    publish(world, objective={"window_days": 14}, campaign=half, treatment=TABLES["treatment"][:1], cap=[])
+    publish(world, objective=TWO_WEEKS, campaign=half, treatment=TABLES["treatment"][:1], cap=[])
     run.advance(world.deployment, open_run(world.deployment, "spring", actor="mia"))
     rows = world.rows("SELECT customer, decision, status FROM contact ORDER BY customer")
     sent = [(who, made) for who, made, status in rows if status != "ghost"]

@@ -7,7 +7,7 @@ import pytest
 from consent import gate
 from consent.base.errors import Invalid
 from consent.permission.standing import SUPPRESSED
-from consent.register import customers, publishing, suppressing
+from consent.register import customers, merging, publishing, suppressing
 from consent.register.suppressing import NotSuppressed, Why
 from tests.erasing import erase, lift, suppress
 
@@ -215,8 +215,8 @@ def test_each_time_that_an_address_was_left_alone_is_known(world):
     world.check_ledger()
 
 
-def test_as_of_then_a_strangers_address_was_left_alone_too(world):
-    """Rule 16: also for whoever comes with the address once that is over."""
+def test_as_of_then_a_strangers_address_was_left_alone_and_nobody_who_came_with_it_later(world):
+    """Rule 16."""
     address = "new@shop.example"
     put = suppress(world, address)
     during = later(world)
@@ -231,7 +231,40 @@ def test_as_of_then_a_strangers_address_was_left_alone_too(world):
         ]
 
     assert found == [None, put.suppression, None]
-    assert [as_of(world, new, at)[0] for at in (during, after)] == ["SUPPRESSED", "NO_RECORD"]
+    assert [as_of(world, new, at)[0] for at in (during, after)] == ["NO_RECORD", "NO_RECORD"]
+    world.check_ledger()
+
+
+def test_as_of_before_an_address_came_to_a_customer_it_does_not_count_as_his(world):
+    """Rule 16."""
+    put = suppress(world, "new@shop.example")
+    before = later(world)
+    later(world)
+    assert enrol(world, reference="ANN", email="new@shop.example") == world.ann
+    came = world.clock()
+    last = came - timedelta(milliseconds=1)
+
+    assert [as_of(world, world.ann, at)[0] for at in (before, last)] == ["PERMIT", "PERMIT"]
+    assert as_of(world, world.ann, came) == ("SUPPRESSED", (put.position,))
+
+
+def test_as_of_before_two_records_were_joined_each_has_its_own_addresses(world):
+    """Rule 16: also of the id that was given up."""
+    other, third = enrol(world, reference="O", email="other@shop.example"), enrol(world, reference="T")
+    world.say(*(world.statement(each, "grant", MAIL) for each in (other, third)))
+    put = suppress(world, "other@shop.example")
+    before = later(world)
+    later(world)
+    for merged, into in ((other, third), (third, world.ann)):
+        with world.store.write() as work:
+            merging.merge(world.deployment.desk, work, merged, into, actor="cy", at=world.clock())
+        later(world)
+    after = world.clock()
+
+    found = [[as_of(world, each, at) for each in (other, third, world.ann)] for at in (before, after)]
+    assert found[0][0] == ("SUPPRESSED", (put.position,))
+    assert [name for name, _ in found[0][1:]] == ["PERMIT", "PERMIT"]
+    assert found[1] == [("SUPPRESSED", (put.position,))] * 3
     world.check_ledger()
 
 

@@ -165,7 +165,7 @@ class Deciding(RuleBasedStateMachine):
         treatments = [
             {**each, "score": score} for each, score in zip(TABLES["treatment"], drawn["scores"], strict=True)
         ]
-        more: dict[str, Any] = {"objective": {"window_days": WINDOW}}
+        more: dict[str, Any] = {"objective": {"window_days": WINDOW, "silence": "no"}}
         more |= {"cap": drawn["cap"], "offer": list(drawn["offer"]), "treatment": treatments}
         if drawn["class"] == "marketing":
             more["volume"] = drawn["volume"]

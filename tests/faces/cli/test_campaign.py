@@ -114,7 +114,18 @@ def test_an_unknown_campaign_is_named(shell: Shell, typed):
 
 def test_without_a_run_there_is_nothing_to_pause(shell: Shell):
     ran = shell("campaign", "pause", "spring")
-    assert (ran.code, ran.out, ran.err) == (2, "", "byleave: No such run: no run of spring is under way\n")
+    nothing = "no run of spring is under way or scheduled, and nothing waits of one that finished"
+    assert (ran.code, ran.out, ran.err) == (2, "", f"byleave: No such run: {nothing}\n")
+
+
+def test_what_a_finished_run_reserved_is_paused_resumed_and_stopped(shell: Shell):
+    shell("campaign", "run", "spring")
+    told = [shell("campaign", each, "spring", "--json") for each in ("pause", "resume", "stop")]
+    assert [(each.code, each.json) for each in told] == [
+        (0, {"run": None, "campaign": "spring", "state": each}) for each in ("paused", "resumed", "stopped")
+    ]
+    assert [shell("campaign", each, "spring").code for each in ("pause", "resume", "stop")] == [2, 2, 2]
+    assert shell("campaign", "history", "spring", "--json").json["state"] == "stopped"
 
 
 def test_a_decision_has_a_verdict_for_every_candidate(shell: Shell):

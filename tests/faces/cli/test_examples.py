@@ -117,6 +117,12 @@ def came(scene: Scene) -> None:
     scene.called["2026-11-21T17:00:00Z"] = rfc3339(system_clock())
 
 
+def offered(scene: Scene) -> None:
+    """Have a decision that offers something."""
+    asked = (scene.shell("decide", f"S{number:06d}", "--campaign", "spring", "--json").json for number in range(1, 40))
+    scene.called["dec_9f2c….0"] = next(each["decision"] for each in asked if each["chosen"])
+
+
 def later(scene: Scene) -> None:
     """Let the half-year be over."""
     clock = lambda: system_clock() + timedelta(days=184)  # noqa: E731 -- a clock is a function without arguments
@@ -163,6 +169,7 @@ READY: Final[Mapping[str, Callable[[Scene], None]]] = {
     "decision outcome": came,
     "decision replay": decided,
     "decision show": decided,
+    "decision turn-down": offered,
     "finding accept": found,
     "finding assign": found,
     "finding resolve": all_of(found, mended),

@@ -18,6 +18,12 @@ def decision(shell):
     return shell("decide", SOMEBODY, "--campaign", key, "--json").json["decision"]
 
 
+def offered(shell):
+    """Return a decision of somebody who was offered something."""
+    asked = (shell("decide", f"S{number:06d}", "--campaign", "spring", "--json").json for number in range(1, 40))
+    return next(each["decision"] for each in asked if each["chosen"])
+
+
 def test_an_outcome_is_recorded_once_as_far_as_its_customer_allows(shell, decision):
     asked = ("decision", "outcome", decision, "--value", "true", "--at", rfc3339(system_clock()))
     first, again = shell(*asked), shell(*asked, "--json")
@@ -26,6 +32,14 @@ def test_an_outcome_is_recorded_once_as_far_as_its_customer_allows(shell, decisi
     assert (first.out.partition(": ")[2], again.json["outcome"]) in (
         ("visited is remembered\n", "repeated"), ("visited may not be remembered of this customer\n", "refused"),
     )  # fmt: skip
+
+
+def test_an_offer_is_turned_down_once(shell):
+    made = offered(shell)
+    first, again = shell("decision", "turn-down", made), shell("decision", "turn-down", made, "--json")
+
+    assert (first.code, again.code, again.json["repeated"]) == (0, 0, True)
+    assert first.out == f"{made}: turned down; offers of the family {again.json['family']} rest from now on\n"
 
 
 @pytest.mark.parametrize("value", ["yes", "'true'", "NaN", "[1]"])

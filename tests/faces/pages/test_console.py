@@ -243,6 +243,21 @@ def test_a_run_is_stopped_by_typing_its_campaign(world, approver, key):
     assert page.buttons() == ["Measure what came of spring"]
 
 
+def test_what_a_finished_run_reserved_is_paused_resumed_and_stopped(world, approver, key):
+    approver.press(approver.open(f"/console/campaigns/{key}"), "Start the run for 62 customers")
+    worker(world, _runs)
+    page = approver.open(f"/console/campaigns/{key}")
+    assert "A run of version 1 has finished; what it reserved is sent" in page.main.text
+    page = approver.press(page, "Pause what is reserved")
+    assert "What version 1 has reserved waits" in page.main.text
+    page = approver.press(page, "Resume what is reserved")
+    wrong = approver.press(page, "Stop spring", campaign="sprung")
+    assert (wrong.status, wrong.main.one("input", id="stop-key").attrs["value"]) == (422, "sprung")
+    page = approver.press(wrong, "Stop spring", campaign="spring")
+    assert "Version 1: Stopped" in page.main.text
+    assert not {"Pause what is reserved", "Resume what is reserved", "Stop spring"} & set(page.buttons())
+
+
 def test_a_second_run_can_not_start_beside_the_first(world, approver, key):
     page = approver.open(f"/console/campaigns/{key}")
     approver.press(page, "Start the run for 62 customers")

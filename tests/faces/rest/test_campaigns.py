@@ -7,8 +7,9 @@ from api.jobs import campaigns as worker
 from api.roles import KeyScope, Role
 from consent.base.clock import rfc3339
 from personalise.campaigns.reading import parse_campaign
-from personalise.life import approving
+from personalise.life import approving, running
 from personalise.runs import dry_run
+from personalise.runs import run as runs
 from tests.builders import START, toml
 from tests.campaigns import fill, ready
 from tests.faces.rest.conftest import house_of
@@ -134,6 +135,18 @@ def test_a_program_may_start_what_was_approved_and_approve_nothing(integrator, a
     assert do(integrator, "start").status_code == 409
     do(approver, "approve")
     assert do(integrator, "start").json["state"] == "running"
+
+
+def test_what_a_finished_run_reserved_is_paused_resumed_and_stopped(world, approver):
+    for each in ("check", "approve", "start"):
+        do(approver, each)
+    with world.store.read() as work:
+        run = runs.going(work, "spring")
+    assert run is not None
+    running.advance(world.deployment, run)
+    states = [do(approver, each).json["state"] for each in ("pause", "resume")]
+    stopped = do(approver, "stop", {"reason": ""})
+    assert (states, stopped.json["state"]) == (["paused", "finished"], "stopped")
 
 
 def test_nothing_to_pause_is_not_found(world, approver):

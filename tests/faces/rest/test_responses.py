@@ -1,4 +1,4 @@
-"""`POST /api/v1/decisions/{id}/outcome` and `/api/v1/customers/{id}/goodwill`: what comes back, over the API."""
+"""`POST` to `/api/v1/decisions/{id}/outcome`, to its `:turn-down`, to a customer's `/goodwill`: what comes back."""
 
 import pytest
 
@@ -30,6 +30,22 @@ def test_an_outcome_is_recorded_once(shop, made, sqlite_world):
     }  # fmt: skip
     assert (first.status_code, again.status_code, again.json["outcome"]) == (200, 200, "repeated")
     assert sqlite_world.recall([made.customer], ["visited"], purpose="measurement") == [{"visited": True}]
+
+
+def test_what_was_offered_is_turned_down_once_and_its_family_rests(shop, made, sqlite_world):
+    at = rfc3339(sqlite_world.clock())
+    first = shop.post(f"/api/v1/decisions/{made.id}:turn-down")
+    sqlite_world.clock.advance(days=1)
+    again = shop.post(f"/api/v1/decisions/{made.id}:turn-down")
+
+    told = {"decision": made.id, "customer": made.customer, "family": "spring", "turned_down_at": at}
+    assert (first.status_code, first.json) == (200, {**told, "repeated": False})
+    assert (again.status_code, again.json) == (200, {**told, "repeated": True})
+
+
+def test_what_is_no_decision_can_not_be_turned_down(shop, made):
+    for name in ("dec_" + "0" * 32 + ".0", "dec_1.0", f"{made.id}1"):
+        assert shop.post(f"/api/v1/decisions/{name}:turn-down").status_code == 404
 
 
 @pytest.mark.parametrize("value", [3, "true", None, [True], {"a": 1}])
