@@ -19,6 +19,7 @@ from personalise import shelf
 from personalise.campaigns.judging import Foreseen
 from personalise.campaigns.model import Campaign
 from personalise.contact_policy.model import ContactPolicy
+from personalise.households import Given
 from personalise.runs.chunk import decided, waits
 from personalise.runs.counts import Counts, from_stored
 from personalise.runs.ranking import ranked
@@ -117,14 +118,16 @@ def dry_run(
     counts = Counts()
     after = ""
     use = Use(actor=actor, purpose=chosen.campaign.purpose, reason=f"dry run of {key}")
-    room = ranked(deployment, chosen, use=use, at=at, most=most)
+    room, given = ranked(deployment, chosen, use=use, at=at, most=most), Given()
     while True:
         with deployment.store.write() as work:
             ids = customers.after(work, after, most)
             if not ids:
                 _keep(work, chosen, counts, actor=actor, at=at)
                 return counts
-            made = decided(deployment.desk, work, ids, chosen, use=use, at=at, now=deployment.clock(), room=room)
+            made = decided(
+                deployment.desk, work, ids, chosen, use=use, at=at, now=deployment.clock(), room=room, given=given
+            )  # fmt: skip
         counts.add(made.table, chosen)
         if room:
             room.spend(made.spent)
