@@ -194,7 +194,7 @@ class Shop:
         at: int,
         now: int,
     ) -> dict[str, Any]:
-        """Try what would come of deciding in turn by these cuts; return where quotas end for want of room, if any do."""
+        """Try what comes of deciding in turn by these cuts; return where quotas end for want of room, if any do."""
         if not cuts[0]:
             return {}
         trial, pairs = copy.deepcopy(self), []
