@@ -68,13 +68,7 @@ def bring_in_customers(
         homes.note_crowded(faults)
 
     passes.check(look, last)
-    trail = Trail()
-    counts = Counter(new=0, refused=0, stored=0, households=0)
-    for chunk, told in passes.again():
-        at = deployment.clock()
-        with store.read() if how.dry_run else store.write() as work:
-            counts.update(_kept(desk, work, told, homes.names(chunk), at=at, chunk=chunk, details=passes.details))
-        trail.add(chunk)
+    counts, trail = _stored(deployment, passes, homes, how)
     noted = {key: count for key, count in counts.items() if key != "households" or mapping.household}
     noted |= passes.counted()
     seq = None if how.dry_run else trail.note(deployment, "customers", noted, mapping=mapping, actor=how.actor)
@@ -86,6 +80,21 @@ def bring_in_customers(
         seq=seq,
         **counts,
     )
+
+
+def _stored(
+    deployment: Deployed, passes: Passes[Told], homes: HouseholdReader, how: Options
+) -> tuple[Counter[str], Trail]:
+    """Go over the file the second time: store it, or in a dry run say what would be stored."""
+    trail = Trail()
+    counts: Counter[str] = Counter(new=0, refused=0, stored=0, households=0)
+    desk, store = deployment.desk, deployment.store
+    for chunk, told in passes.again():
+        at = deployment.clock()
+        with store.read() if how.dry_run else store.write() as work:
+            counts.update(_kept(desk, work, told, homes.names(chunk), at=at, chunk=chunk, details=passes.details))
+        trail.add(chunk)
+    return counts, trail
 
 
 def _kept(
