@@ -7,7 +7,12 @@ import pytest
 
 from consent.audit.findings import Evidence
 from consent.audit.judging import judged
-from consent.register import households, merging
+from consent.base.errors import HouseholdInvalid, ImportInvalid
+from consent.imports.customers import bring_in_customers
+from consent.imports.mapping import parse_mapping
+from consent.imports.passes import Options
+from consent.register import customers, households, merging
+from consent.rights import sections
 from personalise import audit_checks, engine
 from personalise.reach.dispatch import Message
 from personalise.runs import replaying, run
@@ -15,7 +20,7 @@ from personalise.runs.comparing import Named, compare
 from personalise.runs.dry_run import dry_run
 from personalise.steps.interact.states import Did
 from tests.builders import START
-from tests.campaigns import again, chunks, claim, contacts, deferred, open_run, told, willing
+from tests.campaigns import MAIL, again, chunks, claim, contacts, deferred, open_run, told, willing
 from tests.erasing import erase
 from tests.flows.test_contact_policy import campaign, rule
 from tests.flows.test_quotas import BY_MAIL, BY_TEXT, known
@@ -323,6 +328,74 @@ def test_who_goes_on_after_a_merger_stays_in_his_household_or_comes_into_the_oth
     assert decided(world, bo) == ("mail" if both else ("company:home", 1, WEEK))
     assert audited(world) == ([], [])
     world.check_ledger()
+
+
+MAPPING = 'format = "csv"\nreference = "id"\nhousehold = "home"\n'
+
+
+def bring(world, rows, **how):
+    with world.store.read() as work:
+        mapping = parse_mapping(MAPPING, world.deployment.desk.catalogues.current(work))
+    cells = [{"id": one, "home": name} for one, name in rows]
+    return bring_in_customers(world.deployment, cells, mapping, Options(actor="mia", **how))
+
+
+def lived(world, *references):
+    """Return the households of customers, by their references; None for who is in none."""
+    with world.store.read() as work:
+        who = [customers.find(world.deployment.desk, work, one) for one in references]
+        found = households.of(work, who)
+    return [found.get(one) for one in who]
+
+
+def test_an_import_says_who_lives_together_and_an_empty_cell_says_nothing(world):
+    rows = [("A", "Elm 1"), ("B", " Elm 1 "), ("C", "Oak 2"), ("D", "")]
+    foreseen = bring(world, rows, dry_run=True)
+    made = bring(world, rows)
+    assert [(each.new, each.households) for each in (foreseen, made)] == [(4, 3)] * 2
+    elm, also_elm, oak, none = lived(world, *"ABCD")
+    assert (elm, none) == (also_elm, None)
+    assert oak not in (elm, None)
+
+    rows = [("A", ""), ("B", "Oak 2"), ("C", "Oak 2"), ("D", "Elm 1")]
+    assert [bring(world, rows, dry_run=True).households, bring(world, rows).households] == [2, 2]
+    assert lived(world, *"ABCD") == [elm, oak, oak, elm]
+
+
+def test_a_column_that_is_no_households_is_refused_with_nothing_stored(world):
+    rows = [(f"N{number:03d}", "DE") for number in range(102)]
+    with pytest.raises(ImportInvalid) as error:
+        bring(world, rows)
+    assert [(place.where, place.why) for place in error.value.places] == [
+        ("row 101, column home", "names a household of more than 100 customers: is that what the column is?")
+    ]
+    bring(world, rows[:100])
+    with pytest.raises(HouseholdInvalid, match="more than 100 customers would be in one household"):
+        bring(world, rows[100:])
+    assert world.rows("SELECT count(*) FROM household_member") == [(100,)]
+
+
+def test_what_he_is_told_says_nothing_of_who_lives_with_him(world):
+    ann, bo = willing(world, 2)
+    rule(world, cap=[ONE])
+    campaign(world)
+    home(world, ann, bo)
+    decided(world, ann)
+    made = engine.decide_one(world.deployment, bo, campaign="spring", actor="mia")
+    assert made.explanation == "You get nothing of this now, because a household hears from us only so often."
+    german = engine.decided(world.deployment, made.id, language="de").explanation
+    assert german == "Sie bekommen hiervon jetzt nichts, weil ein Haushalt nur so oft von uns hören soll."
+
+
+def test_an_export_tells_when_he_was_in_a_household(world):
+    [ann, bo] = willing(world, 2)
+    home(world, ann)
+    world.clock.advance(days=1)
+    world.withdraw(bo, MAIL)  # a stay during which nothing happened at all is none
+    home(world, ann, name="")
+    found = [*sections.stays(world.store, [ann], world.clock())]
+    assert found == [{"at": "2026-11-21T10:00:00.000Z", "until": "2026-11-22T10:00:00.000Z"}]
+    assert [*sections.stays(world.store, [ann], START)] == [{"at": "2026-11-21T10:00:00.000Z", "until": ""}]
 
 
 # ------------------------------------------------------------------------------------------------------------- audits
