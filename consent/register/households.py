@@ -231,11 +231,6 @@ def dated(work: Work, customer: CustomerId) -> list[Dated]:
     return [Dated(*row) for row in work.connection.execute(query.order_by(_member.c.since_position))]
 
 
-def any_known(work: Work) -> bool:
-    """Say whether anybody is in a household."""
-    return work.connection.execute(sa.select(_household.c.id).limit(1)).first() is not None
-
-
 def _made_and_locked(work: Work, blinds: Sequence[bytes], *, at: datetime) -> dict[bytes, str]:
     """Return the ids of households by their keyed hashes; those that are new are made, and all are locked."""
     work.run_many(_MAKE, [(blind, new_id("hou", at)) for blind in blinds])
