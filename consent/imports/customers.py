@@ -27,14 +27,14 @@ class Imported:
     new: int
     stored: int
     refused: int
+    households: int
+    """Customers who came into a household, or into another one."""
     left_out: int
     """Rows that didn't come in, since something is wrong with them."""
     seconds: float
     dry_run: bool
     seq: int | None
     """The position of the ledger's entry; None after a dry run."""
-    households: int = 0
-    """Customers who came into a household, or into another one."""
 
     @property
     def customers(self) -> int:
