@@ -265,8 +265,8 @@ def test_eight_processes_against_a_cap_by_household_reserve_as_many_as_remain(wo
     rule(world, cap=[{"key": "home", "limit": 3, "days": 30, "per": "household"}])
     for key in ("spring", "autumn"):
         publish(world, treatment=TABLES["treatment"][:1], cap=[], campaign={"key": key, **NOBODY_HELD})
-    who = willing(world, 6)
-    homes = together(world, who, 3)
+    who = willing(world, 4)
+    homes = together(world, who, 2)
     engine.decide_one(world.deployment, who[0], campaign="spring", actor="mia")
     clocks = random.Random(3).sample(range(2_000), 8)  # noqa: S311 -- clocks that differ
     going = [
@@ -279,7 +279,7 @@ def test_eight_processes_against_a_cap_by_household_reserve_as_many_as_remain(wo
     assert [process.exitcode for process in going] == [0] * 8
     made = Counter(row[0] for row in contacts(world))
     assert [sum(made[one] for one in members) for members in homes] == [3, 3]
-    assert len(chunks(world)) == 1 + 8 * 2 * 6
+    assert len(chunks(world)) == 1 + 8 * 2 * 4
     assert found_by_audit(world) == []
     world.check_ledger()
 
