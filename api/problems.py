@@ -37,6 +37,7 @@ STATUSES: Final[Mapping[type[ByleaveError], int]] = {
     errors.Invalid: 400,
     errors.CampaignInvalid: 422,
     errors.ContactPolicyInvalid: 422,
+    errors.HouseholdInvalid: 422,
     errors.WishInvalid: 422,
     errors.CatalogueInvalid: 422,
     errors.ExpressionInvalid: 422,

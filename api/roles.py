@@ -84,6 +84,7 @@ ACTIONS: Final[Mapping[str, Who]] = {
     "permissions.show": _who(Role.AGENT, Role.INTEGRATOR, Role.OFFICER, scope=KeyScope.CONSENT_READ),
     "receipts.show": _who(Role.AGENT, Role.INTEGRATOR, Role.OFFICER, scope=KeyScope.CONSENT_READ),
     "customers.enrol": _who(Role.AGENT, Role.INTEGRATOR, scope=KeyScope.CONSENT_WRITE),
+    "households.change": _who(Role.AGENT, Role.INTEGRATOR, scope=KeyScope.CONSENT_WRITE),
     "imports.send": _who(Role.INTEGRATOR, scope=KeyScope.CONSENT_WRITE),
     "wishes.show": _who(Role.AGENT, Role.INTEGRATOR, Role.OFFICER, scope=KeyScope.CONSENT_READ),
     "wishes.change": _who(Role.AGENT, Role.INTEGRATOR, scope=KeyScope.CONSENT_WRITE),

@@ -331,7 +331,7 @@ def _window(history: History, window: Window, now: int) -> dict[str, pa.Array]:
         apart = {"contacts": inside & ~history.ghost, "ghosts": inside & history.ghost}
         counts = {name: (history.who[which], history.when[which]) for name, which in apart.items()}
     for name, (who, when) in counts.items():
-        count, frees = _per_customer(who, when, history.n, limit=window.limit, window=length)
+        count, frees = per_customer(who, when, history.n, limit=window.limit, window=length)
         if window.needs:
             frees = np.where(count < window.limit, _NEVER, 0)
         columns[f"{name}:{window.key}"] = pa.array(count)
@@ -339,9 +339,13 @@ def _window(history: History, window: Window, now: int) -> dict[str, pa.Array]:
     return columns
 
 
-def _per_customer(
+def per_customer(
     who: NDArray[np.int64], when: NDArray[np.int64], n: int, *, limit: int, window: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return how many contacts count for each of n customers, and when (ms) one more is allowed, 0 for now.
+
+    `who` are their places, `when` the times of the contacts, all within the window, which is `window` ms long.
+    """
     count = np.bincount(who, minlength=n).astype(np.int64)
     frees = np.zeros(n, dtype=np.int64)
     if limit == 0:

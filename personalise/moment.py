@@ -13,6 +13,7 @@ from consent.register.desk import Desk
 from consent.uses import Use
 from personalise import commitments, contacts, goodwill, wishes
 from personalise.contacts import Own
+from personalise.households import Sharing
 from personalise.steps.personalise.holdout import COMPANY, buckets
 from personalise.steps.personalise.policy import Policy
 
@@ -23,8 +24,9 @@ def permits(desk: Desk, work: Work, customers: Sequence[CustomerId], policy: Pol
 
 
 def gather(
-    desk: Desk, work: Work, permitted: Permits, policy: Policy, *, use: Use, at: datetime, own: Own = contacts.NONE
-) -> pa.Table:
+    desk: Desk, work: Work, permitted: Permits, policy: Policy,
+    *, use: Use, at: datetime, own: Own = contacts.NONE, sharing: Sharing | None = None,
+) -> pa.Table:  # fmt: skip
     """Gather the chunk that `decide` takes: permitted facts, reasons, buckets, contact counts.
 
     Args:
@@ -35,6 +37,7 @@ def gather(
         use: why the data are read.
         at: the instant that caps are counted at.
         own: the contact that is judged, of a chunk of one: it doesn't count against itself.
+        sharing: what these customers' households had; None where no rule asks for it (`households.read`).
     """
     asked = policy.catalogue.attributes
     known = permitted.catalogue.attributes
@@ -55,6 +58,8 @@ def gather(
         salt = policy.contact_policy.holdout.salt
         columns["company_bucket"] = pa.array(buckets(customers, salt=salt, scope=COMPANY))
     columns.update(_between(work, customers, policy, at, own))
+    if sharing:
+        columns.update(sharing.columns())
     return pa.table(columns)
 
 
@@ -64,7 +69,7 @@ def _between(
     """Gather what was between the company and its customers so far.
 
     Returns:
-        For each of `policy.windows` `contacts:<key>` and `ghosts:<key>` with
+        For each of `policy.windows` that counts customers alone `contacts:<key>` and `ghosts:<key>` with
         `contacts_free:<key>` and `ghosts_free:<key>` (ms); for each of `policy.wished` `wish:<channel>`,
         `wish_limit:<channel>` (-1 for none), `wish_free:<channel>`, `ghost_wish:…` and `ghost_wish_free:…`; `own_hours`
         (minutes of the day, `from-until`, null for none) where rules of hours bind; for each of `policy.families`
@@ -75,8 +80,9 @@ def _between(
     terms = policy.contact_policy.goodwill
     pressure = terms.pressure_days if policy.charges else 0
     wished = wishes.read(work, customers)
+    alone = [each for each in policy.windows if each.per == "customer"]
     columns = contacts.counted(
-        work, customers, policy.windows, at, pressure_days=pressure, wishes=wished, wished=policy.wished,
+        work, customers, alone, at, pressure_days=pressure, wishes=wished, wished=policy.wished,
         but=own.decision,
     )  # fmt: skip
     if policy.hours:

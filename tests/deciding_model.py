@@ -4,6 +4,7 @@ Nothing of the product is imported: what agrees with this was understood twice. 
 counted in thousandths of a point.
 """
 
+import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -86,6 +87,8 @@ class Shop:
     promises: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     taken: dict[tuple[str, int, str], int] = field(default_factory=dict)
     """What is taken of each quota, by campaign, version (0: all) and key."""
+    homes: dict[str, str] = field(default_factory=dict)
+    """What the household is called that somebody is in; who is in none is left out."""
 
     def decide(self, who: str, campaign: Tables, rules: Tables, *, at: int, now: int, cuts: "Cuts") -> Decided:
         """Decide for one customer as of `at`, by what he permits `now`, and write down what follows."""
@@ -168,18 +171,38 @@ class Shop:
 
     def chunk(self, whose: list[str], campaign: Tables, rules: Tables, aside: "Aside", *, at: int, now: int) -> Any:
         """Walk the decisions of a run's chunk: by the run's cuts, and never more than is left of what was set aside."""
-        moments = [_Moment(self, who, campaign, rules, at=at, now=now) for who in whose]
-        whole = (aside.quotas, aside.cuts)
-        pairs = [pair for one in moments if not one.control for pair in one.pairs() if not behind(pair, whole)]
-        cuts, _ = serve(pairs, aside.left, aside.quotas)
+        cuts = dict(aside.cuts)
+        while ends := self.tighter(whose, campaign, rules, (aside.quotas, cuts), aside.left, at=at, now=now):
+            cuts |= ends
         for who in whose:
-            made = self.decide(who, campaign, rules, at=at, now=now, cuts=(aside.quotas, {**aside.cuts, **cuts}))
+            made = self.decide(who, campaign, rules, at=at, now=now, cuts=(aside.quotas, cuts))
             if made.chosen:
                 self.contacts[-1].waits = True
                 for each in aside.quotas:
                     if made.chosen in each.treatments:
                         aside.left[each.key] -= self.contacts[-1].charge if each.prices else 1
             yield made
+
+    def tighter(
+        self,
+        whose: list[str],
+        campaign: Tables,
+        rules: Tables,
+        cuts: "Cuts",
+        left: dict[str, int],
+        *,
+        at: int,
+        now: int,
+    ) -> dict[str, Any]:
+        """Try what comes of deciding in turn by these cuts; return where quotas end for want of room, if any do."""
+        if not cuts[0]:
+            return {}
+        trial, pairs = copy.deepcopy(self), []
+        for who in whose:
+            moment = _Moment(trial, who, campaign, rules, at=at, now=now)
+            pairs += [pair for pair in moment.pairs() if not moment.control and not behind(pair, cuts)]
+            trial.decide(who, campaign, rules, at=at, now=now, cuts=cuts)
+        return serve(pairs, left, cuts[0])[0]
 
     def give_back(self, aside: "Aside") -> None:
         for each in aside.quotas:
@@ -401,7 +424,8 @@ class _Moment:
         for prefix, caps in (("cap", self.campaign.get("cap", [])), ("company", self.rules.get("cap", []))):
             for cap in caps:
                 if fits(cap, told):
-                    yield f"{prefix}:{cap['key']}", cap["limit"], cap["days"], self.those(cap)
+                    together = cap.get("per") == "household"
+                    yield f"{prefix}:{cap['key']}", cap["limit"], cap["days"], self.those(cap, together=together)
 
     def excluded(self, told: Mapping[str, Any]) -> Iterator[Limit]:
         for each in self.rules.get("exclusion", []):
@@ -416,12 +440,18 @@ class _Moment:
                 when = [one.turned_down or 0 for one in mine if family in one.told["families"]]
                 yield f"rest:{rest['key']}:{family}", 1, rest["days"], when
 
-    def those(self, wanted: Tables) -> list[int]:
-        """Return when his contacts of a kind were; where he is held out, when his ghosts were."""
+    def those(self, wanted: Tables, *, together: bool = False) -> list[int]:
+        """Return when his contacts of a kind were (where he is held out, his ghosts), and those of his household."""
+        home = self.shop.homes.get(self.who)
         return [
             one.at
             for one in self.shop.contacts
-            if one.customer == self.who and one.ghost == bool(self.control) and fits(wanted, one.told)
+            if fits(wanted, one.told)
+            and (
+                one.ghost == bool(self.control)
+                if one.customer == self.who
+                else together and home and self.shop.homes.get(one.customer) == home and not one.ghost
+            )
         ]
 
     def at_most(self, limit: int, days: int, when: list[int]) -> int:

@@ -5,7 +5,7 @@ from collections import Counter
 import click
 
 from api.actors import links as sign_in
-from api.cli import erasing, merging, rights
+from api.cli import erasing, living, merging, rights
 from api.cli.frame import (
     CUSTOMERS_DOOR,
     WITHDRAW,
@@ -122,5 +122,7 @@ def withdraw_link(customer: str, scopes: tuple[str, ...], *, as_json: bool) -> N
         print_line(made)
 
 
-for command in (rights.export, rights.file_, rights.correct, rights.forget, erasing.erase, merging.merge):
+for command in (
+    rights.export, rights.file_, rights.correct, rights.forget, living.household, erasing.erase, merging.merge,
+):  # fmt: skip
     customer.add_command(command)

@@ -39,6 +39,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "left_out": "rows left out",
     "stored": "facts kept",
     "refused": "facts that may not be kept",
+    "households": "came into a household",
     "acts": "said",
     "changes": "would be",
     "seq": "ledger entry",

@@ -254,4 +254,10 @@ _SECTIONS: Final[Mapping[str, _Section]] = {
         columns={"Category": _of("category"), "Since": _at("since")},
         empty="Nothing that is kept now is as old.",
     ),
+    "households": _Section(
+        title="Lived with others",
+        meaning="From when until when he was in a household that is contacted together. No entry tells of it.",
+        columns={"Since": _at("at"), "Until": _at("until")},
+        empty="He was in no household by then.",
+    ),
 }

@@ -134,4 +134,5 @@ def cap_in_words(cap: Cap, catalogue: Catalogue) -> str:
     channels = [catalogue.channels[key].title if key in catalogue.channels else key for key in cap.channels]
     limit, days = present.counted(cap.limit, "contact"), present.counted(cap.days, "day")
     by = f" by {present.listed(channels)}" if channels else ""
-    return f"at most {limit}{by} in {days}"
+    to = " to all of a household together" if cap.per == "household" else ""
+    return f"at most {limit}{by}{to} in {days}"

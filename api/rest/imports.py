@@ -87,6 +87,9 @@ class ImportedForm(Form):
     silent = Whole(0, MOST_ROWS, metadata={"description": "rows that say nothing"})
     stored = Whole(0, LARGEST, metadata={"description": "facts remembered"})
     refused = Whole(0, LARGEST, metadata={"description": "facts that their customer doesn't allow to remember"})
+    households = Whole(
+        0, MOST_ROWS, metadata={"description": "customers who came into a household, or into another one"}
+    )
     seq = Whole(0, LARGEST, metadata={"description": "position of the import's entry; left out by a dry run"})
     details = Items(Part(RowForm), 0, LARGEST, required=True)
 

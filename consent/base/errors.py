@@ -5,6 +5,7 @@ ByleaveError
 │   ├── CatalogueInvalid
 │   ├── CampaignInvalid
 │   ├── ContactPolicyInvalid
+│   ├── HouseholdInvalid
 │   ├── WishInvalid
 │   ├── ExpressionInvalid
 │   ├── ImportInvalid
@@ -106,6 +107,13 @@ class ContactPolicyInvalid(Invalid):
 
     code = "contact_policy_invalid"
     title = "The contact policy is not valid"
+
+
+class HouseholdInvalid(Invalid):
+    """A household can't be kept as it is named."""
+
+    code = "household_invalid"
+    title = "The household is not valid"
 
 
 class WishInvalid(Invalid):

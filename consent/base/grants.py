@@ -25,6 +25,7 @@ CLOSED_TO_AUDITORS: Final = frozenset(
         "confirmation",
         "data_key",
         "evidence_pack_part",
+        "household",
         "idempotency",
         "identity",
         "lifted_suppression",

@@ -1,18 +1,21 @@
 """USE CASE: bring in customers: who they are, and what is known of them."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from consent import gate
+from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.imports.facts import FactReader, Told, would_keep
 from consent.imports.faults import Details, Faults
+from consent.imports.households import HouseholdReader
 from consent.imports.mapping import FileMapping
 from consent.imports.passes import Deployed, Options, Passes, Trail, opened, wrong_owners
 from consent.imports.rows import Chunk
-from consent.register import customers
+from consent.register import customers, households
 from consent.register.desk import Desk
 
 
@@ -24,6 +27,8 @@ class Imported:
     new: int
     stored: int
     refused: int
+    households: int
+    """Customers who came into a household, or into another one."""
     left_out: int
     """Rows that didn't come in, since something is wrong with them."""
     seconds: float
@@ -48,25 +53,24 @@ def bring_in_customers(
     began = deployment.clock()
     desk, store = deployment.desk, deployment.store
     reader = FactReader(mapping.attributes, named=mapping.named)
+    homes = HouseholdReader(mapping.household)
     passes = Passes(opened(source, mapping), mapping, reader.read, how)
 
     def look(chunk: Chunk, told: Told, faults: Faults) -> None:
         reader.see(chunk, told)
+        homes.see(chunk, faults)
         if len(mapping.named) > 1:
             with store.read() as work:
                 wrong_owners(desk, work, mapping, told.identities, chunk=chunk, faults=faults)
 
-    passes.check(look, reader.note_twice)
-    trail = Trail()
-    new = stored = refused = 0
-    for chunk, told in passes.again():
-        at = deployment.clock()
-        with store.read() if how.dry_run else store.write() as work:
-            found, kept = _kept(desk, work, told, at=at, chunk=chunk, details=passes.details)
-        new, stored, refused = new + found, stored + kept.stored, refused + kept.refused
-        trail.add(chunk)
-    counts = {"new": new, "refused": refused, "stored": stored}
-    noted = {**counts, **passes.counted()}
+    def last(faults: Faults) -> None:
+        reader.note_twice(faults)
+        homes.note_crowded(faults)
+
+    passes.check(look, last)
+    counts, trail = _stored(deployment, passes, homes, how)
+    noted = {key: count for key, count in counts.items() if key != "households" or mapping.household}
+    noted |= passes.counted()
     seq = None if how.dry_run else trail.note(deployment, "customers", noted, mapping=mapping, actor=how.actor)
     return Imported(
         rows=passes.rows,
@@ -78,15 +82,44 @@ def bring_in_customers(
     )
 
 
+def _stored(
+    deployment: Deployed, passes: Passes[Told], homes: HouseholdReader, how: Options
+) -> tuple[Counter[str], Trail]:
+    """Go over the file the second time: store it, or in a dry run say what would be stored."""
+    trail = Trail()
+    counts: Counter[str] = Counter(new=0, refused=0, stored=0, households=0)
+    desk, store = deployment.desk, deployment.store
+    for chunk, told in passes.again():
+        at = deployment.clock()
+        with store.read() if how.dry_run else store.write() as work:
+            counts.update(_kept(desk, work, told, homes.names(chunk), at=at, chunk=chunk, details=passes.details))
+        trail.add(chunk)
+    return counts, trail
+
+
 def _kept(
-    desk: Desk, work: Work, told: Told, *, at: datetime, chunk: Chunk, details: Details | None
-) -> tuple[int, gate.Kept]:
-    """Store a chunk, or in a transaction that can't write say what would be stored: new customers, and facts."""
+    desk: Desk, work: Work, told: Told, named: Sequence[str], *, at: datetime, chunk: Chunk, details: Details | None
+) -> Mapping[str, int]:
+    """Store a chunk, or in a transaction that can't write say what would be stored; return how much of what."""
     if not work.writing:
         known = customers.known(desk, work, told.identities)
         weighed = would_keep(desk, work, told, known, at=at)
         if details:
             weighed.tell(chunk, known, details)
-        return known.count(None), weighed.counts
+        pairs = list(zip(known, named, strict=True))
+        moving = households.differing(desk, work, {one: name for one, name in pairs if one and name})
+        coming = len(moving) + sum(bool(name) for one, name in pairs if one is None)
+        return _counts(known.count(None), weighed.counts, coming)
     enrolled = customers.enrol_counted(desk, work, told.identities, at=at)
-    return enrolled.new, gate.remember_columns(desk, work, enrolled.customers, told.values, at=at)
+    homes = _homes(enrolled.customers, named)
+    coming = households.assign(desk, work, homes, at=at) if homes else 0
+    return _counts(enrolled.new, gate.remember_columns(desk, work, enrolled.customers, told.values, at=at), coming)
+
+
+def _homes(whose: Sequence[CustomerId], named: Sequence[str]) -> dict[CustomerId, str]:
+    """Return the households that are named; where nothing is said, whatever stands goes on."""
+    return {customer: name for customer, name in zip(whose, named, strict=True) if name}
+
+
+def _counts(new: int, kept: gate.Kept, coming: int) -> Mapping[str, int]:
+    return {"new": new, "stored": kept.stored, "refused": kept.refused, "households": coming}

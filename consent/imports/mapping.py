@@ -2,6 +2,7 @@
 
     format = "csv"                           # or listmonk, mailchimp, json, onetrust
     reference = "customer_id"                # the customer's name in the company's own system
+    household = "address_id"                 # whoever has the same lives together; empty says nothing
     ignore = ["history_segment"]             # every other column must be mapped
     [identities]
     email = "mail_address"                   # how else he is found; one of these, where there is no reference
@@ -118,6 +119,8 @@ class FileMapping:
     each: str
     reference: str
     """The column of the customer's reference; "" where he is found by his identities alone."""
+    household: str
+    """The column of what his household is called; "" where the file doesn't say."""
     identities: Mapping[str, str]
     attributes: tuple[Fact, ...]
     outcomes: tuple[Fact, ...]
@@ -138,7 +141,8 @@ class FileMapping:
         said = (template.columns for template in (*self.statements, *((self.signal,) if self.signal else ())))
         times = (self.came_at.columns,) if self.came_at else ()
         read = (column for columns in (*facts, *times, *said) for column in columns)
-        return frozenset((*self.naming, *read, *(condition.column for condition in self.silent)))
+        household = (self.household,) if self.household else ()
+        return frozenset((*self.naming, *household, *read, *(condition.column for condition in self.silent)))
 
     @property
     def named(self) -> dict[str, str]:
@@ -205,6 +209,7 @@ def _mapping(table: dict[str, Any], text: str, name: str, catalogue: Catalogue, 
         records=kind.records or (top.text("records", "", longest=200) if kind.json else ""),
         each=kind.each or (top.text("each", "", longest=200) if kind.json else ""),
         reference=top.text("reference", *([""] if identities else []), longest=200),
+        household=top.text("household", "", longest=200),
         identities=identities,
         attributes=tuple(_facts(top.table("attributes"), "attributes", catalogue, places)),
         outcomes=tuple(_outcomes(top.table("outcomes"), catalogue, places)),

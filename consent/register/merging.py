@@ -5,6 +5,7 @@ the customer chooses: what only one of them allowed is asked for again, and a no
 as they are, provable each under its own id; what follows from joining them is said in ordinary statements, of the
 method `merged`, so that what stands is still nothing but the fold of what is in the ledger. Identities move, memory is
 sealed anew under the id that goes on (only what both permitted), and the old id goes on as that one (see `mergers`).
+Who goes on stays in his household, and comes into the other's where he was in none.
 Contacts and decisions stay with the id they were made under: that is what they were judged by.
 """
 
@@ -36,7 +37,7 @@ from consent.permission.standing import (
 )
 from consent.permission.statement import Act, Method, Statement
 from consent.permission.verdict import PERMIT, scope_reason
-from consent.register import mergers, publishing, recording, suppressing
+from consent.register import households, mergers, publishing, recording, suppressing
 from consent.register.desk import Desk
 from consent.register.hearing import Heard, Joined
 from consent.register.recording import Recorded
@@ -83,6 +84,7 @@ def merge(
         msg = "these are one customer already"
         raise StateConflict(msg)
     given_up, goes_on = _both(work, merged, into)
+    households.join(work, merged, into, at=at)
     said_at = recording.ledger_time(work, at)
     catalogue = desk.catalogues.current(work)
     told = {"actor": actor, "customer": into, "merged": merged, "reason": reason}

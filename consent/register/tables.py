@@ -1,4 +1,4 @@
-"""The rows of erasure, suppression, and the key-encryption key. Columns only; rights and audits read them too.
+"""The rows of erasure, suppression, households, and the key-encryption key. Columns only; rights and audits read them.
 
 None of them names anybody: a tombstone's pseudonym leads nowhere, and of an address only the keyed hash is kept.
 """
@@ -84,3 +84,36 @@ class KeyDestructionRow(Row):
     confirmed_by: Mapped[str]
     destroyed_at: Mapped[datetime | None]
     position: Mapped[int]
+
+
+class HouseholdRow(Row):
+    """A household: the keyed hash of what the company calls it. It is gone once nobody is in it.
+
+    Its row is the lock behind which contacts with its members are counted and reserved.
+    """
+
+    __tablename__ = "household"
+    __table_args__ = _clustered(
+        "keyed hash of what a household is called; its row lock orders contacts with its members"
+    )
+    blind: Mapped[bytes] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(unique=True)
+
+
+class HouseholdMemberRow(Row):
+    """In which household a customer is, or was: what a cap counted is recomputed by where the ledger stood then."""
+
+    __tablename__ = "household_member"
+    __table_args__ = (
+        sa.Index(
+            "uq__household_member__now", "customer", unique=True,
+            sqlite_where=sa.text("until_position IS NULL"), postgresql_where=sa.text("until_position IS NULL"),
+        ),
+        _clustered("in which household a customer is, or was, and from which ledger position until which"),
+    )  # fmt: skip
+    customer: Mapped[str] = mapped_column(sa.ForeignKey("customer.id"), primary_key=True)
+    since_position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    household: Mapped[str] = mapped_column(index=True)
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]
+    until_position: Mapped[int | None]

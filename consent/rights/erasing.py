@@ -26,7 +26,7 @@ from consent.ledger.entry import Kind
 from consent.ledger.log import Appender
 from consent.ledger.position import parts
 from consent.permission.standing import ERASED, Standing
-from consent.register import mergers, publishing, suppressing
+from consent.register import households, mergers, publishing, suppressing
 from consent.register.desk import Desk
 from consent.register.payloads import LOG_OWNER, sealed_payload
 from consent.register.suppressing import REFERENCE, Changed, Why
@@ -205,6 +205,7 @@ def _locked(work: Work, customer: CustomerId) -> tuple[CustomerId, ...]:
     known = sa.select(CustomerRow.id).where(CustomerRow.id.in_(ids)).order_by(CustomerRow.id).with_for_update()
     if survivor not in set(work.connection.execute(known).scalars()):
         raise CustomerUnknown
+    households.lock_of(work, ids)  # before the ledger's head, as decisions do
     return ids
 
 
@@ -280,6 +281,7 @@ _OURS: Final = (
     rows_of(MemoryRow),
     Eraser("lifted_suppression", suppressing.forget_lifted),  # before the addresses go that it is found by
     rows_of(IdentityRow),  # by which he could be found
+    Eraser("household_member", households.forget),
     rows_of(MergerRow),
     rows_of(MergerRow, "merged"),
     rows_of(IdempotencyRow, "owner"),

@@ -162,6 +162,7 @@ def _plain(store: Store, desk: Desk, export: Export, elsewhere: Elsewhere) -> It
     ids = sections.all_ids(store, who)
     told = sections.Told(store, desk, who, at, named=False)
     yield "identities", sections.identities(store, who)
+    yield "households", sections.stays(store, ids, at)
     yield "remembered", sections.remembered(export.remembered)
     yield "permissions", sections.permissions(export.verdicts, export.catalogue)
     yield "statements", told.statements()

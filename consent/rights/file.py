@@ -136,6 +136,7 @@ def written(store: Store, desk: Desk, file: File, elsewhere: Elsewhere) -> Itera
     yield "requests", sections.requests(store, desk, who, by, named=True)
     yield "kept", [{"category": each.category, "since": rfc3339(each.remembered_at)} for each in file.kept]
     yield "identities", sections.identities(store, who)
+    yield "households", sections.stays(store, ids, by)
 
 
 def _permissions(store: Store, desk: Desk, file: File) -> list[Row]:

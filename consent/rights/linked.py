@@ -27,6 +27,7 @@ PROPERTIES: Final[Mapping[str, tuple[str, ...]]] = {
     "dpv:hasRecordOfActivity": ("statements", "decisions", "contacts", "outcomes", "goodwill", "uses", "requests"),
     "dpv:hasNotice": ("notices",),
     "byleave:recognisedBy": ("identities",),
+    "byleave:household": ("households",),
     "byleave:receipt": ("receipts",),
     "byleave:commitment": ("commitments",),
     "byleave:wish": ("wishes",),
@@ -275,6 +276,7 @@ def _notice(row: Mapping[str, Any], names: Names, _catalogue: Catalogue) -> dict
 
 _NODES: Final[Mapping[str, Callable[[Mapping[str, Any], Names, Catalogue], dict[str, Any]]]] = {
     "identities": _identity,
+    "households": _plain,
     "remembered": _remembered,
     "permissions": _process,
     "statements": _statement,

@@ -23,7 +23,7 @@ from consent.base.store import Store
 from consent.catalogue import terms
 from consent.catalogue.model import Catalogue
 from consent.permission.verdict import Permit, Verdict
-from consent.register import history, mergers
+from consent.register import history, households, mergers
 from consent.register.desk import Desk
 from consent.register.history import Said
 from consent.rights import asked
@@ -86,6 +86,21 @@ def identities(store: Store, customer: CustomerId) -> list[Row]:
     with store.read() as work:
         found = work.connection.execute(query.group_by(_identity.c.kind).order_by(_identity.c.kind)).all()
     return [{"kind": kind, "count": count} for kind, count in found]
+
+
+def stays(store: Store, ids: Sequence[CustomerId], by: datetime) -> Iterator[Row]:
+    """Walk from when until when a customer was in some household, as was known by an instant.
+
+    What it is called, nobody knows; and who else was in it is theirs.
+    """
+    return of_all(ids, lambda one, until: _stays(store, one, until), by)
+
+
+def _stays(store: Store, customer: CustomerId, by: datetime) -> Iterator[Row]:
+    with store.read() as work:
+        found = households.dated(work, customer)
+    for stay in (each for each in found if each.since <= by):
+        yield {"at": rfc3339(stay.since), "until": rfc3339(stay.until) if stay.until and stay.until <= by else ""}
 
 
 def remembered(found: Iterable[Remembered]) -> list[Row]:

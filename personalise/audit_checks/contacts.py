@@ -1,14 +1,13 @@
 """The check `contacts`: every contact has its decision, and kept to holdout, contact policy, goodwill and promises.
 
 It counts anew, from the contacts themselves and in the order of the ledger; what a decision had counted is no evidence.
-What had ended by then, because nobody sent it in time or it never reached the customer, must not have counted.
+What had ended by then, because nobody sent it in time or it never reached the customer, must not have counted. Where a
+household counts together, it goes by who was in it where the ledger stood then.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
-from operator import attrgetter
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -17,15 +16,18 @@ from consent.audit.findings import Evidence, Finding, Gap, Judged, Severity, Yie
 from consent.base.clock import to_ms
 from consent.base.database import table_of
 from consent.base.errors import ByleaveError, DecisionUnknown, LedgerBroken
+from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.ledger.position import position
+from consent.register import households
+from consent.register.households import Stay
 from personalise.contact_policy.model import Told
 from personalise.contact_policy.windows import Window
 from personalise.contacts import GHOST
 from personalise.runs import log
 from personalise.runs.dry_run import load_policy
 from personalise.runs.log import Chunk
-from personalise.steps.interact.states import ENDED
+from personalise.steps.interact.states import ENDED, State
 from personalise.steps.personalise.holdout import COMPANY, buckets
 from personalise.steps.personalise.policy import Candidate, Policy
 from personalise.tables import ContactRow
@@ -39,22 +41,34 @@ _CHUNKS: Final = 32
 
 _DAY_MS: Final = 86_400_000
 _contact = table_of(ContactRow)
+_ALL: Final = sa.select(_contact)
 
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A contact, with the decision and the policy behind it; `place` is where the ledger commits to the decision."""
+    """A contact, with the decision and the policy behind it.
+
+    `place` is where the ledger commits to the decision, and which of its chunk it is; `judged` where the ledger stood,
+    and `judged_at` when it was, that permissions were judged.
+    """
 
     row: Any
     at: int
-    place: tuple[int, int]
+    place: tuple[int, int, int]
+    judged: int
+    judged_at: int
     policy: Policy
     candidate: Candidate
+
+    @property
+    def position(self) -> int:
+        """Where the ledger commits to the decision."""
+        return position(*self.place[:2])
 
     def counted_by(self, later: "_Made") -> bool:
         """Whether it counted when a later contact was decided: it had not ended by where the ledger commits to that."""
         ended: int | None = self.row.ended_position
-        return ended is None or ended > position(*later.place)
+        return ended is None or ended > later.position
 
     @property
     def ghost(self) -> bool:
@@ -114,11 +128,12 @@ def contacts(evidence: Evidence) -> Iterator[Yielded]:
     behind = _Behind(evidence)
     after = ""
     while True:
-        found: list[Yielded] = []
         with evidence.store.read() as work:
             rows = _page(work, after)
-            for _, group in groupby(rows, key=attrgetter("customer")):
-                found += _of_one(behind, work, list(group))
+            made, found = _all_made(behind, work, rows)
+            together = _Together(behind, work, made)
+        for several in made.values():
+            found += _of_one(several, together)
         if not rows:
             return
         yield from found
@@ -132,19 +147,71 @@ def _page(work: Work, after: str) -> list[Any]:
     return list(work.connection.execute(query.order_by(_contact.c.customer)))
 
 
-def _of_one(behind: _Behind, work: Work, rows: Sequence[Any]) -> Iterator[Yielded]:
-    made: list[_Made] = []
+def _all_made(behind: _Behind, work: Work, rows: Sequence[Any]) -> tuple[dict[str, list[_Made]], list[Yielded]]:
+    """Return the contacts by customer, in the order of the ledger; and beside them those that have nothing behind."""
+    made: dict[str, list[_Made]] = {}
+    found: list[Yielded] = []
     for row in rows:
         one = _made(behind, work, row)
         if isinstance(one, _Made):
-            made.append(one)
+            made.setdefault(row.customer, []).append(one)
         else:
-            yield one
-    made.sort(key=lambda each: (each.place, each.at))
+            found.append(one)
+    for several in made.values():
+        several.sort(key=lambda each: (each.place, each.at))
+    return made, found
+
+
+def _of_one(made: Sequence[_Made], together: "_Together") -> Iterator[Yielded]:
     for spot, one in enumerate(made):
-        for why in _wrong(one, made[:spot]):
+        for why in _wrong(one, made[:spot], together):
             yield _finding(one.row.decision, why)
     yield Judged(len(made))
+
+
+class _Together:
+    """What the others of their households had had when customers' contacts were decided."""
+
+    def __init__(self, behind: _Behind, work: Work, made: Mapping[str, Sequence[_Made]]) -> None:
+        """Read it, of those whose contacts a rule by household was to hold back."""
+        whose = [CustomerId(one) for one, several in made.items() if any(map(_by_household, several))]
+        self._in: dict[str, list[Stay]] = {}
+        self._of: dict[str, list[Stay]] = {}
+        for stay in households.lived(work, whose) if whose else ():
+            self._in.setdefault(stay.household, []).append(stay)
+            self._of.setdefault(stay.customer, []).append(stay)
+        others = sorted(self._of.keys() - made.keys())
+        parts = (others[first : first + _PAGE] for first in range(0, len(others), _PAGE))
+        rows = (row for part in parts for row in work.connection.execute(_ALL.where(_contact.c.customer.in_(part))))
+        self._made = {**_all_made(behind, work, list(rows))[0], **made}
+
+    def before(self, one: _Made) -> list[_Made]:
+        """Return what the others' contacts were that counted in his household, in no order; ghosts never do."""
+        place = one.position
+        homes = (stay.household for stay in self._of.get(one.row.customer, ()) if stay.holds(place))
+        return [
+            each
+            for home in homes
+            for stay in self._in[home]
+            if stay.holds(place) and stay.customer != one.row.customer
+            for each in self._made.get(stay.customer, ())
+            if not each.ghost and _counted_together(each, one)
+        ]
+
+
+def _by_household(one: _Made) -> bool:
+    return any(window.per == "household" for window in one.candidate.windows)
+
+
+def _counted_together(each: _Made, one: _Made) -> bool:
+    """Say whether a contact counted when another of the household was decided.
+
+    Whoever decides by rules that count by household locks it: of such decisions, the ledger has the order. Others need
+    not be seen that are committed while it is decided. What nobody had sent in time counts no longer, whoever says so.
+    """
+    came = each.place < one.place if each.policy.shared else each.position < one.judged
+    unsent = each.row.status in (State.RESERVED, State.EXPIRED) and each.row.expires_at is not None
+    return came and each.counted_by(one) and not (unsent and _ms(each.row.expires_at) <= one.judged_at)
 
 
 def _finding(subject: str, why: str) -> Finding:
@@ -168,14 +235,15 @@ def _made(behind: _Behind, work: Work, row: Any) -> _Made | Finding | Gap:  # no
     if isinstance(policy, str):
         return Gap(check=KEY, why=policy)
     candidate = next(one for one in policy.candidates if one.key == row.treatment)
-    return _Made(row, _ms(row.reserved_at), (chunk.log, chunk.seq), policy, candidate)
+    place = (chunk.log, chunk.seq, spot)
+    return _Made(row, _ms(row.reserved_at), place, chunk.position, to_ms(chunk.at), policy, candidate)
 
 
 def _ms(at: datetime | None) -> int:
     return to_ms(at) if at else 0
 
 
-def _wrong(one: _Made, before: Sequence[_Made]) -> Iterator[str]:
+def _wrong(one: _Made, before: Sequence[_Made], together: _Together) -> Iterator[str]:
     """Walk what a contact broke, by what had come before it."""
     campaign = one.policy.campaign
     [bucket] = buckets([one.row.customer], salt=campaign.holdout.salt, scope=campaign.key).tolist()
@@ -186,8 +254,9 @@ def _wrong(one: _Made, before: Sequence[_Made]) -> Iterator[str]:
     if (one.row.status in ENDED) != (one.row.ended_position is not None):
         yield f"it is {one.row.status}, and when it ended is not what that says"
     alike = [each for each in before if each.ghost == one.ghost and each.counted_by(one)]
+    household = [*alike, *together.before(one)] if _by_household(one) else alike
     for window in one.candidate.windows:
-        count = _counted(window, one, alike, before)
+        count = _counted(window, one, household if window.per == "household" else alike, before)
         if count < window.limit if window.needs else count >= window.limit:
             limit = f"at least {window.limit}" if window.needs else f"at most {window.limit - 1} before it"
             yield f"{window.rule} asks for {limit} in {window.days} days, and there were {count}"

@@ -28,7 +28,7 @@ from personalise.campaigns.model import (
 )
 from personalise.campaigns.wordings import wording
 from personalise.contact_policy.model import CLASSES, HELD_BACK, Cap, Class
-from personalise.contact_policy.reading import named, read_share
+from personalise.contact_policy.reading import named, per, read_share
 from personalise.content.template import kinds
 from personalise.language.expressions import condition, number
 from personalise.language.terms import Condition, Number
@@ -195,6 +195,7 @@ def _cap(form: Form, catalogue: Catalogue) -> Cap:
         offers=form.texts("offers", default=()),
         limit=form.integer("limit", low=0, high=1_000),
         days=form.integer("days", low=1, high=3_650),
+        per=per(form),
     )
 
 

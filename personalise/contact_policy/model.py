@@ -26,6 +26,11 @@ CREDITED: Final = ("answer", "purchase", "promise_kept", "thanks")
 Source = Literal["law", "company", "campaign"]
 """Whose rule it is."""
 
+Per = Literal["customer", "household"]
+"""Whose contacts are counted together. Who is in no household counts alone."""
+
+PER: Final[tuple[Per, ...]] = ("customer", "household")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
@@ -81,6 +86,7 @@ class Cap:
     tags: tuple[str, ...] = ()
     offers: tuple[str, ...] = ()
     source: Source = "campaign"
+    per: Per = "customer"
 
     @property
     def counts(self) -> Matching:

@@ -10,6 +10,7 @@ from consent.base.form import Form, read_table, read_text
 from consent.catalogue.model import Catalogue
 from personalise.contact_policy.model import (
     CREDITED,
+    PER,
     Cap,
     ContactPolicy,
     Exclusion,
@@ -17,6 +18,7 @@ from personalise.contact_policy.model import (
     Holdout,
     Matching,
     Order,
+    Per,
     Rest,
     Source,
     Zones,
@@ -113,9 +115,15 @@ def _cap(form: Form, catalogue: Catalogue, seen: set[tuple[str, str]]) -> Cap:
         tags=form.texts("tags", default=()),
         offers=form.texts("offers", default=()),
         source=cast("Source", form.choice("source", ("company", "law"), default="company")),
+        per=per(form),
     )
     form.unknown()
     return cap
+
+
+def per(form: Form) -> Per:
+    """Read whose contacts a cap counts together."""
+    return cast("Per", form.choice("per", PER, default="customer"))
 
 
 def parse_holdout(text: str, form: Literal["toml", "json"]) -> Holdout:

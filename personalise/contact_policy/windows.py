@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from personalise.contact_policy.model import Cap, ContactPolicy, Exclusion, Matching, Rest, Source, Told
+from personalise.contact_policy.model import Cap, ContactPolicy, Exclusion, Matching, Per, Rest, Source, Told
 
 _PREFIX: Final[dict[Source, str]] = {"law": "law", "company": "company", "campaign": "cap"}
 RULES: Final = ("cap:", "company:", "law:", "exclusion:", "order:", "rest:", "hours:", "wish:")
@@ -27,6 +27,7 @@ class Window:
         days: a contact exactly so old no longer counts.
         of: contacts made, or contacts turned down.
         needs: it asks for contacts instead of holding them against him.
+        per: whose contacts it counts: his own, or those of all in his household.
     """
 
     rule: str
@@ -36,6 +37,7 @@ class Window:
     days: int
     of: Literal["contacts", "rejections"] = "contacts"
     needs: bool = False
+    per: Per = "customer"
 
     @property
     def plain(self) -> bool:
@@ -58,7 +60,7 @@ def of_cap(cap: Cap) -> Window:
     """Return a cap as a window. A campaign's own is known by its key, as everything in a campaign is."""
     rule = f"{_PREFIX[cap.source]}:{cap.key}"
     key = cap.key if cap.source == "campaign" else rule
-    return Window(rule=rule, key=key, counts=cap.counts, limit=cap.limit, days=cap.days)
+    return Window(rule=rule, key=key, counts=cap.counts, limit=cap.limit, days=cap.days, per=cap.per)
 
 
 def _excluding(each: Exclusion, told: Told) -> Iterator[Window]:

@@ -32,7 +32,8 @@ def rules(read: ContactPolicy) -> list[tuple[str, str]]:
 
 
 def _cap(cap: Cap) -> str:
-    return f"at most {cap.limit} {_named(cap.counts)} in {cap.days} days"
+    with_whom = " with all of a household" if cap.per == "household" else ""
+    return f"at most {cap.limit} {_named(cap.counts)}{with_whom} in {cap.days} days"
 
 
 def _named(which: Matching) -> str:

@@ -20,7 +20,7 @@ from consent.base.store import Work
 from consent.ledger.position import position
 from consent.register.desk import Desk
 from consent.uses import Use
-from personalise import deferrals, halts, moment, quotas, reservations, shelf
+from personalise import deferrals, halts, households, moment, quotas, reservations, shelf
 from personalise.contacts import Own
 from personalise.decide import decide
 from personalise.deferrals import Deferral
@@ -131,7 +131,8 @@ def _judged(
     use = Use(actor=actor, purpose=one.campaign.purpose, decision=row.decision, customer=customer)
     permitted = moment.permits(desk, work, [customer], one, at=at)
     own = Own(row.decision, row.charge)
-    columns = moment.gather(desk, work, permitted, one, use=use, at=at, own=own)
+    sharing = households.read(work, permitted, one, at=at, lock=True, own=own)
+    columns = moment.gather(desk, work, permitted, one, use=use, at=at, own=own, sharing=sharing)
     if one.quotas:  # it has its place in them already, since it was reserved
         nobody = Funnel(columns, one, at).claims(controls=True).take(np.empty(0, np.int64))
         columns = with_cuts(columns, one, quotas.room(work, one, lock=False), nobody)

@@ -19,17 +19,18 @@ from consent.gate import Permits
 from consent.register import customers as enrolled
 from consent.register.desk import Desk
 from consent.uses import Use
-from personalise import commitments, contacts, deferrals, goodwill, moment, quotas, reservations
+from personalise import commitments, contacts, deferrals, goodwill, households, moment, quotas, reservations
 from personalise.campaigns.model import Campaign, Offer
 from personalise.commitments import Commitment
 from personalise.contacts import Contact
 from personalise.decide import decide, spent
 from personalise.deferrals import Deferral
 from personalise.goodwill import Entry, Posting
+from personalise.households import Given
 from personalise.quotas import Counted
 from personalise.runs import inputs, log
 from personalise.runs.log import Chunk
-from personalise.runs.ranking import with_cuts
+from personalise.runs.settling import settled
 from personalise.steps.personalise.funnel import Funnel
 from personalise.steps.personalise.policy import Candidate, Policy
 from personalise.steps.personalise.quotas import Room
@@ -51,9 +52,9 @@ class Decided:
     """It takes that out of what there is, not out of what was set aside for a run."""
 
 
-def decided(
+def decided(  # noqa: PLR0913 -- all that a decision depends on, and whether it is to last
     desk: Desk, work: Work, customers: Sequence[CustomerId], policy: Policy,
-    *, use: Use, at: datetime, now: datetime, room: Room | None = None,
+    *, use: Use, at: datetime, now: datetime, room: Room | None = None, given: Given | None = None,
 ) -> Decided:  # fmt: skip
     """Decide for a chunk of customers.
 
@@ -66,14 +67,19 @@ def decided(
         at: the instant of the decision: what windows are counted from.
         now: the instant that permissions are judged at; never before `at`.
         room: what the policy's quotas have room for; None: who comes first takes what there is, one at a time.
+        given: what households would have got so far, in a pass that reserves nothing, and so keeps nobody waiting.
     """
     permitted = moment.permits(desk, work, customers, policy, at=max(at, now))
-    columns = moment.gather(desk, work, permitted, policy, use=use, at=at)
+    sharing = households.read(work, permitted, policy, at=at, lock=given is None, given=given)
+    columns = moment.gather(desk, work, permitted, policy, use=use, at=at, sharing=sharing)
+    claims, there = None, room
     if policy.quotas:
         claims = Funnel(columns, policy, at).claims(controls=room is None)
         there = room or quotas.room(work, policy, lock=len(claims) > 0)  # who claims nothing need not wait
-        columns = with_cuts(columns, policy, there, claims)
+    columns = settled(columns, policy, at, claims=claims, room=there, sharing=sharing, controls=room is None)
     table = decide(columns, policy, at)
+    if given is not None and sharing is not None:
+        given.add(sharing, np.asarray(table["chosen"]))
     return Decided(
         table=table, inputs=columns, permitted=permitted, spent=spent(table, policy), first_come=room is None
     )

@@ -6,12 +6,14 @@ Nothing is kept but the record that data were read, once for each policy and chu
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.deployment import Deployment
 from consent.register import customers
 from consent.uses import Use
+from personalise.households import Given
 from personalise.runs import chunk
 from personalise.runs.crosstab import Crosstab, Side
 from personalise.runs.dry_run import CHUNK, Progress, load_policy
@@ -65,6 +67,7 @@ def compare(
         first, second = (_load(deployment, work, each) for each in (a, b))
         total = customers.count(work)
     rooms = [ranked(deployment, each, use=_use(each, actor), at=at, most=most) for each in (first, second)]
+    passes = [_Pass(each, _use(each, actor), room, Given()) for each, room in zip((first, second), rooms, strict=True)]
     table, after = Crosstab(), ""
     while True:
         with deployment.store.write() as work:
@@ -72,10 +75,7 @@ def compare(
             if not ids:
                 return Compared(a=first, b=second, table=table)
             now = deployment.clock()
-            sides = [
-                _decided(deployment, work, ids, each, _use(each, actor), at=at, now=now, room=room)
-                for each, room in zip((first, second), rooms, strict=True)
-            ]
+            sides = [_decided(deployment, work, ids, each, at=at, now=now) for each in passes]
         table.add(*sides)
         after = ids[-1]
         if progress:
@@ -95,14 +95,25 @@ def _use(policy: Policy, actor: str) -> Use:
     return Use(actor=actor, purpose=campaign.purpose, reason=told)
 
 
+class _Pass(NamedTuple):
+    """One of the two policies on its way over all customers: what its quotas have room for, what households got."""
+
+    policy: Policy
+    use: Use
+    room: Room | None
+    given: Given
+
+
 def _decided(
-    deployment: Deployment, work: Work, ids: Sequence[CustomerId], policy: Policy, use: Use,
-    *, at: datetime, now: datetime, room: Room | None,
-) -> Side:  # fmt: skip
-    made = chunk.decided(deployment.desk, work, ids, policy, use=use, at=at, now=now, room=room)
-    if room:
-        room.spend(made.spent)
+    deployment: Deployment, work: Work, ids: Sequence[CustomerId], one: _Pass, *, at: datetime, now: datetime
+) -> Side:
+    policy = one.policy
+    made = chunk.decided(
+        deployment.desk, work, ids, policy, use=one.use, at=at, now=now, room=one.room, given=one.given
+    )  # fmt: skip
+    if one.room:
+        one.room.spend(made.spent)
     funnel = Funnel(made.inputs, policy, at)
-    chances = {one.key: funnel.chance(one) for one in policy.candidates}
+    chances = {each.key: funnel.chance(each) for each in policy.candidates}
     deferred = len(chunk.waits(made, policy, at)[0])
     return Side(policy=policy, table=made.table, chances=chances, deferred=deferred)

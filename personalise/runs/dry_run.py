@@ -19,11 +19,13 @@ from personalise import shelf
 from personalise.campaigns.judging import Foreseen
 from personalise.campaigns.model import Campaign
 from personalise.contact_policy.model import ContactPolicy
-from personalise.runs.chunk import decided, waits
+from personalise.households import Given
+from personalise.runs.chunk import Decided, decided, waits
 from personalise.runs.counts import Counts, from_stored
 from personalise.runs.ranking import ranked
 from personalise.steps.invent.response import Response
 from personalise.steps.personalise.policy import Policy, policy
+from personalise.steps.personalise.quotas import Room
 from personalise.tables import CampaignDryRunRow
 
 CHUNK: Final = 5_000
@@ -117,21 +119,28 @@ def dry_run(
     counts = Counts()
     after = ""
     use = Use(actor=actor, purpose=chosen.campaign.purpose, reason=f"dry run of {key}")
-    room = ranked(deployment, chosen, use=use, at=at, most=most)
+    room, given = ranked(deployment, chosen, use=use, at=at, most=most), Given()
     while True:
         with deployment.store.write() as work:
             ids = customers.after(work, after, most)
             if not ids:
                 _keep(work, chosen, counts, actor=actor, at=at)
                 return counts
-            made = decided(deployment.desk, work, ids, chosen, use=use, at=at, now=deployment.clock(), room=room)
-        counts.add(made.table, chosen)
-        if room:
-            room.spend(made.spent)
-        counts.deferred += len(waits(made, chosen, at)[0])
+            made = decided(
+                deployment.desk, work, ids, chosen, use=use, at=at, now=deployment.clock(), room=room, given=given
+            )  # fmt: skip
+        _add(counts, made, chosen, at=at, room=room)
         after = ids[-1]
         if progress:
             progress(counts.customers, total)
+
+
+def _add(counts: Counts, made: Decided, chosen: Policy, *, at: datetime, room: Room | None) -> None:
+    """Count a chunk, as if it had been kept."""
+    counts.add(made.table, chosen)
+    counts.deferred += len(waits(made, chosen, at)[0])
+    if room:
+        room.spend(made.spent)
 
 
 def _keep(work: Work, chosen: Policy, counts: Counts, *, actor: str, at: datetime) -> None:

@@ -18,7 +18,7 @@ from consent.deployment import Deployment
 from consent.register import customers
 from consent.register.desk import Desk
 from consent.uses import Use
-from personalise import moment, quotas
+from personalise import households, moment, quotas
 from personalise.steps.personalise.claiming import CUT
 from personalise.steps.personalise.funnel import Funnel
 from personalise.steps.personalise.policy import Policy
@@ -88,7 +88,8 @@ class Pass:
         if not ids:
             return False
         permitted = moment.permits(desk, work, ids, self.policy, at=max(self.at, now))
-        columns = moment.gather(desk, work, permitted, self.policy, use=self.use, at=self.at)
+        sharing = households.read(work, permitted, self.policy, at=self.at, lock=False)
+        columns = moment.gather(desk, work, permitted, self.policy, use=self.use, at=self.at, sharing=sharing)
         self.ranking.add(Funnel(columns, self.policy, self.at).claims(controls=False))
         self.after = ids[-1]
         return True

@@ -115,7 +115,8 @@ def test_every_text_list_and_number_that_comes_in_has_its_bounds(described):
         "Acceptance", "Addresses", "AskedAddress", "CampaignDue", "CampaignStop", "Check", "CheckAddress", "Checks",
         "Compare",
         "ComparedPolicy", "ContactLimit", "ContactPolicyFile", "Customer", "Decide", "ErasureAsked", "ExportAsked",
-        "FindingOwner", "GoodwillReport", "Import", "Measure", "MoreTime", "Outcome", "QuietHours", "Receipt",
+        "FindingOwner", "GoodwillReport", "Household", "Import", "Measure", "MoreTime", "Outcome", "QuietHours",
+            "Receipt",
         "RequestAnswer", "RequestComing", "RequestOwner", "Statement", "Statements", "Stop", "Suppress", "WantedPack",
         "WantedSchedule", "Wishes",
     }  # fmt: skip

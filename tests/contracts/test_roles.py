@@ -51,6 +51,8 @@ MATRIX = {
     ("GET", "/api/v1/catalogue/versions/<version>"): (KNOWN, READ),
     ("GET", "/api/v1/notices"): (KNOWN, READ),
     ("GET", "/api/v1/notices/<notice>/<version>"): (KNOWN, READ),
+    ("PUT", "/api/v1/customers/<customer>/household"): ({"agent", "integrator"}, WRITE),
+    ("DELETE", "/api/v1/customers/<customer>/household"): ({"agent", "integrator"}, WRITE),
     ("GET", "/api/v1/customers/<customer>/wishes"): ({"agent", "integrator", "officer"}, READ),
     ("PUT", "/api/v1/customers/<customer>/wishes"): ({"agent", "integrator"}, WRITE),
     ("DELETE", "/api/v1/customers/<customer>/wishes"): ({"agent", "integrator"}, WRITE),

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from consent.register import households
 from personalise.runs import run
 from tests.advancing import advance, started
 from tests.campaigns import TABLES, chunks, contacts, decisions, fill, open_run, publish
@@ -16,8 +17,15 @@ MANY, SMALL = 300, 15
 
 @pytest.fixture
 def shop(world):
-    """Return a world with 300 customers of all kinds, Ann and Bo, and the campaign, half of them held out."""
-    fill(world, MANY)
+    """Return a world with 300 customers of all kinds, Ann and Bo, and the campaign, half of them held out.
+
+    Three at a time live together, two of them mostly in different chunks, and are reached once.
+    """
+    who = fill(world, MANY)
+    named = {one: f"Elm Street {spot % 100}" for spot, one in enumerate(sorted(who))}
+    with world.store.write() as work:
+        households.assign(world.deployment.desk, work, named, at=world.clock())
+    rule(world, cap=[{"key": "home", "limit": 1, "days": 7, "per": "household"}])
     publish(world, campaign={"holdout": {"share": 0.5, "salt": "s"}})
     return world
 

@@ -9,8 +9,11 @@ from threading import Barrier
 
 import pytest
 
+from consent.audit.findings import Evidence
+from consent.audit.judging import judged
 from consent.base.errors import StateConflict
-from personalise import engine
+from consent.register import households
+from personalise import audit_checks, engine
 from personalise.runs import run
 from tests.advancing import decide, decide_in, started
 from tests.builders import START
@@ -242,3 +245,76 @@ def test_a_run_and_live_decisions_at_once_share_a_volume(world):
         engine.decide_one(world.deployment, customer, campaign="spring", actor="mia")
     assert len(contacts(world)) == 7
     world.check_ledger()
+
+
+# ------------------------------------------------------------------------------------------ eight processes: households
+
+
+def together(world, who, size):
+    """Have customers live together, so many in each household; return the households' members."""
+    homes = [who[first : first + size] for first in range(0, len(who), size)]
+    for number, members in enumerate(homes):
+        with world.store.write() as work:
+            named = dict.fromkeys(members, f"Elm Street {number}")
+            households.assign(world.deployment.desk, work, named, at=world.clock())
+    return homes
+
+
+def test_eight_processes_against_a_cap_by_household_reserve_as_many_as_remain(world):
+    """Half of them go through the members backwards, so that whoever locks in that order waits in a ring."""
+    rule(world, cap=[{"key": "home", "limit": 3, "days": 30, "per": "household"}])
+    for key in ("spring", "autumn"):
+        publish(world, treatment=TABLES["treatment"][:1], cap=[], campaign={"key": key, **NOBODY_HELD})
+    who = willing(world, 4)
+    homes = together(world, who, 2)
+    engine.decide_one(world.deployment, who[0], campaign="spring", actor="mia")
+    clocks = random.Random(3).sample(range(2_000), 8)  # noqa: S311 -- clocks that differ
+    going = [
+        started(decide_in, world.url, world.keyring, who[:: (-1) ** spot], ["spring", "autumn"], later)
+        for spot, later in enumerate(clocks)
+    ]
+    for process in going:
+        process.join()
+
+    assert [process.exitcode for process in going] == [0] * 8
+    made = Counter(row[0] for row in contacts(world))
+    assert [sum(made[one] for one in members) for members in homes] == [3, 3]
+    assert len(chunks(world)) == 1 + 8 * 2 * 4
+    assert found_by_audit(world) == []
+    world.check_ledger()
+
+
+def test_a_run_live_decisions_and_who_comes_and_goes_at_once_keep_to_a_household_cap(world):
+    """The run holds several members in one chunk; others ask for the same ones, and households change meanwhile."""
+    rule(world, cap=[{"key": "home", "limit": 2, "days": 30, "per": "household"}])
+    for key in ("spring", "autumn"):
+        publish(world, treatment=TABLES["treatment"][:1], cap=[], campaign={"key": key, **NOBODY_HELD})
+    who = willing(world, 16)
+    homes = together(world, who[:12], 4)
+    identity = open_run(world.deployment, "spring", actor="mia")
+
+    def does(number):
+        if number == 0:
+            return run.advance(world.deployment, identity, most=5).state
+        if number == 1:
+            for spot in range(20):
+                with world.store.write() as work:
+                    named = {who[12]: f"Elm Street {spot % 3}", who[13]: f"Oak Street {spot % 2}", who[14]: ""}
+                    households.assign(world.deployment.desk, work, named, at=world.clock())
+            return "moved"
+        for customer in who[:: (-1) ** number]:
+            engine.decide_one(world.deployment, customer, campaign="autumn", actor="mia")
+        return "decided"
+
+    assert Counter(at_once(5, does)) == {"finished": 1, "moved": 1, "decided": 3}
+    made = Counter(row[0] for row in contacts(world))
+    assert all(sum(made[one] for one in members) <= 2 for members in homes)
+    assert found_by_audit(world) == []
+    world.check_ledger()
+
+
+def found_by_audit(world):
+    """Return what the check of contacts finds: it goes by who lived together then, in the ledger's own order."""
+    evidence = Evidence(store=world.store, desk=world.deployment.desk, at=world.clock())
+    [found] = judged([one for one in audit_checks.CHECKS if one.key == "contacts"], evidence, world.clock)
+    return [*found.findings, *found.gaps]

@@ -70,8 +70,8 @@ def test_an_export_has_all_sections_in_one_order(busy):
     document = told(busy, busy.ann)
     assert list(document) == [
         "format", "export", "made_at", "position", "catalogue", "controller", "rights", "customer", "identities",
-        "remembered", "permissions", "statements", "notices", "receipts", "decisions", "contacts", "outcomes",
-        "goodwill", "commitments", "wishes", "uses", "requests",
+        "households", "remembered", "permissions", "statements", "notices", "receipts", "decisions", "contacts",
+        "outcomes", "goodwill", "commitments", "wishes", "uses", "requests",
     ]  # fmt: skip
     assert (document["format"], document["customer"]["id"]) == ("byleave/export/v1", busy.ann)
     assert document["identities"] == [{"kind": "email", "count": 1}, {"kind": "reference", "count": 1}]

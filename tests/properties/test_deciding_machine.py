@@ -1,8 +1,8 @@
 """Whatever happens, in whatever order: each decision, and all that it leaves behind, is what the rules say.
 
-Customers grant, withdraw, pause, wish, turn offers down, visit, complain and thank; silence is booked; campaigns and
-contact policies are published in versions; live decisions and runs in chunks happen, runs stand still in their midst
-and go on later; time moves.
+Customers grant, withdraw, pause, wish, move, turn offers down, visit, complain and thank; silence is booked; campaigns
+and contact policies are published in versions; live decisions and runs in chunks happen, runs stand still in their
+midst and go on later; time moves.
 """
 
 import copy
@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from typing_extensions import override
 
 from consent.base.clock import to_ms
+from consent.register import households
 from personalise import contacts, engine, reservations, shelf, wishes
 from personalise.contact_policy.reading import parse_contact_policy
 from personalise.goodwill import Entry
@@ -39,6 +40,8 @@ KNOWN: Final = ({"months": 3, "spend": 50.0}, {"months": 14, "spend": 50.0}, {"m
 days = st.sampled_from([1, 3, 30])
 limits = st.tuples(st.integers(0, 2), st.sampled_from([2, 30]))
 kinds = st.sampled_from([MAIL, SALE, {"families": ["f"]}, {"campaigns": ["spring"]}, {"offers": ["guide"]}])
+per = st.sampled_from(["household", "customer"])
+homes = st.sampled_from(["", "Elm Street 1", "Oak Street 2"])
 channels = st.sampled_from([["email"], ["email", "post"], ["email", "sms", "post"]])
 
 
@@ -70,7 +73,7 @@ volumes = st.sampled_from(
 ).flatmap(lambda each: st.integers(0, 3).map(lambda limit: {**each, "limit": limit}))  # fmt: skip
 campaigns = st.fixed_dictionaries(
     {
-        "share": st.sampled_from([0.0, 0.0, 0.4]), "cap": caps({"channels": channels}, {}),
+        "share": st.sampled_from([0.0, 0.0, 0.4]), "cap": caps({"channels": channels}, {"per": per}),
         "class": st.sampled_from(["marketing"] * 4 + ["service"]),
         "tags": st.sampled_from([[], ["sale"]]), "offer": st.tuples(offer("range", "f"), offer("guide", "f")),
         "scores": st.lists(st.sampled_from(["0.05", "0.04", "0.0", "0.02"]), min_size=3, max_size=3),
@@ -88,7 +91,7 @@ def zoned(drawn: dict[str, Any]) -> dict[str, Any]:
 policies = st.fixed_dictionaries(
     {},
     optional={
-        "cap": caps({}, {"channels": channels, "tags": st.just(["sale"]), "offers": st.just(["range"])}),
+        "cap": caps({}, {"channels": channels, "tags": st.just(["sale"]), "offers": st.just(["range"]), "per": per}),
         "exclusion": alone("x", one=kinds, other=kinds),
         "order": alone("o", first=kinds, then=kinds),
         "rest": alone("r"), "holdout": st.just({"share": 0.3, "salt": "company"}),
@@ -132,8 +135,11 @@ class Deciding(RuleBasedStateMachine):
         self.number = 0
         self.going: dict[str, Any] | None = None
 
-    @initialize(drawn=st.tuples(campaigns, campaigns), known=st.lists(st.sampled_from(KNOWN), min_size=5, max_size=5))
-    def begin(self, drawn: Any, known: Any) -> None:
+    @initialize(
+        drawn=st.tuples(campaigns, campaigns), known=st.lists(st.sampled_from(KNOWN), min_size=5, max_size=5),
+        names=st.lists(homes, min_size=5, max_size=5),
+    )  # fmt: skip
+    def begin(self, drawn: Any, known: Any, names: list[str]) -> None:
         for key, each in zip(KEYS, drawn, strict=True):
             self.publish(key, each)
         self.people = willing(self.world, 5)
@@ -143,6 +149,7 @@ class Deciding(RuleBasedStateMachine):
         for who in (self.world.ann, self.world.bo):  # Ann allows everything, and nothing is known of her
             granted = {*CONTACT, USE} if who == self.world.ann else set()
             self.shop.people[who] = Person(granted, {"months": None, "spend": None})
+        self.move(dict(zip(self.people, names, strict=True)))
 
     @override
     def teardown(self) -> None:
@@ -201,6 +208,15 @@ class Deciding(RuleBasedStateMachine):
         if act == "withdraw" and scope in granted and scope.startswith("contact:"):
             self.shop.opted_out(who, self.conduct)
         (granted.add if act == "grant" else granted.discard)(scope)
+
+    @rule(number=whose, name=homes)
+    def somebody_moves(self, number: int, name: str) -> None:
+        self.move({self.people[number]: name})
+
+    def move(self, named: dict[Any, str]) -> None:
+        with self.world.store.write() as work:
+            households.assign(self.world.deployment.desk, work, named, at=self.world.clock())
+        self.shop.homes |= named
 
     @rule(number=whose)
     def somebody_pauses(self, number: int) -> None:

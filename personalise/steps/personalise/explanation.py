@@ -126,7 +126,7 @@ def explanation(row: dict[str, Any], policy: Policy, *, language: str = "en") ->
         uses = one.wording_uses if row.get(WORDING) else ()
         return _given((*dict.fromkeys((*one.uses, *uses)), one.contact), policy, words)
     furthest = max(policy.candidates, key=lambda one: policy.stage_of[row[f"rule:{one.key}"]])
-    return _left(policy.rules[row[f"rule:{furthest.key}"]], furthest, row, catalogue=policy.catalogue, words=words)
+    return _left(policy.rules[row[f"rule:{furthest.key}"]], furthest, row, policy=policy, words=words)
 
 
 def _given(scopes: Sequence[str], policy: Policy, words: Sentences) -> str:
@@ -142,8 +142,8 @@ def _given(scopes: Sequence[str], policy: Policy, words: Sentences) -> str:
     return words.given.format(grounds=_listed(grounds, words), purpose=title)
 
 
-def _left(rule: str, one: Candidate, row: dict[str, Any], *, catalogue: Catalogue, words: Sentences) -> str:
-    stage = stage_of(rule)
+def _left(rule: str, one: Candidate, row: dict[str, Any], *, policy: Policy, words: Sentences) -> str:
+    stage, catalogue = stage_of(rule), policy.catalogue
     if stage is Stage.IDENTITY:
         return words.unknown
     if rule == BUDGET or rule.startswith(VOLUME):
@@ -152,6 +152,8 @@ def _left(rule: str, one: Candidate, row: dict[str, Any], *, catalogue: Catalogu
         scope = catalogue.scopes.get(one.contact if rule == HARD_STOP else rule.removeprefix("permission:"))
         what = _asked(scope, catalogue, words) if scope else words.this
         return words.left.format(why=words.because[Reason(_reason(one, rule, row))].format(what=what))
+    if any(rule == window.rule and window.per == "household" for window in policy.windows):
+        return words.together
     return words.stages[stage]
 
 

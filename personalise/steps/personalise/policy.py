@@ -230,6 +230,15 @@ class Policy:
         found += (each for one in self.candidates for each in one.windows)
         return tuple({each.rule: each for each in found}.values())
 
+    @property
+    def shared(self) -> bool:
+        """Whether some rule lets a household be contacted only so often: then its members are decided about in turn.
+
+        It needn't bind one of the candidates: what one campaign reserves, the next one counts.
+        """
+        caps = (*self.campaign.caps, *self.contact_policy.caps)
+        return self.held_back and any(cap.per == "household" for cap in caps)
+
     @cached_property
     def wished(self) -> tuple[str, ...]:
         """The channels on which customers' own limits bind."""

@@ -31,6 +31,8 @@ class Sentences:
     stages: Mapping[Stage, str]
     full: str
     """Where there was only so much of it."""
+    together: str
+    """Where others of his household count, too: not who, nor that there was any."""
     asked: Mapping[str, str]
     """What a scope is about: its {title}, by operation."""
     this: str
@@ -76,6 +78,7 @@ ENGLISH: Final = Sentences(
         Stage.ARBITRATION: "You get nothing of this, because nothing we could send would be worth your time.",
     },
     full="You get nothing of this, because there was not enough of it for everybody.",
+    together="You get nothing of this now, because a household hears from us only so often.",
     asked={
         "contact": "contact by {title}",
         "share": "sharing with {title}",
@@ -127,6 +130,7 @@ GERMAN: Final = Sentences(
         Stage.ARBITRATION: ("Sie bekommen hiervon nichts, weil nichts, was wir schicken könnten, Ihre Zeit wert wäre."),
     },
     full="Sie bekommen hiervon nichts, weil es nicht für alle gereicht hat.",
+    together="Sie bekommen hiervon jetzt nichts, weil ein Haushalt nur so oft von uns hören soll.",
     asked={
         "contact": "den Kontakt per „{title}“",
         "share": "die Weitergabe an „{title}“",

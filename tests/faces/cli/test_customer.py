@@ -81,3 +81,15 @@ def test_links_are_built_from_the_base_url(shell: Shell, monkeypatch):
     assert shell("customer", "link", SOMEBODY).out.startswith("https://shop.example/")
     with shell.house() as house, house.deployment.store.read() as work:
         assert customers.count(work) == CUSTOMERS
+
+
+def test_a_customer_comes_into_a_household_and_leaves_it(shell: Shell):
+    command = ("customer", "household", SOMEBODY)
+    inside = shell(*command, "--name", "A-1009", "--json").json
+    again = shell(*command, "--name", "A-1009")
+    left, wrong = shell(*command, "--none"), shell(*command)
+
+    assert (inside["household"], inside["changed"]) == (True, True)
+    assert again.out == f"{inside['customer']} was in that household before; nothing changed.\n"
+    assert left.out == f"{inside['customer']} is in no household from now on.\n"
+    assert wrong.code == 2

@@ -24,7 +24,18 @@ KEYS = {
         "dry_run",
         "seq",
     },
-    "customers": {"customers", "rows", "new", "stored", "refused", "left_out", "seconds", "dry_run", "seq"},
+    "customers": {
+        "customers",
+        "rows",
+        "new",
+        "stored",
+        "refused",
+        "households",
+        "left_out",
+        "seconds",
+        "dry_run",
+        "seq",
+    },
     "outcomes": {"customers", "rows", "unknown", "stored", "refused", "left_out", "seconds", "dry_run", "seq"},
 }
 MAPPINGS = {"statements": "statements_mapping.toml", "customers": "mapping.toml", "outcomes": "outcomes_mapping.toml"}
@@ -56,8 +67,8 @@ def test_an_import_for_people_is_a_line_a_count(shell: Shell):
     first, *counts = ran.out.splitlines()
     assert (ran.code, first, counts[0].split()) == (0, "customers.csv: it is in.", ["customers", str(CUSTOMERS)])
     assert [line.split("  ")[0] for line in counts] == [
-        "customers", "rows", "new customers", "facts kept", "facts that may not be kept", "rows left out", "seconds",
-        "ledger entry",
+        "customers", "rows", "new customers", "facts kept", "facts that may not be kept", "came into a household",
+        "rows left out", "seconds", "ledger entry",
     ]  # fmt: skip
 
 

@@ -51,7 +51,7 @@ def test_all_that_a_policy_says_is_read():
     found = read(
         weight_of_benefit=0.5,
         cap=[{"key": "c", "limit": 1, "days": 2, "channels": ["email"], "purposes": ["recommendations"],
-              "tags": ["sale"], "offers": ["range"], "source": "law"}],
+              "tags": ["sale"], "offers": ["range"], "source": "law", "per": "household"}],
         exclusion=[{"key": "x", "days": 3, "one": {"tags": ["sale"]}, "other": {"campaigns": ["care"]}}],
         order=[{"key": "o", "days": 4, "first": {"offers": ["a"]}, "then": {"families": ["shoes"]}}],
         rest=[{"key": "r", "days": 5, "families": ["shoes"]}],
@@ -61,7 +61,7 @@ def test_all_that_a_policy_says_is_read():
     assert (found.version, found.weight_of_benefit) == (3, 0.5)
     assert found.caps == (
         Cap(key="c", limit=1, days=2, channels=("email",), purposes=("recommendations",), tags=("sale",),
-            offers=("range",), source="law"),
+            offers=("range",), source="law", per="household"),
     )  # fmt: skip
     one, other = Matching(tags=("sale",)), Matching(campaigns=("care",))
     assert found.exclusions == (Exclusion(key="x", days=3, one=one, other=other),)
@@ -82,6 +82,8 @@ def test_all_that_a_policy_says_is_read():
          ("cap[0].channels", "'fax' is no channel of the catalogue")),
         ({"cap": [{"key": "c", "limit": 1, "days": 1, "purposes": ["fun"]}]},
          ("cap[0].purposes", "'fun' is no purpose of the catalogue")),
+        ({"cap": [{"key": "c", "limit": 1, "days": 1, "per": "street"}]},
+         ("cap[0].per", "must be one of customer, household")),
         ({"cap": [{"key": "c", "limit": 1, "days": 1, "source": "me"}]},
          ("cap[0].source", "must be one of company, law")),
         ({"exclusion": [{"key": "x", "days": 1, "one": {}, "other": {"tags": ["a"]}}]},
