@@ -23,7 +23,7 @@ from api.roles import action_of
 from api.settings import Settings, read_settings
 from api.wiring import House, open_house
 from consent.base.clock import parse_time
-from consent.base.errors import Invalid, NotAllowed
+from consent.base.errors import Invalid, NotAllowed, Place, RequestUnfit
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.register import customers
@@ -77,7 +77,19 @@ class Command(click.Command):
         if declared is None:
             raise NotAllowed("nobody may: this command doesn't say who may")
         require(caller(), declared)
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except RequestUnfit as unfit:
+            places = [Place(self._typed(where), why) for where, why in unfit.places]
+            raise RequestUnfit(unfit.detail, places=places) from unfit
+
+    def _typed(self, where: str) -> str:
+        """Return what is typed for a place that is named as in a request: `--channel` for `/channel`."""
+        for each in self.params:
+            called = {each.name, *(option.lstrip("-").replace("-", "_") for option in each.opts)}
+            if where.removeprefix("/") in called:
+                return each.opts[-1] if each.param_type_name == "option" else each.human_readable_name
+        return where
 
 
 class Group(click.Group):

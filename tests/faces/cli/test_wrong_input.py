@@ -43,6 +43,15 @@ def test_wrong_words_are_answered_by_a_line_and_a_code(path, shell: Shell):
         (["db", "backup", ""], "Invalid value for 'FILE': names no file."),
         (["vault", "destroy", "one"], "Invalid value for 'VERSION': 'one' is not a valid integer."),
         (["permission", "record", "S000001"], "Missing argument 'ACT'. Choose from: request, grant, refuse,"),
+        (
+            ["decide", "S000001", "--campaign", "spring", "--channel", "fax"],
+            "That can't be asked: --channel: no treatment of spring goes by 'fax': they go by email, sms",
+        ),
+        (
+            ["campaign", "schedule", "spring", "--at", "2020-01-01T00:00:00Z"],
+            "That can't be asked: --at: must be after",
+        ),
+        (["suppression", "add", "nosuch"], "That can't be asked: ADDRESS: is not an e-mail address"),
         (["audit", "pack", "make", "--out", "x.zip"], "say what it is about: --customer, or --audit, or --from"),
     ],
 )
