@@ -101,7 +101,7 @@ class Command(click.Command):
         for each in self.params:
             called = {each.name, *(option.lstrip("-").replace("-", "_") for option in each.opts)}
             if where.partition("/")[2].partition("/")[0] in called:
-                return each.opts[-1] if each.param_type_name == "option" else each.opts[0].upper()
+                return each.opts[-1] if each.param_type_name == "option" else each.human_readable_name.strip("[].")
         return where
 
 
