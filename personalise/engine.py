@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal, TypedDict
 
-from consent.base.errors import CampaignInvalid, CustomerUnknown, IdempotencyConflict, Place
+from consent.base.errors import CustomerUnknown, IdempotencyConflict, Place, RequestUnfit
 from consent.base.ids import CustomerId, DecisionId, new_id
 from consent.base.store import Work
 from consent.deployment import Deployment
@@ -98,7 +98,7 @@ def decide_one(
     Raises:
         CustomerUnknown: nobody of that id is enrolled, and he didn't come himself.
         CampaignUnknown: no campaign by that key.
-        CampaignInvalid: it has no treatment on that channel.
+        RequestUnfit: it has no treatment on that channel.
         StateConflict: a second person is demanded (`four_eyes`), and no version of it is approved.
         IdempotencyConflict: the key stood for another customer, campaign or channel.
     """
@@ -168,7 +168,7 @@ def _visitor(deployment: Deployment, campaign: str, channel: str, *, four_eyes: 
     """Decide for somebody of whom nothing is known; nothing is written."""
     if channel not in OURS:
         why = f"who has no id is told something where he came himself: {', '.join(sorted(OURS))}"
-        raise CampaignInvalid(places=[Place("channel", why)])
+        raise RequestUnfit(places=[Place("/channel", why)])
     with deployment.store.read() as work:
         version = approving.in_force(deployment.desk, work, campaign, four_eyes=True) if four_eyes else 0
         policy = _policy(deployment, work, campaign, channel, version=version)
@@ -327,6 +327,7 @@ def _on(policy: Policy, channel: str) -> Policy:
     """Return the policy with the candidates of one channel only."""
     on_it = tuple(one for one in policy.candidates if one.treatment.channel == channel)
     if not on_it:
-        why = f"no treatment of {policy.campaign.key} goes by {channel[:80]!r}"
-        raise CampaignInvalid(places=[Place("channel", why)])
+        those = ", ".join(sorted({one.treatment.channel for one in policy.candidates}))
+        why = f"no treatment of {policy.campaign.key} goes by {channel[:80]!r}: they go by {those}"
+        raise RequestUnfit(places=[Place("/channel", why)])
     return replace(policy, candidates=on_it)

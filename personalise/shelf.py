@@ -172,7 +172,8 @@ def load_contact_policy(work: Work, catalogue: Catalogue, *, version: int | None
     """
     row = None if version == 0 else work.run(_CONTACT_POLICY, version or NEWEST).fetchone()
     if row is None and version:
-        msg = f"there is no version {version} of the contact policy"
+        newest = newest_contact_policy(work)
+        msg = f"it has no version {version}: {f'its newest is {newest}' if newest else 'none was published yet'}"
         raise ContactPolicyUnknown(msg)
     if row is None:
         return NONE
@@ -215,10 +216,17 @@ def load(work: Work, key: str, catalogue: Catalogue, *, version: int = 0) -> tup
     """
     row = work.run(_CAMPAIGN, key, version or NEWEST).fetchone()
     if row is None:
-        msg = f"{key[:80]!r}: publish it first with `byleave campaign publish FILE`"
-        raise CampaignUnknown(msg)
+        raise unknown(work, key, version)
     number, body, form = row
     return _campaign(body, form, _under(catalogue)), number
+
+
+def unknown(work: Work, key: str, version: int = 0) -> CampaignUnknown:
+    """Return the error of a campaign that isn't there, or of a version that it hasn't (0: any)."""
+    newest = work.run(_CAMPAIGN, key, NEWEST).fetchone() if version else None
+    if newest is not None:
+        return CampaignUnknown(f"{key!r} has no version {version}: its newest is {newest[0]}")
+    return CampaignUnknown(f"{key[:80]!r}: publish it first with `byleave campaign publish FILE`")
 
 
 def save_model(work: Work, campaign: str, model: Response, *, rows: int, at: datetime) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.builders import START
 from tests.databases import Databases, PostgresqlDatabases, SqliteDatabases, postgresql_server
@@ -21,6 +22,11 @@ POSTGRESQL_ADDRESS = "TEST_POSTGRESQL"
 """The address of a server to use instead of starting one; its user must be allowed to make databases."""
 
 BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
+
+
+# Machines are shared: how long something takes is measured by benchmarks, and fails no test.
+settings.register_profile("byleave", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("byleave")
 
 
 def pytest_configure(config: pytest.Config) -> None:

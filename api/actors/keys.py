@@ -81,7 +81,7 @@ def revoke(work: Work, number: str, *, at: datetime) -> None:
     """
     still = sa.update(ApiKeyRow).where(ApiKeyRow.id == number, ApiKeyRow.revoked_at.is_(None))
     if work.connection.execute(still.values(revoked_at=at)).rowcount != 1:
-        raise NotFound("no key in use has this id")
+        raise NotFound(f"no key in use is called {number[:80]!r}: `byleave key list` names those there are")
 
 
 def listed(work: Work) -> list[KnownKey]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from api import lost
 from api.cli import campaign_life, campaign_results
 from api.cli.campaign_life import advised, print_advice
 from api.cli.frame import FILE, OK, REFUSED, Group, Words, at_home, caller, json_option
@@ -131,7 +132,7 @@ def dry_run(key: str, *, as_json: bool) -> None:
     if as_json:
         print_json({**counts.as_json(), "seconds": seconds})
     else:
-        _print_counts(counts, seconds)
+        _print_counts(counts, seconds, addressed="would be addressed")
 
 
 @campaign.command("run", example="byleave campaign run spring --json")
@@ -318,19 +319,19 @@ def _print_run(run: Run, *, as_json: bool) -> None:
     _print_counts(run.counts, run.seconds)
 
 
-def _print_counts(counts: Counts, seconds: float) -> None:
+def _print_counts(counts: Counts, seconds: float, *, addressed: str = "were addressed") -> None:
     share = counts.customers or 1
-    rows: list[tuple[str, float, str]] = []
-    rows += [(f"gets {treatment}", count, f"{count / share:.1%}") for treatment, count in sorted(counts.chosen.items())]
-    rows += [(f"takes of {key}", amount, "") for key, amount in counts.taken().items()]
-    rows += [(f"leaves: {reason}", count, f"{count / share:.1%}") for reason, count in counts.reasons.most_common()]
+    told = [(f"addressed: get {treatment}", count) for treatment, count in sorted(counts.chosen.items())]
+    told += [(f"not addressed: {lost.by_key(reason)}", count) for reason, count in counts.reasons.most_common()]
     print_table(
-        ("what becomes of them", "customers", "share"),
-        rows,
+        ("customers who …", "customers", "share"),
+        [(words, count, f"{count / share:.1%}") for words, count in told],
         empty="Nobody is enrolled yet: see `byleave import --help`.",
     )
     print_line()
-    print_line(f"{counts.customers:,} customers in {seconds:,.1f} s")
+    print_line(f"{counts.chosen.total():,} of {counts.customers:,} customers {addressed}. Judged in {seconds:,.1f} s.")
+    for key, amount in counts.taken().items():
+        print_line(f"Taken of {key.replace('_', ' ')}: {amount:,}.")
     if counts.deferred:
         print_line(f"{counts.deferred:,} are held back for now alone, and decided about again in time.")
 

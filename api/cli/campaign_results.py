@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import click
 
+from api import lost
 from api.cli.frame import Command, Words, at_home, caller, json_option
 from api.cli.output import print_json, print_line, print_table, progress
 from api.roles import action
@@ -106,7 +107,11 @@ def _print_why(title: str, counts: Counts) -> None:
     if counts.customers:
         print_line()
         print_line(f"{title}:")
-        print_table(("why", "customers"), list(counts.reasons.most_common()), empty="")
+        print_table(
+            ("customers who …", "customers"),
+            [(lost.by_key(reason), count) for reason, count in counts.reasons.most_common()],
+            empty="",
+        )
 
 
 def _plain(name: str) -> str:

@@ -10,7 +10,7 @@ import click
 
 from api import erasing
 from api.cli.frame import OK, REFUSED, UNCHECKED, Command, json_option, require_founded
-from api.cli.output import Mark, print_json, print_mark
+from api.cli.output import Mark, print_json, print_mark, say
 from api.roles import action
 from api.settings import Settings, read_settings
 from api.wiring import HEARTBEAT, House, open_house
@@ -27,6 +27,7 @@ from consent.ledger import log
 from consent.ledger.log import CLOCK_TOLERANCE_MS
 from consent.register import cosigning, proving, rekeying
 from consent.rights.erasing import waiting_since
+from personalise import shelf
 
 _DEAD_AFTER: Final = timedelta(minutes=1)
 _PROVED_WITHIN: Final = timedelta(hours=1)
@@ -65,9 +66,19 @@ def doctor(*, as_json: bool) -> int:
     else:
         for each in looked:
             print_mark(each.said.state, each.check, each.said.detail)
+        say("; ".join(_summed(looked)))
     if "unknown" in states:
         return UNCHECKED
     return REFUSED if "attention" in states else OK
+
+
+def _summed(looked: list[_Looked]) -> Iterator[str]:
+    """Say which need attention and which couldn't be looked at."""
+    for mark, words in (("attention", "needs attention"), ("unknown", "could not be looked at")):
+        if named := [each.check for each in looked if each.said.state == mark]:
+            yield f"{words}: {', '.join(named)}"
+    if all(each.said.state == "ok" for each in looked):
+        yield "all is well"
 
 
 def _all(settings: Settings) -> Iterator[_Looked]:
@@ -172,14 +183,17 @@ def _witness(house: House) -> Said:
     return Said("ok", f"{name} cosigned all {state.signed:,} entries that are signed")
 
 
+_START: Final = "start one with byleave worker, or with the service by byleave serve --with-worker"
+
+
 def _worker(house: House) -> Said:
     at = house.deployment.clock()
     with house.deployment.store.read() as work:
         last = jobs.last_beat(work, HEARTBEAT)
     if last is None:
-        return Said("attention", "none has ever worked here: byleave worker, or byleave serve --with-worker")
+        return Said("attention", f"none has ever worked here: {_START}")
     if at - last > _DEAD_AFTER:
-        return Said("attention", f"its last sign of life was at {rfc3339(last)}: start it with byleave worker")
+        return Said("attention", f"its last sign of life was at {rfc3339(last)}: {_START}")
     return Said("ok", f"alive at {rfc3339(last)}")
 
 
@@ -238,6 +252,15 @@ def _four_eyes(house: House) -> Said:
     return Said("ok", why)
 
 
+def _contact_policy(house: House) -> Said:
+    with house.deployment.store.read() as work:
+        version = shelf.newest_contact_policy(work)
+    if version:
+        return Said("ok", f"version {version} of the contact policy holds over all campaigns")
+    why = "no contact policy is published, so no caps, quiet hours or goodwill hold over all campaigns"
+    return Said("ok", f"{why}: byleave contact-policy draft writes one to start from")
+
+
 def _rights(house: House) -> Said:
     """Look what the service could do in the database: an owner could change the ledger."""
     more = grants.excess(house.deployment.store)
@@ -262,5 +285,6 @@ _LOOKS: Final[tuple[tuple[str, Callable[[House], Said]], ...]] = (
     ("erasures", _erasures),
     ("horizon", _horizon),
     ("approvals", _four_eyes),
+    ("contacts", _contact_policy),
     ("rights", _rights),
 )

@@ -23,7 +23,15 @@ from api.roles import action_of
 from api.settings import Settings, read_settings
 from api.wiring import House, open_house
 from consent.base.clock import parse_time
-from consent.base.errors import Invalid, NotAllowed
+from consent.base.errors import (
+    CustomerUnknown,
+    Invalid,
+    NotAllowed,
+    Place,
+    RequestInvalid,
+    RequestUnfit,
+    StatementInvalid,
+)
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.register import customers
@@ -46,6 +54,12 @@ class Unready(click.ClickException):
     """What is here can't be worked with yet."""
 
     exit_code = root.UNCHECKED
+
+
+class Unknown(click.ClickException):
+    """Nobody is called what was typed."""
+
+    exit_code = root.USAGE
 
 
 class Refused(click.ClickException):
@@ -77,7 +91,18 @@ class Command(click.Command):
         if declared is None:
             raise NotAllowed("nobody may: this command doesn't say who may")
         require(caller(), declared)
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except (RequestInvalid, RequestUnfit, StatementInvalid) as wrong:
+            raise type(wrong)(wrong.detail, places=[Place(self._typed(at), why) for at, why in wrong.places]) from wrong
+
+    def _typed(self, where: str) -> str:
+        """Return what is typed for a place that is named as in a request: `--channel` for `/channel`."""
+        for each in self.params:
+            called = {each.name, *(option.lstrip("-").replace("-", "_") for option in each.opts)}
+            if where.partition("/")[2].partition("/")[0] in called:
+                return each.opts[-1] if each.param_type_name == "option" else each.human_readable_name.strip("[].")
+        return where
 
 
 class Group(click.Group):
@@ -219,9 +244,13 @@ def found(house: House, work: Work, customer: str) -> CustomerId:
     """Return the id of a customer, who is named by his reference or his id.
 
     Raises:
-        CustomerUnknown: nobody enrolled is called that.
+        Unknown: nobody enrolled is called that. What was typed is repeated to whoever typed it, and nowhere else.
     """
-    return customers.find(house.deployment.desk, work, customer)
+    try:
+        return customers.find(house.deployment.desk, work, customer)
+    except CustomerUnknown as unknown:
+        why = "nobody enrolled has this reference or id: `byleave import customers` enrols"
+        raise Unknown(f"{unknown.title}: {customer!r}: {why}") from unknown
 
 
 def address(house: House, page: str, token: str) -> str:

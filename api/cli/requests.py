@@ -5,7 +5,19 @@ from typing import Any, Final
 
 import click
 
-from api.cli.frame import Group, Instant, Number, Refused, Words, at_home, caller, customer_argument, found, json_option
+from api.cli.frame import (
+    Group,
+    Instant,
+    Number,
+    Refused,
+    Unknown,
+    Words,
+    at_home,
+    caller,
+    customer_argument,
+    found,
+    json_option,
+)
 from api.cli.output import print_facts, print_json, print_line, print_table, say
 from api.roles import action
 from api.wiring import House
@@ -83,12 +95,16 @@ def _named(house: House, work: Work, name: str) -> str:
     """Return the id of a request: it is named by it, or by its customer, if he has one that is open.
 
     Raises:
-        CustomerUnknown: nobody enrolled is called that.
+        RightsRequestUnknown: it is no request, and nobody enrolled is called that.
         Refused: he has none that is open, or several.
     """
     if is_id(name, PREFIX):
         return name
-    open_ = [one for one in asked.of_customer(work, found(house, work, name)) if one.is_open]
+    try:
+        who = found(house, work, name)
+    except Unknown:
+        raise asked.unknown(name) from None
+    open_ = [one for one in asked.of_customer(work, who) if one.is_open]
     if len(open_) != 1:
         raise Refused(f"{name} has {len(open_)} open requests: name one by its id, as byleave request list shows it")
     return open_[0].id

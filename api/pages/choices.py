@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from api.asking import anchor
+from api.pages.facts import label
 from api.pages.words import FIRST, Words
 from consent.base.clock import from_ms, to_ms
 from consent.catalogue.duration import Duration
@@ -317,7 +318,7 @@ def _card(
         was=answer,
         chosen=answer,
         basis=words.say("bases", rule.legal_basis.value),
-        covers=_covers(rule, catalogue),
+        covers=_covers(rule, catalogue, words),
         kept=_duration(rule.retention, words),
         holds=_holds(rule, words),
     )
@@ -346,9 +347,9 @@ def forgets(rule: ScopeRule, before: ScopeStanding, now: ScopeStanding) -> bool:
     return rule.operation == "remember" and before.status in VALID and now.status not in VALID
 
 
-def _covers(rule: ScopeRule, catalogue: Catalogue) -> str:
+def _covers(rule: ScopeRule, catalogue: Catalogue, words: Words) -> str:
     category = catalogue.categories.get(rule.target) if rule.operation in ("remember", "use") else None
-    return ", ".join(item.name.replace("_", " ") for item in category.attributes) if category else ""
+    return " · ".join(label(item.name, words) for item in category.attributes) if category else ""
 
 
 def _holds(rule: ScopeRule, words: Words) -> str:

@@ -20,7 +20,8 @@ class Told:
 
     name: str
     facts: tuple[tuple[str, str], ...]
-    content: str = ""
+    wordings: tuple[tuple[str, str], ...] = ()
+    """What it says: for whom or what ("" for the content), and the words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,20 +114,19 @@ def _treatments(campaign: Campaign, catalogue: Catalogue) -> tuple[Told, ...]:
                     catalogue.channels[each.channel].title if each.channel in catalogue.channels else each.channel,
                 ),
                 ("Chance that it helps", each.score.text),
-                *_otherwise(each),
             ),
-            content=each.content,
+            wordings=_wordings(each),
         )
         for each in campaign.treatments
     )
 
 
-def _otherwise(treatment: Treatment) -> tuple[tuple[str, str], ...]:
-    """Return what is said beside the content: subjects, and what is said in general."""
+def _wordings(treatment: Treatment) -> tuple[tuple[str, str], ...]:
+    """Return what is said, the subject first; then what is said to who doesn't permit what these read."""
     wording = treatment.wording
     told = (
-        ("Subject", wording.subject), ("To everybody else", wording.general),
-        ("Subject to everybody else", wording.general_subject),
+        ("Subject", wording.subject), ("", wording.content),
+        ("Subject to everybody else", wording.general_subject), ("To everybody else", wording.general),
     )  # fmt: skip
     return tuple((title, each.source) for title, each in told if each)
 

@@ -199,7 +199,10 @@ def _conclusion(status: str, stored: Mapping[str, Any]) -> str:
     open_too = f" {present.counted(gaps, 'thing')} could not be checked." if gaps else ""
     match status:
         case "passed":
-            return f"All {len(stored['checks'])} checks passed."
+            judged = sum(bool(each["checked"]) for each in stored["checks"])
+            nothing = len(stored["checks"]) - judged
+            rest = f" {present.counted(nothing, 'check')} had nothing to judge yet." if nothing else ""
+            return f"{present.counted(judged, 'check')} passed.{rest}"
         case "findings":
             return f"{present.counted(findings, 'finding')}: what is named below is not as it has to be.{open_too}"
         case "could_not_check":

@@ -156,7 +156,7 @@ def list_() -> Response:
 @action("audits.run")
 @contract(Contract(summary="Ask for an audit; the worker runs it", answer=AskedAuditForm, status=202))
 def ask() -> Response:
-    """Queue a full audit, unless one waits already."""
+    """Queue a full audit, unless one waits already: `Location` is where it can be asked what became of it."""
     no_query()
     deployment = here().deployment
     at = deployment.clock()

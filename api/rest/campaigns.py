@@ -116,12 +116,19 @@ class Stop:
 DUE: Final = Shape(CampaignDueForm, Due)
 STOP: Final = Shape(CampaignStopForm, Stop)
 
+_NOT_NOW: Final = {409: "`state_conflict`: it is not in a state that allows this, such as no run that is under way"}
+_UNREADY: Final = {
+    409: "`campaign_unready`: it breaks rules that bind, and `errors` say where and what to do; `state_conflict`: it "
+    "is not in a state that allows this, or a second person has to",
+    422: "`campaign_invalid`: the catalogue has changed so that it no longer holds",
+}
+
 
 @blueprint.get("/campaigns")
 @action("campaigns.show")
 @contract(Contract(summary="List campaigns", answer=CampaignListForm))
 def list_() -> Response:
-    """List all campaigns, by key."""
+    """List all campaigns, by key: the newest version of each, its state, and what is scheduled or running."""
     no_query()
     with here().deployment.store.read() as work:
         data = [_told(each) for each in events.standings(work)]
@@ -132,7 +139,10 @@ def list_() -> Response:
 @action("campaigns.show")
 @contract(Contract(summary="Show a campaign and its history", answer=FullCampaignForm, errors=(404,)))
 def show(campaign: str) -> Response:
-    """Show one campaign."""
+    """Show one campaign: what stands, and every step of its versions with its ledger entry.
+
+    Its ETag is what checking, approving, starting, pausing and stopping ask for.
+    """
     no_query()
     with here().deployment.store.read() as work:
         stands = events.standing(work, campaign)
@@ -143,11 +153,18 @@ def show(campaign: str) -> Response:
 @action("campaigns.check")
 @contract(
     Contract(
-        summary="Check a campaign's newest version", answer=CheckedCampaignForm, if_match=True, errors=(404, 409, 422)
+        summary="Check a campaign's newest version",
+        answer=CheckedCampaignForm,
+        if_match=True,
+        errors=(404,),
+        wrong=_UNREADY,
     )
 )
 def check(campaign: str) -> Response:
-    """Judge the newest version; a draft against which nothing stands is checked from then on."""
+    """Judge the newest version; a draft against which nothing stands is checked from then on.
+
+    `advice` says of each rule that is broken what is wrong, where, and what to do; `ok` that no rule which binds is.
+    """
     no_query()
     house, tag = here(), if_match()
     found = approving.check(
@@ -159,10 +176,15 @@ def check(campaign: str) -> Response:
 @blueprint.post("/campaigns/<campaign>:approve")
 @action("campaigns.approve")
 @contract(
-    Contract(summary="Approve a campaign's newest version", answer=CampaignForm, if_match=True, errors=(404, 409, 422))
+    Contract(
+        summary="Approve a campaign's newest version", answer=CampaignForm, if_match=True, errors=(404,), wrong=_UNREADY
+    )
 )
 def approve(campaign: str) -> Response:
-    """Approve what was looked at: where four eyes are demanded, not by whoever published it."""
+    """Approve what was looked at: where four eyes are demanded, not by whoever published it.
+
+    An approval is of one version under one catalogue: when another one comes into force, it has to be given anew.
+    """
     no_query()
     house, tag = here(), if_match()
     stands = approving.approve(
@@ -179,11 +201,12 @@ def approve(campaign: str) -> Response:
         body=CampaignDueForm,
         answer=CampaignForm,
         if_match=True,
-        errors=(404, 409),
+        errors=(404,),
+        wrong={**_UNREADY, 422: f"{_UNREADY[422]}; `request_unfit`: the time is over, or more than a year away"},
     )
 )
 def schedule(campaign: str) -> Response:
-    """Have the worker start it at a time."""
+    """Have the worker start it at a time, within a year; a time that was missed is made up for, once."""
     house, tag, given = here(), if_match(), body(DUE)
     four_eyes = house.settings.demands_four_eyes
     stands = approving.schedule(
@@ -195,10 +218,15 @@ def schedule(campaign: str) -> Response:
 @blueprint.post("/campaigns/<campaign>:start")
 @action("campaigns.run")
 @contract(
-    Contract(summary="Start a campaign's newest version", answer=CampaignForm, if_match=True, errors=(404, 409, 422))
+    Contract(
+        summary="Start a campaign's newest version", answer=CampaignForm, if_match=True, errors=(404,), wrong=_UNREADY
+    )
 )
 def start(campaign: str) -> Response:
-    """Open a run; the worker carries it on."""
+    """Open a run over all customers; the worker carries it on, chunk by chunk.
+
+    It answers as soon as the run is opened: `GET` the campaign to see how it stands.
+    """
     no_query()
     house, tag = here(), if_match()
     four_eyes = house.settings.demands_four_eyes
@@ -208,7 +236,7 @@ def start(campaign: str) -> Response:
 
 @blueprint.post("/campaigns/<campaign>:pause")
 @action("campaigns.run")
-@contract(Contract(summary="Pause a campaign", answer=CampaignForm, if_match=True, errors=(404, 409)))
+@contract(Contract(summary="Pause a campaign", answer=CampaignForm, if_match=True, errors=(404,), wrong=_NOT_NOW))
 def pause(campaign: str) -> Response:
     """Pause a run before its next chunk, and what was reserved; after the run's end, that alone."""
     no_query()
@@ -219,7 +247,7 @@ def pause(campaign: str) -> Response:
 
 @blueprint.post("/campaigns/<campaign>:resume")
 @action("campaigns.run")
-@contract(Contract(summary="Resume a campaign", answer=CampaignForm, if_match=True, errors=(404, 409)))
+@contract(Contract(summary="Resume a campaign", answer=CampaignForm, if_match=True, errors=(404,), wrong=_NOT_NOW))
 def resume(campaign: str) -> Response:
     """Let a paused run go on, and what was reserved."""
     no_query()
@@ -236,7 +264,8 @@ def resume(campaign: str) -> Response:
         body=CampaignStopForm,
         answer=CampaignForm,
         if_match=True,
-        errors=(404, 409),
+        errors=(404,),
+        wrong=_NOT_NOW,
     )
 )
 def stop(campaign: str) -> Response:

@@ -142,10 +142,14 @@ def check() -> Response:
         status=201,
         if_match=True,
         errors=(409,),
+        wrong={422: "`contact_policy_invalid`: `errors` names every place that is wrong"},
     )
 )
 def publish() -> Response:
-    """Publish the next version: it holds from the next decision on."""
+    """Publish the next version: it holds from the next decision on, over all campaigns.
+
+    Without any, no caps, quiet hours or goodwill hold across campaigns: each keeps to its own caps alone.
+    """
     tag, given, deployment = if_match(), body(WRITTEN), here().deployment
     at = deployment.clock()
     with deployment.store.write() as work:

@@ -39,6 +39,8 @@ class Contract:
     """Media types of a file that it answers with, instead of JSON."""
     errors: tuple[int, ...] = ()
     """Statuses of problems, beside those that follow from the rest."""
+    wrong: Mapping[int, str] = field(default_factory=dict)
+    """What a problem of some status says here, where that is more than it says of every route."""
 
 
 _View = TypeVar("_View", bound=Callable[..., Any])

@@ -173,11 +173,24 @@ OUTCOME: Final = Shape(OutcomeForm, Outcome)
         body=DecideForm,
         answer=DecisionForm,
         idempotent=True,
-        errors=(404,),
+        wrong={
+            404: "`customer_unknown` (who isn't enrolled is decided for on a channel of yours alone, such as `web`) or "
+            "`campaign_unknown`",
+            409: "`idempotency_conflict`: the key stood for another customer, campaign or channel; `state_conflict`: "
+            "no version of the campaign is approved, where two people are demanded",
+            422: "`request_unfit`: no treatment of the campaign goes by the channel; `campaign_invalid`: the catalogue "
+            "has changed so that the campaign no longer holds",
+        },
     )
 )
 def decide() -> Response:
-    """Decide once; a denial is an answer, and says what stood in the way."""
+    """Decide once, by the newest version of the campaign and all rules about contacts.
+
+    The answer is out only after the decision is logged and the contact reserved: act on it at once, or say `carried` to
+    have it carried out here. That the customer is to be left alone, or has not permitted it, is an answer (200), not an
+    error: `chosen` is null, and `verdicts` say of each candidate where it left the funnel, by which rule, and from when
+    on it would be allowed. Asked again under the same idempotency key, the same decision comes out of the log.
+    """
     key, asked = idempotency_key(), body(DECIDE)
     made = engine.decide_one(
         here().deployment, CustomerId(asked.customer) if asked.customer else None, campaign=asked.campaign,
@@ -200,7 +213,10 @@ def decide() -> Response:
     )
 )
 def show(decision: str) -> Response:
-    """Show one decision; nothing of the customer is opened for it."""
+    """Show one decision, of a live call or a run; nothing of the customer is opened for it.
+
+    What was worded by the customer's data is not kept, and not shown: `content` is null then.
+    """
     made = engine.decided(here().deployment, decision, language=query(READ).language)
     return answer(DecisionForm, {**made.as_json(), "personalised": bool(made.categories_used)})
 
@@ -215,7 +231,11 @@ def show(decision: str) -> Response:
     )
 )
 def replay(decision: str) -> Response:
-    """Replay one decision; that its inputs were opened is written down."""
+    """Replay one decision; that its inputs were opened is written down.
+
+    `same`: bit for bit. `differs`: in `columns`. `gone`: it can't be made again any more, and needn't be, as of a
+    customer who was erased. `unread`: it should be there, and does not open.
+    """
     no_query()
     came = engine.replay(here().deployment, decision, actor=actor.current().name)
     return answer(ReplayForm, came.as_json())
@@ -228,11 +248,18 @@ def replay(decision: str) -> Response:
         summary="Record what came of a decision, as far as its customer allows; the same once more changes nothing",
         body=OutcomeForm,
         answer=OutcomeRecordedForm,
-        errors=(404,),
+        wrong={
+            404: "`decision_unknown`, or `customer_unknown`: he is not here any more",
+            422: "`request_unfit`: the time is before the decision or to come, or the measure is not of that type",
+        },
     )
 )
 def outcome(decision: str) -> Response:
-    """Remember an outcome, and when it came."""
+    """Remember an outcome, and when it came, as the campaign's measure of this customer.
+
+    `stored`: it is remembered. `repeated`: it was told before, and nothing changed. `refused`: the customer doesn't
+    allow to remember it, which is an answer and no error.
+    """
     given = body(OUTCOME)
     done = outcomes.record(here().deployment, decision, given.value, came_at=given.came_at)
     return answer(OutcomeRecordedForm, done.as_json())

@@ -91,7 +91,10 @@ def show(customer: str) -> Response:
         summary="Report a complaint, a purchase, an answer, thanks; the same once more changes nothing",
         body=GoodwillReportForm,
         answer=GoodwillReportedForm,
-        errors=(404,),
+        wrong={
+            404: "`customer_unknown`, or `decision_unknown`",
+            422: "`request_unfit`: neither decision nor reference, or both, or a decision about somebody else",
+        },
     )
 )
 def report(customer: str) -> Response:

@@ -134,11 +134,15 @@ IMPORT: Final = Shape(ImportForm, Asked)
         summary="Look at rows of a file, or bring them in; the same rows again add nothing",
         body=ImportForm,
         answer=ImportedForm,
-        errors=(422,),
+        wrong={422: "`import_invalid`: the mapping or rows are wrong, and `errors` names each place"},
     )
 )
 def bring_in() -> Response:
-    """Look at rows, and bring them in if the dry run is declined."""
+    """Look at rows, and bring them in where `dry_run` is false; the answer says what becomes of each row.
+
+    The mapping says which column means what, as in `byleave import`. Rows that are wrong are named by row and column;
+    nothing is brought in then, unless `partly` says that the others are to be.
+    """
     asked = body(IMPORT)
     rows = asked.cells()
     deployment = here().deployment

@@ -1,5 +1,7 @@
 """`/openapi.json`: the description of the API, written from the routes and their contracts."""
 
+import inspect
+from collections.abc import Collection
 from typing import Any, Final
 
 import orjson
@@ -16,7 +18,7 @@ from api.rest.contract import TEXT, Contract, ProblemForm, contract_of
 from api.rest.incoming import IDEMPOTENCY_KEY, IF_MATCH, KEY_FORM, TAG_FORM
 from api.rest.requests import REQUEST
 from api.rest.shapes import CUSTOMER
-from api.roles import ACTIONS, KeyScope, action, action_of
+from api.roles import ACTIONS, KeyScope, Who, action, action_of
 from api.wiring import here
 from consent.signals import gpc
 
@@ -38,6 +40,8 @@ _PATHS: Final = {
     "notice": {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"},
     "version": {"type": "string", "pattern": "^[1-9][0-9]{0,5}$"},
 }
+_CALLED: Final = {"asked": "audit that was asked for", "pack": "evidence pack", "seq": "entry"}
+"""Parts of paths that are called otherwise in a sentence."""
 _WORDS: Final = {
     400: "The request is not of the right form",
     401: "No key, or none that is in use",
@@ -97,7 +101,7 @@ def description(app: Flask, base_url: str) -> dict[str, Any]:
         view = app.view_functions[rule.endpoint]
         promised, does = contract_of(view), action_of(view)
         if promised and does and for_programs(rule.rule):
-            spec.path(_path(rule), operations={_method(rule): _operation(rule, promised, does)})
+            spec.path(_path(rule), operations={_method(rule): _operation(rule, view, promised, does)})
     written: dict[str, Any] = spec.to_dict()
     return written
 
@@ -116,15 +120,23 @@ def _method(rule: Rule) -> str:
     return method.lower()
 
 
-def _operation(rule: Rule, promised: Contract, does: str) -> dict[str, Any]:
+def _description(view: object, who: Who) -> str:
+    """Say what a route does, in its view's own words, and who may call it."""
+    does, _, _ = (inspect.getdoc(view) or "").partition("\n\nRaises:")
+    by = f"by a key that was made for `{who.scope}`" if who.scope else "by nobody through a key"
+    return f"{does}\n\nMay be called {'by everybody, without a key' if who.public else by}."
+
+
+def _operation(rule: Rule, view: object, promised: Contract, does: str) -> dict[str, Any]:
     who = ACTIONS[does]
     written: dict[str, Any] = {
         "operationId": rule.endpoint.replace(".", "_"),
         "summary": promised.summary,
+        "description": _description(view, who),
         "tags": [rule.endpoint.partition(".")[0]],
         "security": [] if who.public else [{_BEARER: [who.scope.value] if who.scope else []}],
         "parameters": [*_parameters(rule, promised)],
-        "responses": _responses(promised, public=who.public),
+        "responses": _responses(rule, promised, public=who.public),
     }
     if promised.body:
         written["requestBody"] = {"required": True, "content": {"application/json": {"schema": promised.body}}}
@@ -171,15 +183,25 @@ def _parameters(rule: Rule, promised: Contract) -> list[Any]:
     return found
 
 
-def _responses(promised: Contract, *, public: bool) -> dict[str, Any]:
+def _responses(rule: Rule, promised: Contract, *, public: bool) -> dict[str, Any]:
     good = {"description": promised.summary, "content": _content(promised)}
-    statuses = {400, 500, 503, *promised.errors} | (set() if public else {401, 403})
+    statuses = {400, 500, 503, *promised.errors, *promised.wrong} | (set() if public else {401, 403})
     statuses |= {413, 415, 422} if promised.body else set()
     statuses |= {409} if promised.idempotent else set()
     statuses |= {412, 428} if promised.if_match else set()
     content = {PROBLEM_JSON: {"schema": ProblemForm}}
-    bad = {str(each): {"description": _WORDS[each], "content": content} for each in sorted(statuses)}
+    words = {**_WORDS, 404: _unknown(rule.arguments), **promised.wrong}
+    bad = {str(each): {"description": words[each], "content": content} for each in sorted(statuses)}
     return {str(promised.status): good, **bad}
+
+
+def _unknown(named: Collection[str]) -> str:
+    """Say what there is none of, by what stands in the path.
+
+    >>> _unknown({"campaign"}), _unknown(())
+    ('There is no such campaign', 'There is no such thing')
+    """
+    return f"There is no such {' or '.join(_CALLED.get(name, name) for name in sorted(named)) or 'thing'}"
 
 
 def _content(promised: Contract) -> dict[str, Any]:

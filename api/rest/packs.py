@@ -137,7 +137,11 @@ def list_() -> Response:
     )
 )  # fmt: skip
 def ask() -> Response:
-    """Queue a pack. What a customer said is opened for people only, for a reason, and recorded as a use."""
+    """Queue a pack, which proves what happened to whoever has the pack and Python alone.
+
+    It is about an audit, a customer, or all entries between two times. What a customer said is opened for people only,
+    for a reason, and recorded as a use.
+    """
     asked = body(ASKED)
     about = asked.about()
     if about.personal:
@@ -153,7 +157,7 @@ def ask() -> Response:
 @action("packs.show")
 @contract(Contract(summary="Show an evidence pack", answer=PackForm, errors=(404,)))
 def show(pack: str) -> Response:
-    """Say how far a pack is."""
+    """Say how far a pack is, what it is about, and where its zip can be fetched once it is ready."""
     no_query()
     with here().deployment.store.read() as work:
         return answer(PackForm, _told(shelf.one(work, pack)))
@@ -163,7 +167,7 @@ def show(pack: str) -> Response:
 @action("packs.show")
 @contract(Contract(summary="Fetch an evidence pack", files=(ZIP,), errors=(404, 409)))
 def fetch(pack: str) -> Response:
-    """Return the zip."""
+    """Return the zip: with `verify.py` in it, anybody can verify it offline."""
     no_query()
     deployment = here().deployment
     with deployment.store.read() as work:

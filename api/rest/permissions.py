@@ -106,7 +106,10 @@ AS_OF: Final = Shape(AsOfForm, AsOf)
     )
 )
 def check() -> Response:
-    """Judge each question; a denial is an answer, an unknown customer an error.
+    """Judge each question, now or as of a past time; a denial is an answer, an unknown customer an error.
+
+    A permit says under which entry of the ledger it stands and until when; a denial says why, and where the customer
+    may be asked (`ask`), or that he is to be left alone.
 
     `Sec-GPC: 1`, handed on from a browser, is heeded for this call and recorded nowhere.
     """

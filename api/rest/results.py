@@ -271,11 +271,16 @@ MEASURE: Final = Shape(MeasureForm, Measured)
     Contract(
         summary="Decide for everybody by a campaign's newest version, and keep nothing",
         answer=DryRunForm,
-        errors=(404, 422),
+        errors=(404,),
+        wrong={422: "`campaign_invalid`: the catalogue has changed so that the campaign no longer holds"},
     )
 )
 def try_out(campaign: str) -> Response:
-    """Count who would be addressed, who not, and why; that somebody looked is written down."""
+    """Count who would be addressed, who not, and why; that somebody looked is written down.
+
+    Each customer is counted once, at the first rule that his last candidate left the funnel by. No contact is reserved,
+    no decision logged, and no goodwill, volume or budget taken.
+    """
     no_query()
     counts = dry_run.dry_run(here().deployment, campaign, actor=actor.current().name)
     return answer(DryRunForm, {"campaign": campaign, **_listed(counts.as_json())})
@@ -288,11 +293,19 @@ def try_out(campaign: str) -> Response:
         summary="Decide for everybody by two policies, and tell who changes",
         body=CompareForm,
         answer=ComparisonForm,
-        errors=(404,),
+        wrong={
+            404: "`campaign_unknown` or `contact_policy_unknown`: no such key or version",
+            422: "`campaign_invalid`: the catalogue has changed so that one of them no longer holds",
+        },
     )
 )
 def compare() -> Response:
-    """Compare two policies over the same customers, as of now; nothing is kept but that data were read."""
+    """Compare two policies over the same customers, as of now; nothing is kept but that data were read.
+
+    A policy is a version of a campaign under a version of the contact policy; the newest of each where none is named.
+    Told are how many customers go from what to what, whom only one of them addresses and by which rule the other loses
+    them, and of each the contacts, outcomes and value to be expected, and goodwill spent.
+    """
     given = body(COMPARE)
     found = comparing.compare(here().deployment, Named(**given.a), Named(**given.b), actor=actor.current().name)
     told = found.table.as_json()
@@ -310,10 +323,21 @@ def compare() -> Response:
         body=MeasureForm,
         answer=ResultsForm,
         errors=(404,),
+        wrong={
+            422: "`request_unfit`: the covariate is no number or flag, comes after the contact, or nobody could permit "
+            "to measure by it; `campaign_invalid`: the catalogue has changed so that the campaign no longer holds"
+        },
     )
 )
 def measure(campaign: str) -> Response:
-    """Measure a campaign; that outcomes were read for it is written down."""
+    """Measure a campaign over all its versions; that outcomes were read for it is written down.
+
+    `holdout` compares those whom it contacted with those whom it left out by chance: the effect with a 95 % interval,
+    opt-outs and complaints by arm, goodwill and goodwill for each outcome more, and whether the target is reached.
+    Where a fault of the arms is likelier than chance (a sample-ratio mismatch), nothing is concluded, and `withheld`
+    says why. `rates` and `effects` tell each treatment against no message. Outcomes are read as far as their customers
+    permit measuring.
+    """
     given, deployment, by = body(MEASURE), here().deployment, actor.current().name
     found = learning.effects(deployment, campaign, actor=by)
     held = judging.results(deployment, campaign, actor=by, covariate=given.covariate, together=given.together)

@@ -134,6 +134,13 @@ STATEMENT: Final = Shape(StatementForm, Asked)
 STATEMENTS: Final = Shape(StatementsForm, _asked)
 STOP: Final = Shape(StopForm, Stop)
 
+_WRONG: Final = {
+    404: "`customer_unknown`: nobody of that id is enrolled",
+    409: "`idempotency_conflict`: the key stood for something else; `customer_erased`: nothing can be allowed in his "
+    "name any more; `nothing_to_renew`",
+    422: "`statement_invalid`: it names what the catalogue doesn't have, or what can't be said in this way",
+}
+
 
 @blueprint.post("/statements")
 @action("statements.record")
@@ -144,11 +151,15 @@ STOP: Final = Shape(StopForm, Stop)
         answer=RecordedOneForm,
         status=201,
         idempotent=True,
-        errors=(404,),
+        wrong=_WRONG,
     )
 )
 def record() -> Response:
-    """Record one statement; answered once it is durable."""
+    """Record one statement; answered once it is durable, with what stands now of each scope that it is about.
+
+    The act is one of request, grant, refuse, withdraw, object, renew and invalidate, about scopes, or pause, resume,
+    restrict and lift, about the customer as a whole. `receipt` is where the customer's receipt of it can be had.
+    """
     key, asked = idempotency_key(), body(STATEMENT)
     [done] = _recorded_at_once([asked], key)
     deployment, base_url = here().deployment, here().settings.base_url
@@ -169,11 +180,11 @@ def record() -> Response:
         answer=RecordedManyForm,
         status=201,
         idempotent=True,
-        errors=(404,),
+        wrong=_WRONG,
     )
 )
 def record_batch() -> Response:
-    """Record statements in one transaction, in the order in which they came."""
+    """Record statements in one transaction, in the order in which they came: if one is wrong, none is recorded."""
     key, asked = idempotency_key(), body(STATEMENTS)
     done = _recorded_at_once(asked, key, listed=True)
     return answer(RecordedManyForm, {"data": [_recorded(each) for each in done]}, 201)
@@ -188,7 +199,7 @@ def record_batch() -> Response:
         answer=RecordedManyForm,
         status=201,
         idempotent=True,
-        errors=(404,),
+        wrong=_WRONG,
     )
 )
 def stop_all() -> Response:

@@ -128,7 +128,7 @@ def put(customer: str) -> Response:
     )
 )
 def delete(customer: str) -> Response:
-    """Remove all that he wished."""
+    """Remove all that he wished: from then on the company's own rules hold for him alone."""
     no_query()
     return _changed(customer, wishes.NONE, if_match())
 

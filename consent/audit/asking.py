@@ -1,6 +1,6 @@
 """Audits that somebody asks for and doesn't wait for: one waits at a time, in the name of who asked."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from consent import jobs
@@ -11,6 +11,7 @@ from consent.jobs import Slot
 
 JOB: Final = "audit.asked"
 """Under which job they are queued."""
+_LAST_MS: Final = to_ms(datetime.max.replace(tzinfo=UTC))
 
 
 def ask(work: Work, *, actor: str, at: datetime) -> Slot:
@@ -35,7 +36,7 @@ def one(work: Work, asked_ms: int) -> Slot:
     Raises:
         NotFound: none was.
     """
-    found = jobs.slot_at(work, JOB, from_ms(asked_ms))
+    found = jobs.slot_at(work, JOB, from_ms(asked_ms)) if asked_ms <= _LAST_MS else None
     if found is None:
         msg = "no audit was asked for then"
         raise NotFound(msg)

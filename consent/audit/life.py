@@ -328,7 +328,7 @@ def one(work: Work, finding: str, *, at: datetime) -> Followed:
     """
     row = work.connection.execute(sa.select(FindingStateRow.__table__).where(_row.id == finding)).first()
     if row is None:
-        msg = "there is no such finding"
+        msg = f"there is no finding {finding[:80]!r}: `byleave finding list` names those there are"
         raise NotFound(msg)
     return _followed(row, at)
 

@@ -74,7 +74,7 @@ def one(work: Work, audit: str, *, at: datetime, lease: timedelta = LEASE) -> tu
     """
     row = work.connection.execute(_query().add_columns(_row.report).where(_row.id == audit)).first()
     if row is None:
-        msg = "there is no such audit"
+        msg = f"there is no audit {audit[:80]!r}: `byleave audit list` names the last ones"
         raise NotFound(msg)
     return _past(row, at, lease), orjson.loads(row.report) if row.report else None
 

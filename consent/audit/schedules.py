@@ -105,7 +105,7 @@ def one(work: Work, key: str) -> Schedule:
     for each in schedules(work):
         if each.key == key:
             return each
-    msg = "there is no such schedule"
+    msg = f"there is no schedule {key[:80]!r}: `byleave audit schedule list` names those there are"
     raise NotFound(msg)
 
 

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from consent.base import strict_json
 from consent.base.errors import Invalid, Place
@@ -193,13 +193,36 @@ def read_text(raw: bytes, name: str, kind: type[Invalid], *, as_json: bool = Fal
     if not as_json:
         try:
             return tomllib.loads(text), text
-        except (tomllib.TOMLDecodeError, RecursionError) as wrong:
-            raise kind(f"{name} is not TOML", places=[Place(name, str(wrong)[:200])]) from wrong
+        except tomllib.TOMLDecodeError as wrong:
+            raise kind(f"{name} is not valid TOML", places=[_of_toml(str(wrong))]) from wrong
+        except RecursionError as wrong:
+            raise kind(f"{name} is nested too deeply") from wrong
     try:
         table = strict_json.parse(raw)
     except Invalid as wrong:
-        raise kind(f"{name} is not JSON", places=wrong.places) from wrong
+        raise kind(f"{name} is not valid JSON", places=wrong.places) from wrong
     if not isinstance(table, dict):
         msg = f"{name} must hold one object"
         raise kind(msg)
     return table, text
+
+
+_TWICE: Final = {
+    "Cannot overwrite": "a key stands twice",
+    "Duplicate inline": "a key stands twice",
+    "Cannot declare": "a table stands twice",
+}
+"""How `tomllib` begins to say that something stands twice."""
+
+
+def _of_toml(told: str) -> Place:
+    """Return the place that `tomllib` names, and what is wrong there.
+
+    >>> _of_toml("Cannot overwrite a value (at line 2, column 6)")
+    Place(where='line 2, column 6', why='a key stands twice')
+    >>> _of_toml("Unclosed array (at end of document)")
+    Place(where='end of the file', why='Unclosed array')
+    """
+    why, _, where = told.removesuffix(")").rpartition(" (at ")
+    twice = next((plain for begins, plain in _TWICE.items() if why.startswith(begins)), "")
+    return Place("end of the file" if where == "end of document" else where, twice or why[:200])

@@ -44,7 +44,10 @@ class JsonSheet:
         self._records = records
         self._each = each
         if not path.is_file():
-            raise ImportInvalid(f"{path.name} is not a file that can be read twice")
+            why = (
+                "is not a file that can be read twice" if path.exists() else "can't be read: No such file or directory"
+            )
+            raise ImportInvalid(f"{path.name} {why}")
         with self._open() as file:
             self._state = state_of(file)
 

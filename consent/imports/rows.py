@@ -94,7 +94,10 @@ class CsvSheet:
         self.name = path.name
         self._path = path
         if not path.is_file():
-            raise ImportInvalid(f"{path.name} is not a file that can be read twice")
+            why = (
+                "is not a file that can be read twice" if path.exists() else "can't be read: No such file or directory"
+            )
+            raise ImportInvalid(f"{path.name} {why}")
         faults = Faults(self.name)
         with self._open() as file:
             self._state = state_of(file)

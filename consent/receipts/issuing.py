@@ -148,13 +148,13 @@ def _opened(desk: Desk, work: Work, position: int, customer: CustomerId | None) 
     row = work.run(_SEALED, number, seq).fetchone()
     owner, sealed = row or ("", b"")
     if row is None or not _his(work, owner, customer):
-        raise EntryUnknown("there is no statement there (any more)")
+        raise EntryUnknown(f"there is no statement at position {position} (any more)")
     body = log.body_of(work, number, seq)
     read = entry.read(body)
     if read is None:
         raise LedgerBroken(f"entry {position} is not of the form")
     if read.kind is not Kind.STATEMENT:
-        raise EntryUnknown("there is no statement there (any more)")
+        raise EntryUnknown(f"there is no statement at position {position} (any more)")
     try:
         payload, plain = opened_payload(desk.data_key(work, owner), owner, bytes(sealed))
     except KeyLost as lost:

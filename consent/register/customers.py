@@ -197,14 +197,14 @@ def find(desk: Desk, work: Work, value: str, *, kind: str = REFERENCE) -> Custom
     """Return the customer of a reference or an address; his own id is found too, also one that he gave up.
 
     Raises:
-        CustomerUnknown: nobody enrolled is called that. The message doesn't repeat the value.
+        CustomerUnknown: nobody enrolled is called that. The message doesn't repeat a name, which can be personal data.
     """
     row = work.run(_FIND, kind, seal.blind(desk.keys.index_key, kind, value)).fetchone()
     if row is None and is_id(value, "cus"):
         row = work.connection.execute(sa.select(CustomerRow.id).where(CustomerRow.id == value)).first()
         row = row and (mergers.surviving(work, CustomerId(row[0])),)
     if row is None:
-        msg = f"nobody enrolled has this {kind}"
+        msg = f"nobody enrolled has the id {value}" if is_id(value, "cus") else f"nobody enrolled has this {kind}"
         raise CustomerUnknown(msg)
     return CustomerId(row[0])
 

@@ -178,8 +178,13 @@ def find(work: Work, request: str) -> Request:
     """
     row = work.connection.execute(sa.select(_row).where(_row.c.id == request)).first()
     if row is None:
-        raise RightsRequestUnknown
+        raise unknown(request)
     return of_row(row)
+
+
+def unknown(request: str) -> RightsRequestUnknown:
+    """Return the error of a request that isn't there."""
+    return RightsRequestUnknown(f"{request[:80]!r}: `byleave request list` names those there are")
 
 
 def listed(work: Work, chosen: Chosen, *, cursor: str = "", most: int = 100) -> tuple[list[Request], str]:

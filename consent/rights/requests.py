@@ -25,7 +25,6 @@ from consent.base.errors import (
     Place,
     RequestInvalid,
     RequestUnfit,
-    RightsRequestUnknown,
     StateConflict,
 )
 from consent.base.ids import CustomerId, new_id
@@ -200,7 +199,7 @@ def _open(work: Work, request: str) -> Request:
     """Lock a request, and return it if it is open."""
     row = work.connection.execute(sa.select(_row).where(_row.c.id == request).with_for_update()).first()
     if row is None:
-        raise RightsRequestUnknown
+        raise asked.unknown(request)
     found = asked.of_row(row)
     if not found.is_open:
         msg = f"it was closed on {rfc3339(found.closed_at or EPOCH)}"

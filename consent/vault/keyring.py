@@ -249,7 +249,10 @@ def require_old(version: int, there: Sequence[int]) -> None:
     Raises:
         StateConflict: with which it is.
     """
-    if version >= there[-1]:
+    if version > there[-1]:
+        msg = f"there is no version {version}: the newest is {there[-1]}"
+        raise StateConflict(msg)
+    if version == there[-1]:
         msg = f"version {version} is the newest: rotate first, or every data key is lost"
         raise StateConflict(msg)
     if version < there[0]:

@@ -42,6 +42,9 @@ def read_contact_policy(path: Path, catalogue: Catalogue) -> ContactPolicy:
         ContactPolicyInvalid: with every place that is wrong.
     """
     table, text = read_table(path, ContactPolicyInvalid)
+    if not table:  # as a shell leaves it that had nothing to write: publishing it would lift every rule
+        msg = f"{path.name} is empty: a policy that holds nothing back says so by weight_of_benefit = 1"
+        raise ContactPolicyInvalid(msg)
     return _policy(table, text, catalogue, form="json" if path.suffix == ".json" else "toml")
 
 

@@ -14,13 +14,12 @@ import sqlalchemy as sa
 from consent.base.canonical import b64u
 from consent.base.clock import rfc3339
 from consent.base.database import table_of
-from consent.base.errors import CampaignUnknown
 from consent.base.store import Work
 from consent.ledger.entry import Kind
 from consent.ledger.position import position
 from consent.register import publishing
 from consent.register.desk import Desk
-from personalise import halts
+from personalise import halts, shelf
 from personalise.halts import Halts, Step
 from personalise.tables import CampaignEventRow, CampaignVersionRow
 
@@ -170,8 +169,7 @@ def published(work: Work, key: str, version: int = 0) -> Published:
     query = query.where(_version.version == version) if version else query.order_by(_version.version.desc()).limit(1)
     row = work.connection.execute(query).first()
     if row is None:
-        msg = f"{key[:80]!r}: publish it first with `byleave campaign publish FILE`"
-        raise CampaignUnknown(msg)
+        raise shelf.unknown(work, key, version)
     return Published(
         campaign=key, version=row.version, digest=bytes(row.hash), at=row.published_at, by=row.published_by
     )

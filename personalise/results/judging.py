@@ -162,7 +162,7 @@ def _check(catalogue: Catalogue, campaign: Campaign, covariate: str) -> None:
     elif f"use:{known.category}:{campaign.measurement}" not in catalogue.scopes:
         why = f"the catalogue has no scope use:{known.category}:{campaign.measurement}, so nobody permits it"
     if why:
-        raise RequestUnfit(places=[Place("covariate", why)])
+        raise RequestUnfit(places=[Place("/covariate", why)])
 
 
 def _judged(asked: Asked, version: int, found: Gathered, *, changed: bool) -> Results:

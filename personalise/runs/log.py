@@ -300,7 +300,8 @@ def place(work: Work, decision: str) -> tuple[Chunk, int]:
     chunk_id, _, number = decision.partition(".")
     found = find(work, chunk_id) if number.isascii() and number.isdecimal() else None
     if found is None or str(int(number)) != number or int(number) >= found.table.num_rows:
-        raise DecisionUnknown
+        msg = f"{decision[:80]!r}: its id, like dec_9f2c….0, stands in the answer that it was given out with"
+        raise DecisionUnknown(msg)
     return found, int(number)
 
 

@@ -260,7 +260,7 @@ def read(deployment: Deployment, run: RunId) -> Run:
     with deployment.store.read() as work:
         row = work.connection.execute(sa.select(table_of(RunRow)).where(RunRow.id == run)).first()
     if row is None:
-        raise RunUnknown
+        raise RunUnknown(f"{run[:80]!r}")
     return _run(row)
 
 
@@ -283,7 +283,7 @@ def by_id(work: Work, after: str, most: int) -> list[Run]:
 def _locked(work: Work, run: RunId) -> Any:  # noqa: ANN401 -- a row of run
     row = work.connection.execute(sa.select(table_of(RunRow)).where(RunRow.id == run).with_for_update()).first()
     if row is None:
-        raise RunUnknown
+        raise RunUnknown(f"{run[:80]!r}")
     return row
 
 

@@ -70,6 +70,25 @@ def test_every_operation_has_an_id_and_a_summary_of_its_own(described):
         assert len({each[name] for each in every}) == len(every)
 
 
+def test_every_operation_says_what_it_does_beyond_its_summary_and_who_may_call_it(described):
+    for operation in operations(described).values():
+        *told, who = operation["description"].split("\n\n")
+        scopes = [scope for needed in operation["security"] for scope in needed["key"]]
+        by = f"by a key that was made for `{scopes[0]}`" if scopes else "by everybody, without a key"
+        assert (bool("".join(told)), who) == (True, f"May be called {by}.")
+        assert operation["summary"] not in told
+        assert "Raises:" not in operation["description"]
+
+
+def test_an_operation_says_what_its_problems_mean_there(described):
+    decide, measure = (
+        {status: answer["description"] for status, answer in operations(described)[path, "post"]["responses"].items()}
+        for path in ("/api/v1/decisions", "/api/v1/campaigns/{campaign}:measure")
+    )
+    assert decide["422"].startswith("`request_unfit`: no treatment of the campaign goes by the channel;")
+    assert (decide["401"], measure["404"]) == ("No key, or none that is in use", "There is no such campaign")
+
+
 def test_every_error_is_a_problem(described):
     kinds = {
         (int(status) >= 400, media)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from consent.base.errors import CampaignInvalid, CampaignUnknown, CustomerUnknown, IdempotencyConflict
+from consent.base.errors import CampaignUnknown, CustomerUnknown, IdempotencyConflict, Place, RequestUnfit
 from consent.base.ids import CustomerId
 from consent.register import publishing
 from personalise import engine, shelf
@@ -91,10 +91,11 @@ def test_an_unknown_campaign_is_refused(world, vera):
 
 
 def test_a_channel_that_no_treatment_goes_by_is_refused(world, vera):
-    with pytest.raises(CampaignInvalid) as refused:
+    with pytest.raises(RequestUnfit) as refused:
         decide(world, vera, channel="phone")
 
-    assert [place.where for place in refused.value.places] == ["channel"]
+    why = "no treatment of spring goes by 'phone': they go by email, post, sms"
+    assert refused.value.places == (Place("/channel", why),)
     assert chunks(world) == []
 
 

@@ -513,7 +513,7 @@ FILES = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raw=FILES)
 def test_any_bytes_come_in_whole_or_are_refused_with_nothing_stored(sqlite_world, tmp_path, raw):
     before = everything(sqlite_world)
@@ -527,7 +527,7 @@ def test_any_bytes_come_in_whole_or_are_refused_with_nothing_stored(sqlite_world
         assert after["ledger_entry"][0][0] == before["ledger_entry"][0][0] + 1
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     lines=st.lists(
         st.tuples(

@@ -332,7 +332,7 @@ DOCUMENTS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raw=DOCUMENTS, partly=st.booleans())
 def test_any_json_comes_in_whole_or_is_refused_with_nothing_stored(sqlite_world, tmp_path, raw, partly):
     path = tmp_path / "subjects.json"
@@ -348,7 +348,7 @@ def test_any_json_comes_in_whole_or_is_refused_with_nothing_stored(sqlite_world,
         assert after["ledger_entry"][0][0] == before["ledger_entry"][0][0] + made.recorded + 1
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     lines=st.lists(
         st.tuples(

@@ -4,7 +4,7 @@ import pytest
 
 from consent.audit.findings import Evidence
 from consent.audit.judging import judged
-from consent.base.errors import CampaignInvalid, CustomerUnknown
+from consent.base.errors import CampaignInvalid, CustomerUnknown, RequestUnfit
 from consent.base.ids import CustomerId
 from personalise import audit_checks, engine
 from personalise.audit_checks import stood
@@ -264,6 +264,6 @@ def test_who_did_not_come_himself_has_to_be_known(shop):
     with pytest.raises(CustomerUnknown):
         decide(shop, NOBODY, channel="email")
     for channel in ("email", ""):
-        with pytest.raises(CampaignInvalid) as refused:
+        with pytest.raises(RequestUnfit) as refused:
             decide(shop, None, channel=channel)
-        assert [place.where for place in refused.value.places] == ["channel"]
+        assert [place.where for place in refused.value.places] == ["/channel"]

@@ -18,7 +18,7 @@ def test_spoilt_bytes_are_read_or_refused_and_nothing_else(name):
         BY_NAME[name](raw)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(raw=st.binary(max_size=200) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_bytes_are_read_or_refused_and_nothing_else(raw):
     for target in TARGETS:

@@ -4,7 +4,7 @@ import json
 import unicodedata
 
 import rfc8785
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.base.canonical import GREATEST, NotCanonical, b64, b64_bytes, b64u, b64u_bytes, encode, is_canonical, parse
@@ -17,22 +17,18 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(KEYS, inner, max_size=5),
     max_leaves=20,
 )
-unhurried = settings(deadline=None)
 
 
-@unhurried
 @given(VALUES)
 def test_encode_gives_what_an_independent_writer_gives(value):
     assert encode(value) == rfc8785.dumps(value)
 
 
-@unhurried
 @given(st.text(st.characters(min_codepoint=0x10000)).map(lambda text: unicodedata.normalize("NFC", text)))
 def test_characters_beyond_the_basic_plane_are_written_as_themselves(text):
     assert encode([text]) == rfc8785.dumps([text]) == f'["{text}"]'.encode()
 
 
-@unhurried
 @given(VALUES)
 def test_what_was_written_is_read_back_and_is_canonical(value):
     data = encode(value)
@@ -42,7 +38,6 @@ def test_what_was_written_is_read_back_and_is_canonical(value):
     assert is_canonical(data)
 
 
-@unhurried
 @given(VALUES, st.randoms(use_true_random=False))
 def test_key_order_spaces_and_escapes_do_not_change_what_is_read(value, random):
     loose = json.dumps(_shuffled(value, random), indent=2, ensure_ascii=True).encode()
@@ -50,7 +45,6 @@ def test_key_order_spaces_and_escapes_do_not_change_what_is_read(value, random):
     assert encode(parse(loose)) == encode(value)
 
 
-@unhurried
 @given(VALUES, st.data())
 def test_any_changed_byte_is_refused_or_says_something_else(value, data):
     whole = encode(value)
@@ -61,7 +55,6 @@ def test_any_changed_byte_is_refused_or_says_something_else(value, data):
     assert not is_canonical(changed) or encode(parse(changed)) != whole
 
 
-@unhurried
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_whatever_the_bytes_they_are_read_or_refused(data):
     try:
@@ -72,7 +65,6 @@ def test_whatever_the_bytes_they_are_read_or_refused(data):
         assert parse(encode(value)) == value
 
 
-@unhurried
 @given(st.from_type(object) | st.floats() | st.none() | st.binary(min_size=1) | st.tuples(st.integers()))
 def test_whatever_the_value_it_is_written_as_json_or_refused(value):
     try:
@@ -82,7 +74,6 @@ def test_whatever_the_value_it_is_written_as_json_or_refused(value):
     assert json.loads(data) == value
 
 
-@unhurried
 @given(st.binary())
 def test_base64_returns_what_it_was_given(data):
     assert b64u_bytes(b64u(data)) == data
@@ -90,7 +81,6 @@ def test_base64_returns_what_it_was_given(data):
     assert "=" not in b64u(data)
 
 
-@unhurried
 @given(st.text("ABCwxyz0189+/-_= \n", max_size=12) | st.text(max_size=12))
 def test_one_text_alone_stands_for_given_bytes(text):
     assert _rewritten(text, b64u_bytes, b64u) in {text, None}

@@ -12,7 +12,7 @@ from personalise.steps.personalise.funnel import Funnel
 from tests.properties.deciding import chunk, customers, meanings
 from tests.properties.meant import AT
 
-LAW = settings(deadline=None, max_examples=25)
+LAW = settings(max_examples=25)
 cases = meanings().flatmap(
     lambda meaning: st.tuples(st.just(meaning.policy), customers(meaning.policy), st.integers(0, 2**32 - 1))
 )

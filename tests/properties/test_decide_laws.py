@@ -13,7 +13,7 @@ from tests.campaigns import same_bits
 from tests.properties.deciding import chunk, customers, decision, meanings
 from tests.properties.meant import AT, CELLS, KINDS
 
-LAW = settings(deadline=None, max_examples=40)
+LAW = settings(max_examples=40)
 cases = meanings().flatmap(lambda meaning: st.tuples(st.just(meaning), customers(meaning.policy)))
 
 

@@ -399,7 +399,6 @@ def test_whatever_happens_each_decision_is_what_the_rules_say(worlds):
         settings=settings(
             max_examples=5 if few else 15,
             stateful_step_count=20 if few else 25,
-            deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         ),
     )

@@ -11,7 +11,7 @@ from consent.base.clock import parse_time, rfc3339
 from consent.base.errors import Invalid
 from consent.ledger.entry import ORIGIN, Entry, Kind, read, write
 
-unhurried = settings(deadline=None, max_examples=150)
+unhurried = settings(max_examples=150)
 
 times = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31, 23), timezones=st.just(UTC)).map(rfc3339)  # noqa: DTZ001 -- bounds take their zone from the strategy
 entries = st.fixed_dictionaries(

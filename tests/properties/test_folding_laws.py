@@ -11,7 +11,7 @@ from consent.permission.statement import Act, Method, from_record
 from tests.builders import ANN
 from tests.properties.sayings import BITS, histories, statements
 
-unhurried = settings(deadline=None, max_examples=300)
+unhurried = settings(max_examples=300)
 USUAL = [Act.GRANT, Act.REFUSE, Act.WITHDRAW, Act.OBJECT, Act.REQUEST, Act.RENEW, Act.INVALIDATE]
 usual = statements(acts=USUAL).map(lambda said: replace(said, age=0, guardian=False)).filter(lambda said: said.scopes)
 

@@ -18,7 +18,7 @@ from personalise.hours.model import Hours, HoursRule, Span, own_hours
 from personalise.hours.whereabouts import Whereabouts, whereabouts
 from personalise.hours.zones import zone
 
-LAW = settings(deadline=None, max_examples=80)  # the model is slow on purpose
+LAW = settings(max_examples=80)  # the model is slow on purpose
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 

@@ -5,7 +5,7 @@ from hashlib import sha256
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.ledger.merkle import (
@@ -29,7 +29,6 @@ LARGEST = 64
 MUTATIONS = 10_000  # of each kind of proof
 LEAVES = tuple(leaf_hash(number.to_bytes(2)) for number in range(300))
 SIZES = range(1, LARGEST + 1)
-unhurried = settings(deadline=None)
 
 
 # ------------------------------------------------------------------------------------------------------- RFC 9162, 2.1
@@ -132,7 +131,6 @@ def test_every_node_is_completed_once_and_is_the_root_of_its_leaves():
     assert set(completed) == expected
 
 
-@unhurried
 @given(st.integers(0, 200), st.lists(st.integers(0, 60), max_size=4))
 def test_many_at_once_equals_one_by_one_from_any_start(start, batches):
     start, begun = append_all(Frontier(), LEAVES[:start])
@@ -152,7 +150,6 @@ def test_many_at_once_equals_one_by_one_from_any_start(start, batches):
     assert sorted(of_singles) == sorted(of_batches) == sorted(of_whole)
 
 
-@unhurried
 @given(st.integers(0, 2**63 - 1))
 def test_the_edge_covers_every_leaf_once_from_left_to_right(size):
     reached = 0
@@ -162,7 +159,6 @@ def test_the_edge_covers_every_leaf_once_from_left_to_right(size):
     assert reached == size
 
 
-@unhurried
 @given(st.integers(1, 2**63 - 1), st.data())
 def test_a_proof_in_a_tree_of_any_size_needs_at_most_126_nodes(size, data):
     index = data.draw(st.integers(0, size - 1))
@@ -215,7 +211,6 @@ ANYTHING = st.one_of(
 )
 
 
-@unhurried
 @given(ANYTHING, st.tuples(ANYTHING, ANYTHING), ANYTHING | st.lists(ANYTHING), st.tuples(ANYTHING, ANYTHING))
 def test_whatever_the_input_the_verifiers_refuse_it_and_raise_nothing_else(leaf, sizes, proof, roots):
     with pytest.raises(ProofRefused):

@@ -22,7 +22,7 @@ from personalise.steps.personalise.quotas import (
     together,
 )
 
-LAW = settings(deadline=None, max_examples=300)
+LAW = settings(max_examples=300)
 TREATMENTS: Final = ("t0", "t1", "t2", "t3")
 PRICE: Final = {"t0": 2, "t1": 3, "t2": 0, "t3": 2}
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from time import perf_counter
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent.base import strict_json
@@ -36,7 +36,6 @@ SLOWEST_S = 0.5
 
 PUBLISHED = published_catalogue()
 SCOPES = tuple(Scope(table["scope"]) for table in CATALOGUE["scope"])
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -62,7 +61,6 @@ def sayings(draw):
 
 
 @given(said=sayings(), size=st.integers(1, 40), data=st.data())
-@unhurried
 def test_what_was_recorded_holds(said, size, data):
     proof = proof_of(said, PUBLISHED, seq=data.draw(st.integers(0, size - 1)), size=size)
     held = checking.verdict(written(proof), [VERIFIER])
@@ -71,7 +69,6 @@ def test_what_was_recorded_holds(said, size, data):
 
 
 @given(said=sayings())
-@unhurried
 def test_the_hash_of_terms_is_the_same_worked_out_anew_or_not(said):
     asked = (said.scopes, said.notices, said.language)
     again = [terms.told_digest(PUBLISHED, *asked) for _ in range(2)]
@@ -79,7 +76,6 @@ def test_the_hash_of_terms_is_the_same_worked_out_anew_or_not(said):
 
 
 @given(one=sayings(), other=sayings(), data=st.data())
-@unhurried
 def test_a_part_of_another_receipt_is_refused(one, other, data):
     mine = json.loads(written(proof_of(one, PUBLISHED)))
     theirs = json.loads(written(proof_of(other, PUBLISHED)))
@@ -129,7 +125,7 @@ json_values = st.recursive(
 
 
 @given(value=json_values)
-@settings(unhurried, max_examples=200)
+@settings(max_examples=200)
 def test_any_json_is_refused(value):
     assert isinstance(checking.verdict_on(value, [VERIFIER]), Refused)
     assert isinstance(checking.verdict_on({form.PROOF: value}, [VERIFIER]), Refused)

@@ -294,7 +294,6 @@ def test_whatever_is_said_each_check_answers_as_the_rules_say(worlds):
         settings=settings(
             max_examples=4 if few else 15,
             stateful_step_count=15 if few else 20,
-            deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         ),
     )

@@ -27,7 +27,7 @@ CATALOGUE = read_catalogue(DEFAULT)
 MEANT = signalling.meant(CATALOGUE)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(text=TEXTS)
 def test_any_text_is_read_or_refused_by_its_place(text):
     for read in (tcf.read, gpp.read, usp.read):
@@ -44,7 +44,7 @@ def refusal(read: Callable[[str], object], text: str) -> SignalInvalid | None:
     return None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=TEXTS)
 def test_what_is_read_says_only_what_the_mapping_names(text):
     try:

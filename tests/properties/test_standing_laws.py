@@ -13,7 +13,7 @@ from tests import model, reference
 from tests.builders import ANN, START, rule, statement
 from tests.properties.sayings import BITS, FEW_HOURS, SCOPES, histories, statements, words
 
-unhurried = settings(deadline=None, max_examples=80)
+unhurried = settings(max_examples=80)
 NOT_GRANTING = tuple(act for act in Act if act is not Act.GRANT)
 AFTERWARDS = START + timedelta(hours=FEW_HOURS)
 

@@ -31,7 +31,7 @@ from tests import model
 from tests.builders import START, rule
 from tests.properties.sayings import BITS, FEW_HOURS, SCOPES, histories, words
 
-unhurried = settings(deadline=None, max_examples=80)
+unhurried = settings(max_examples=80)
 NOW_S = to_ms(START) // 1000
 BIT_NUMBERS = range(6)
 BIRTHS = (FOREVER, *(birth_limit(START, 18) + step for step in (-1, 0, 1, 1_000)), birth_limit(START, 30))

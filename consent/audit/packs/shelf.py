@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from consent.audit import reading
 from consent.audit.packs.about import About, of_stored
 from consent.audit.tables import EvidencePackPartRow, EvidencePackRow
 from consent.base.errors import NotFound, StateConflict
@@ -67,7 +68,13 @@ class Pack:
 
 
 def ask(work: Work, about: About, *, actor: str, at: datetime) -> str:
-    """Write down that somebody asks for a pack, and return its id."""
+    """Write down that somebody asks for a pack, and return its id.
+
+    Raises:
+        NotFound: it is about an audit that isn't there.
+    """
+    if about.audit:
+        reading.one(work, about.audit, at=at)
     number = new_id("epk", at)
     row = {
         "id": number, "asked_at": at, "asked_by": actor, "about": about.stored(), "customer": about.customer,
@@ -86,7 +93,7 @@ def one(work: Work, pack: str) -> Pack:
     """
     row = work.connection.execute(sa.select(EvidencePackRow.__table__).where(_row.id == pack)).first()
     if row is None:
-        msg = "there is no such evidence pack"
+        msg = f"there is no evidence pack {pack[:80]!r}"
         raise NotFound(msg)
     return _read(row)
 

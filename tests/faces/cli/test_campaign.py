@@ -54,6 +54,18 @@ def test_a_dry_run_adds_up_and_keeps_nothing(shell: Shell):
     assert shell.size() == size
 
 
+def test_a_dry_run_says_in_words_who_is_lost_and_why(shell: Shell):
+    counted = shell("campaign", "dry-run", "spring", "--json").json
+    told = shell("campaign", "dry-run", "spring").out
+    refused = counted["reasons"]["permission:contact:email:recommendations REFUSED"]
+    [line] = [line for line in told.splitlines() if "said no (contact:email:recommendations)" in line]
+    words, count, share = line.rsplit(maxsplit=2)
+    assert words == "not addressed: said no (contact:email:recommendations)"
+    assert (count, share) == (str(refused), f"{refused / CUSTOMERS:.1%}")
+    assert f"{sum(counted['chosen'].values())} of {CUSTOMERS} customers would be addressed." in told
+    assert [words for words in ("permission:", "eligibility", "holdout") if words in told] == []
+
+
 def test_a_run_decides_as_its_dry_run_said(shell: Shell):
     foreseen = shell("campaign", "dry-run", "spring", "--json").json
     ran = shell("campaign", "run", "spring", "--json")

@@ -11,7 +11,7 @@ from tests.faces.cli.conftest import HOME, Ran, Shell
 
 CHECKS = [
     "settings", "home", "keyring", "database", "storage", "triggers", "clock", "ledger", "witness", "worker", "audits",
-    "keys", "erasures", "horizon", "approvals", "rights",
+    "keys", "erasures", "horizon", "approvals", "contacts", "rights",
 ]  # fmt: skip
 
 
@@ -44,6 +44,21 @@ def test_a_worker_that_never_worked_needs_attention(shell: Shell):
     assert (ran.code, [line.split()[:2] for line in ran.out.splitlines() if not line.startswith("ok")]) == (
         1, [["attention", "worker"]],
     )  # fmt: skip
+    assert "start one with byleave worker, or with the service by byleave serve --with-worker" in ran.out
+    assert ran.err == "needs attention: worker\n"
+
+
+def test_without_a_contact_policy_it_says_what_does_not_hold(shell: Shell):
+    working(shell)
+    (shell.folder / "rules.toml").write_text(shell("contact-policy", "draft").out, encoding="utf-8")
+    without = shell("doctor")
+    assert shell("contact-policy", "publish", "rules.toml").code == 0
+    published = shell("doctor")
+    said = [[line for line in ran.out.splitlines() if " contacts " in line] for ran in (without, published)]
+    assert ["no contact policy is published" in said[0][0], "version 1 of the contact policy" in said[1][0]] == [
+        True
+    ] * 2
+    assert (without.code, without.err, published.err) == (0, "all is well\n", "all is well\n")
 
 
 def test_files_that_others_can_read_need_attention(shell: Shell):
@@ -89,7 +104,7 @@ def test_a_clock_behind_the_ledger_needs_attention(shell: Shell):
 def test_what_could_not_be_looked_at_never_looks_well(shell: Shell):
     shell.database.write_bytes(b"this is no database at all" * 100)
     ran = shell("doctor", "--json")
-    unknown = ["database", "triggers", "clock", "ledger", "witness", "worker", "audits", "keys", "erasures"]
+    unknown = ["database", "triggers", "clock", "ledger", "witness", "worker", "audits", "keys", "erasures", "contacts"]
     assert (ran.code, states(ran)) == (3, dict.fromkeys(unknown, "unknown"))
 
 

@@ -70,6 +70,8 @@ def test_destroying_takes_two_users_of_this_machine_and_the_end_of_backups(
 def test_what_wraps_data_keys_can_not_be_destroyed(shell: Shell):
     ran = shell("vault", "destroy", "1")
     assert (ran.code, "version 1 is the newest" in ran.err) == (1, True)
+    none = shell("vault", "destroy", "9")
+    assert (none.code, none.err) == (1, "byleave: Not in this state: there is no version 9: the newest is 1\n")
     assert shell("vault", "destroy", "0").code == 2
     assert shell("vault", "destroy", "1", "--at-once").code == 1
 

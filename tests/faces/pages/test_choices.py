@@ -394,6 +394,7 @@ def test_the_language_chosen_on_the_page_stays(bo):
 
 def test_what_is_asked_is_named_in_the_language_of_the_page(bo):
     text = bo.open("/p/choices?lang=de").tree.one("main").text
+    assert ["Was Sie am liebsten mögen" in text, "main interest" in text.lower()] == [True, False]
     german = (
         "Was Sie gekauft haben",
         "„Was Sie gekauft haben“ für „Empfehlungen für Sie“",

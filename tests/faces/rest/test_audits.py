@@ -79,8 +79,8 @@ def test_an_audit_is_asked_for_and_followed_until_it_has_ended(house, officer, m
 @pytest.mark.parametrize(
     "path",
     [
-        "audits/aud_x", "audits/asked/1", "audits/asked/x", "reports/aud_x?format=pdf", "findings/fnd_x", "schedules/x",
-        "evidence-packs/epk_x",
+        "audits/aud_x", "audits/asked/1", "audits/asked/x", "audits/asked/999999999999999", "reports/aud_x?format=pdf",
+        "findings/fnd_x", "schedules/x", "evidence-packs/epk_x",
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_not_found(officer, path):

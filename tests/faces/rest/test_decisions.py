@@ -135,7 +135,7 @@ def test_a_denial_is_an_answer_and_says_what_stood_in_the_way(sqlite_world, deci
     ("change", "status", "code"),
     [
         ({"campaign": "autumn"}, 404, "campaign_unknown"),
-        ({"channel": "post"}, 422, "campaign_invalid"),
+        ({"channel": "post"}, 422, "request_unfit"),
         ({"customer": "cus_" + "0" * 32}, 404, "customer_unknown"),
         ({"colour": "red"}, 400, "request_invalid"),
     ],
@@ -172,4 +172,13 @@ def test_a_visitor_whom_nobody_knows_is_told_in_general(sqlite_world, decider):
     assert (told["personalised"], sqlite_world.rows("SELECT id FROM data_use")) == (False, [])
 
     refused = decider.post("/api/v1/decisions", {"campaign": "spring"}, key="two")
-    assert (refused.status_code, refused.get_json()["errors"][0]["place"]) == (422, "channel")
+    assert (refused.status_code, refused.get_json()["errors"][0]["pointer"]) == (422, "/channel")
+
+
+def test_a_channel_that_the_campaign_has_not_is_the_requests_fault(sqlite_world, decider):
+    refused = ask(decider, sqlite_world.ann, "one", channel="fax")
+
+    told = refused.get_json()
+    assert (refused.status_code, told["code"]) == (422, "request_unfit")
+    why = "no treatment of spring goes by 'fax': they go by email"
+    assert told["errors"] == [{"pointer": "/channel", "detail": why}]

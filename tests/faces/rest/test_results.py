@@ -73,6 +73,7 @@ def test_results_are_what_the_use_cases_find_and_reading_outcomes_is_written_dow
 def test_a_covariate_that_nobody_could_permit_is_refused_with_its_place(caller):
     answer = caller().post(f"{PATH}:measure", {"covariate": "purchases_count"})
     assert (answer.status_code, answer.get_json()["code"]) == (422, "request_unfit")
+    assert [place["pointer"] for place in answer.get_json()["errors"]] == ["/covariate"]
 
 
 @pytest.mark.parametrize("path", ["/api/v1/campaigns/summer:dry-run", "/api/v1/campaigns/summer:measure"])

@@ -69,7 +69,7 @@ def called(operation, mode, who, customer):
     """Call an operation with many examples, in somebody's name and about a customer; return the statuses."""
     answers = []
 
-    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
+    @settings(max_examples=EXAMPLES, derandomize=True, database=None,
               suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(case=operation.as_strategy(mode))
     def call(case):

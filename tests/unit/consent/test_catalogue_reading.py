@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from datetime import UTC, datetime
 
 import pytest
@@ -286,12 +285,14 @@ def test_toml_that_cannot_be_read_names_line_and_column(tmp_path):
         read_catalogue(path)
 
     [place] = refused.value.places
-    assert (refused.value.detail, place.where) == ("shop.toml is not TOML", "shop.toml")
-    assert re.search(r"line 3, column \d+", place.why) is not None
+    assert (refused.value.detail, tuple(place)) == (
+        "shop.toml is not valid TOML",
+        ("line 3, column 7", "Unclosed array"),
+    )
 
 
 def test_a_key_twice_in_toml_is_refused():
-    assert [where for where, _ in places('name = "a"\nname = "b"\n')] == ["the catalogue"]
+    assert places('name = "a"\nname = "b"\n') == [("line 2, column 11", "a key stands twice")]
 
 
 def test_bytes_that_are_not_utf_8_name_their_line(tmp_path):
@@ -318,7 +319,8 @@ def test_a_file_without_end_is_refused(tmp_path):
 
 
 def test_toml_nested_without_end_is_refused():
-    assert [where for where, _ in places("a = " + "[" * 50_000)] == ["the catalogue"]
+    with pytest.raises(CatalogueInvalid, match="is nested too deeply"):
+        parse_catalogue("a = " + "[" * 50_000)
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_an_empty_file_is_refused(tmp_path, raw):
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
-    assert wrong(tmp_path / "nothing.csv") == ["nothing.csv is not a file that can be read twice"]
+    assert wrong(tmp_path / "nothing.csv") == ["nothing.csv can't be read: No such file or directory"]
     assert wrong(tmp_path) == [f"{tmp_path.name} is not a file that can be read twice"]
 
 

@@ -158,3 +158,9 @@ def test_an_order_asks_for_the_first_and_a_rest_counts_what_was_turned_down():
         Window(rule="rest:r:shoes", key="rest:r:shoes", counts=shoes, limit=1, days=60, of="rejections"),
         Window(rule="order:o", key="order:o", counts=PHONE, limit=1, days=9, needs=True),
     ]
+
+
+def test_an_empty_file_is_no_policy(tmp_path):
+    (tmp_path / "rules.toml").write_text("# nothing\n", encoding="utf-8")
+    with pytest.raises(ContactPolicyInvalid, match="is empty: a policy that holds nothing back says so"):
+        read_contact_policy(tmp_path / "rules.toml", SHOP)

@@ -228,7 +228,7 @@ def test_a_pack_without_a_rule_or_a_region_is_refused(tmp_path):
 
 def test_a_file_that_is_no_toml_is_refused(tmp_path):
     (tmp_path / "pack.toml").write_text("pack = [")
-    with pytest.raises(Invalid, match="is not TOML"):
+    with pytest.raises(Invalid, match="is not valid TOML: end of the file"):
         read_pack(tmp_path / "pack.toml")
     with pytest.raises(Invalid, match="can't be read"):
         read_pack(tmp_path / "none.toml")
