@@ -93,6 +93,9 @@ class Settings:
     four_eyes: bool | None = None
     """Whether somebody else has to approve a campaign than who published it; where nothing is given, on PostgreSQL."""
 
+    run_processes: int = 0
+    """In how many processes of this machine a run goes; a process a core on PostgreSQL and 1 on SQLite, if 0."""
+
     def __post_init__(self) -> None:
         """Fill in what follows from other settings."""
         if not self.database_url:
@@ -293,6 +296,7 @@ _READ: Final[Mapping[str, Callable[[object], Any]]] = {
     "vault_timeout_seconds": _whole(1, 300),
     "replay_days": _whole(1, 3_650),
     "four_eyes": _flag,
+    "run_processes": _whole(0, 256),
 }
 
 
@@ -320,6 +324,8 @@ def read_settings(environ: Mapping[str, str] | None = None, *, folder: Path = Pa
             places.append(Place(called, str(wrong)))
     if ("witness_url" in given) != ("witness_key" in given):
         places.append(Place(f"{PREFIX}WITNESS_KEY", "belongs to BYLEAVE_WITNESS_URL: give both, or neither"))
+    if read.get("run_processes", 0) > 1 and not read.get("database_url", "").startswith("postgresql"):
+        places.append(Place(given["run_processes"][0], "must be 1 on SQLite, which lets one writer in at a time"))
     places += _unfit_for_production(read, {setting: called for setting, (called, _) in given.items()})
     if places:
         raise SettingsInvalid(places=places)
