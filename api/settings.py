@@ -36,6 +36,9 @@ _DIGITS: Final = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
 _LOOPBACK: Final = ("127.0.0.1", "localhost")
 _THIS_MACHINE: Final = (*_LOOPBACK, "::1")
 _VAULT_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
+_MASTER: Final = re.compile(
+    r"local(\[(\*|[0-9]+)(, ?[0-9]+)?\])?|local-cluster\[[0-9, ]+\]|yarn|(spark|k8s|mesos)://[\w.:/,-]+", re.ASCII
+)
 
 Environment = Literal["development", "production"]
 
@@ -93,6 +96,10 @@ class Settings:
     four_eyes: bool | None = None
     """Whether somebody else has to approve a campaign than who published it; where nothing is given, on PostgreSQL."""
 
+    run_engine: str = "local"
+    """What carries runs on: processes of this machine (`local`), or Spark."""
+    spark_master: str = "local[*,4]"
+    """Where Spark is; on this machine, on all its cores, trying what fails four times, where nothing is given."""
     run_processes: int = 0
     """In how many processes of this machine a run goes; a process a core on PostgreSQL and 1 on SQLite, if 0."""
 
@@ -259,6 +266,19 @@ def _witness_key(given: object) -> str:
     return _text(given)
 
 
+def _engine(given: object) -> str:
+    if given not in ("local", "spark"):
+        raise ValueError("must be local or spark")
+    return str(given)
+
+
+def _spark_master(given: object) -> str:
+    master = _text(given)
+    if not _MASTER.fullmatch(master):
+        raise ValueError("must be a master of Spark's: local[*,4], spark://host:7077, yarn, k8s://https://host:6443")
+    return master
+
+
 def _environment(given: object) -> Environment:
     match given:
         case "development" | "production":
@@ -296,7 +316,9 @@ _READ: Final[Mapping[str, Callable[[object], Any]]] = {
     "vault_timeout_seconds": _whole(1, 300),
     "replay_days": _whole(1, 3_650),
     "four_eyes": _flag,
+    "run_engine": _engine,
     "run_processes": _whole(0, 256),
+    "spark_master": _spark_master,
 }
 
 

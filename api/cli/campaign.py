@@ -135,6 +135,10 @@ def dry_run(key: str, *, as_json: bool) -> None:
         _print_counts(counts, seconds)
 
 
+_ENGINE = click.option(
+    "--engine", "engine_name", type=click.Choice(engines.ENGINES),
+    help="What decides: processes of this machine, or Spark (with PostgreSQL).",
+)  # fmt: skip
 _PROCESSES = click.option(
     "--processes", type=Number(1, 256),
     help="Processes of this machine to decide in; what is decided is the same. One a core, if left out; 1 on SQLite, "
@@ -144,16 +148,17 @@ _PROCESSES = click.option(
 
 @campaign.command("run", example="byleave campaign run spring --processes 4 --json")
 @click.argument("key", type=_KEY)
+@_ENGINE
 @_PROCESSES
 @json_option
 @action("campaigns.run")
-def run_(key: str, processes: int | None, *, as_json: bool) -> None:
+def run_(key: str, engine_name: str | None, processes: int | None, *, as_json: bool) -> None:
     """Run a campaign over all customers. A run of it that was killed goes on where it stopped.
 
     Where no second person has to approve a campaign, whoever runs it approves it by that.
     """
     with at_home() as house:
-        engine = engines.engine(house, count=processes)
+        engine = engines.engine(house, name=engine_name, count=processes)
         with house.deployment.store.read() as work:
             killed = runs.newest(work, key, most=1, state=RUNNING)
         if killed:
@@ -167,6 +172,7 @@ def run_(key: str, processes: int | None, *, as_json: bool) -> None:
 
 @campaign.command(example="byleave campaign resume spring")
 @click.argument("run_or_key", type=_KEY)
+@_ENGINE
 @_PROCESSES
 @json_option
 @action("campaigns.run")
@@ -174,6 +180,7 @@ def resume(run_or_key: str, processes: int | None, *, as_json: bool) -> None:
     """Carry on a run that was paused or killed; after its end, let what it reserved go on."""
     with at_home() as house:
         engine = engines.engine(house, count=processes)
+        engine = engines.engine(house, name=engine_name, count=processes)
         resumed = _changed(house, run_or_key, RUNNING)
         if resumed:
             _print_run(_advanced(house, resumed.id, engine), as_json=as_json)
