@@ -26,7 +26,7 @@ def engine(house: House, *, name: str | None = None, count: int | None = None) -
         count: in how many processes of this machine; None for what the settings say.
 
     Raises:
-        Invalid: Spark on SQLite, or a number of processes with Spark.
+        Invalid: Spark or several processes on SQLite, or a number of processes with Spark.
         SettingsInvalid: Spark is not installed.
     """
     settings = house.settings
@@ -37,6 +37,7 @@ def engine(house: House, *, name: str | None = None, count: int | None = None) -
         spark.require_shared(house.deployment)
         return partial(spark.advance, opened=opened_here, master=settings.spark_master)
     among = count or settings.run_processes or processes.usual(house.deployment, os.cpu_count() or 1)
+    processes.require_writers(house.deployment, among)
     return partial(processes.advance, opened=partial(opened, settings), processes=among)
 
 

@@ -33,6 +33,16 @@ def usual(deployment: Deployment, cores: int) -> int:
     return cores if deployment.store.dialect == "postgresql" else 1
 
 
+def require_writers(deployment: Deployment, processes: int) -> None:
+    """Require a database that so many processes can write to.
+
+    Raises:
+        Invalid: they are several, and it is SQLite.
+    """
+    if processes > 1 and deployment.store.dialect != "postgresql":
+        raise Invalid(f"{processes} processes: SQLite lets one writer in at a time, so a run on it goes in 1 process")
+
+
 def advance(
     deployment: Deployment,
     run: RunId,
@@ -60,8 +70,7 @@ def advance(
         Invalid: several processes on SQLite.
         RunUnknown, LedgerBroken: as `runs.advance` says.
     """
-    if processes > 1 and deployment.store.dialect != "postgresql":
-        raise Invalid(f"{processes} processes: SQLite lets one writer in at a time, so a run on it goes in 1 process")
+    require_writers(deployment, processes)
     if processes > 1:
         left = runs.planned(deployment, run, most=most)
         if len(left) > 1:

@@ -14,12 +14,16 @@ from functools import partial
 import psutil
 import pytest
 
+from api.settings import read_settings
+from api.wiring import open_house
 from consent.base.errors import EngineDown, Invalid
 from consent.deployment import new_keyring
 from personalise.runs import run
 from personalise.runs.run import PAUSED, RUNNING
+from tests import reference
 from tests.advancing import opened
 from tests.campaigns import chunks, decisions, publish
+from tests.faces.cli.conftest import CUSTOMERS, make_shop
 from tests.faults.test_processes import MANY, SMALL, begun, in_processes, left_behind, shop, wait_for, whole
 
 spark = pytest.importorskip("personalise.runs.spark", reason="pyspark is not installed", exc_type=ImportError)
@@ -128,32 +132,42 @@ def test_a_run_on_sqlite_is_refused_with_the_reason(sqlite_world):
 # ------------------------------------------------------------------------------------------------ from the command line
 
 
-def command(world, tmp_path, **environment):
-    """Run the campaign from a shell; its settings are in a file, as on a cluster's machines."""
-    settings = tmp_path / "byleave.toml"
-    settings.write_text(f'database_url = "{world.url}"\nkeyring = "{world.keyring}"\nhome = "{tmp_path}"\n')
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("BYLEAVE_")}  # noqa: TID251 -- Java is found by it
+@pytest.fixture
+def settings(databases, tmp_path, monkeypatch):
+    """Return settings in a file, as the machines of a cluster find them; the deployment is a made-up shop's."""
+    url = databases("postgresql").empty("spark_shop")
+    file = tmp_path / "byleave.toml"
+    file.write_text(f'database_url = "{url}"\nhome = "{tmp_path}"\nfour_eyes = false\nspark_master = "local[2,4]"\n')
+    monkeypatch.setenv("BYLEAVE_CONFIG", str(file))
+    make_shop(tmp_path)
+    yield read_settings()
+    databases("postgresql").dropped(url)
+
+
+def command(**environment):
     return subprocess.run(
         [sys.executable, "-m", "api.cli", "campaign", "run", "spring", "--engine", "spark", "--json"],
-        env={**kept, "BYLEAVE_CONFIG": str(settings), "BYLEAVE_FOUR_EYES": "false", **environment},
+        env={**os.environ, **environment},  # noqa: TID251 -- Java is found by it
         capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
 
 
-def test_a_campaign_runs_on_spark_by_the_settings_that_executors_find(world, tmp_path):
-    ended = command(world, tmp_path, BYLEAVE_SPARK_MASTER="local[2,4]")
+def test_a_campaign_runs_on_spark_by_the_settings_that_executors_find(settings):
+    ended = command()
 
-    assert (ended.returncode, json.loads(ended.stdout)["customers"]) == (0, MANY + 2)
-    assert world.url not in ended.stdout + ended.stderr
-    [(state,)] = world.rows("SELECT state FROM run")
-    assert state == "finished"
-    world.check_ledger()
+    assert (ended.returncode, json.loads(ended.stdout)["customers"]) == (0, CUSTOMERS)
+    assert settings.database_url not in ended.stdout + ended.stderr
+    house = open_house(settings)
+    with house.deployment.store.read() as work:
+        assert reference.faults(work.connection, settings.keyring) == []
+    house.close()
 
 
-def test_without_java_spark_is_refused_with_what_it_needs(world, tmp_path):
+@pytest.mark.usefixtures("settings")
+def test_without_java_spark_is_refused_with_what_it_needs(tmp_path):
     (tmp_path / "bin").mkdir()
     for tool in ("bash", "dirname", "env"):  # what Spark's own script is made of
         (tmp_path / "bin" / tool).symlink_to(shutil.which(tool) or "")
-    ended = command(world, tmp_path, PATH=str(tmp_path / "bin"), JAVA_HOME="")
+    ended = command(PATH=str(tmp_path / "bin"), JAVA_HOME="")
 
     assert (ended.returncode, "needs Java 17 or newer" in ended.stderr) == (2, True)
