@@ -1,7 +1,7 @@
 """The local engine: a run in several processes of this machine, each of which takes the next chunk that nobody is at.
 
-A process opens the deployment for itself, for connections and keys can't be handed over. One that dies leaves its chunk
-to the others, and what all of them leave is done by whoever started them: nothing hangs on any of them.
+Whoever starts the others works beside them. Each opens the deployment for itself, for connections and keys can't be
+handed over. One that dies leaves its chunk to the others, in the end to who started it: nothing hangs on any of them.
 """
 
 import logging
@@ -9,7 +9,6 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Final
 
@@ -24,7 +23,7 @@ from personalise.runs.run import Noting, Run
 Opened = Callable[[], Deployment]
 """How another process opens the deployment: a function of a module, or a `functools.partial` of one."""
 
-_LOOK_SECONDS: Final = 0.2
+_PATIENCE_SECONDS: Final = 60.0
 _LOGGER: Final = logging.getLogger("byleave.runs")
 
 
@@ -61,8 +60,9 @@ def advance(
         deployment: where it runs.
         run: its id.
         opened: how each process opens the deployment.
-        processes: how many.
-        progress: called when more customers are done, with how many, and how many there were at the start.
+        processes: how many, with this one.
+        progress: called after each chunk of this process with how many customers are done by all, and how many there
+            were at the start.
         most: customers in a chunk.
         noting: called in the transaction in which it has come to its end.
 
@@ -71,43 +71,31 @@ def advance(
         RunUnknown, LedgerBroken: as `runs.advance` says.
     """
     require_writers(deployment, processes)
-    if processes > 1:
-        left = runs.planned(deployment, run, most=most)
-        if len(left) > 1:
-            with _working(opened, run, most, min(processes, len(left))) as working:
-                _watch(deployment, run, working, progress)
-    return runs.advance(deployment, run, progress=progress, most=most, noting=noting)
+    left = runs.planned(deployment, run, most=most) if processes > 1 else []
+    with _working(opened, run, most, min(processes, len(left)) - 1):
+        return runs.advance(deployment, run, progress=progress, most=most, noting=noting)
 
 
 @contextmanager
-def _working(opened: Opened, run: RunId, most: int, count: int) -> Iterator[list[BaseProcess]]:
-    """Start processes; none is left when the block is, and what one was at is rolled back."""
+def _working(opened: Opened, run: RunId, most: int, count: int) -> Iterator[None]:
+    """Start processes beside this one; none is left when the block is.
+
+    They see for themselves that the run is over, and tidy up; after an error what they are at is rolled back.
+    """
     context = get_context("forkserver")
-    context.set_forkserver_preload([__name__])  # what all of them import is imported once
     told = (opened, run, most)
     working: list[BaseProcess] = [context.Process(target=work_off, args=told, daemon=True) for _ in range(count)]
     try:
         for each in working:
             each.start()
-        yield working
+        yield
+        for each in working:
+            each.join(_PATIENCE_SECONDS)
     finally:
         for each in working:
             if each.pid is not None:
                 each.terminate()
                 each.join()
-
-
-def _watch(deployment: Deployment, run: RunId, working: list[BaseProcess], progress: Progress | None) -> None:
-    """Wait until all processes have ended, and tell how far they are."""
-    told = runs.read(deployment, run).done
-    going = [each.sentinel for each in working]
-    while going:
-        ended = wait(going, timeout=_LOOK_SECONDS)
-        going = [each for each in going if each not in ended]
-        stands = runs.read(deployment, run) if progress else None
-        if progress and stands and stands.done > told:
-            told = stands.done
-            progress(told, stands.total)
 
 
 def work_off(opened: Opened, run: RunId, most: int = CHUNK) -> None:

@@ -85,7 +85,7 @@ def test_a_run_in_three_processes_leaves_behind_what_it_does_in_one(postgresql_w
     assert left_behind(world, identity) == alone
     assert sorted(chunk.number for chunk in chunks(world, identity)) == list(range(PARTS))
     assert told == sorted(set(told))
-    assert told[-1] == (MANY + 2, MANY + 2)
+    assert {total for _, total in told} == {MANY + 2}
     world.check_ledger()
 
 
