@@ -176,10 +176,9 @@ def run_(key: str, engine_name: str | None, processes: int | None, *, as_json: b
 @_PROCESSES
 @json_option
 @action("campaigns.run")
-def resume(run_or_key: str, processes: int | None, *, as_json: bool) -> None:
+def resume(run_or_key: str, engine_name: str | None, processes: int | None, *, as_json: bool) -> None:
     """Carry on a run that was paused or killed; after its end, let what it reserved go on."""
     with at_home() as house:
-        engine = engines.engine(house, count=processes)
         engine = engines.engine(house, name=engine_name, count=processes)
         resumed = _changed(house, run_or_key, RUNNING)
         if resumed:
@@ -193,7 +192,7 @@ def resume(run_or_key: str, processes: int | None, *, as_json: bool) -> None:
 @json_option
 @action("campaigns.run")
 def pause(run_or_key: str, *, as_json: bool) -> None:
-    """Pause a run, whose chunks under way are rolled back, and all that a campaign has reserved; after its end, that."""
+    """Pause a run at once, and all that a campaign has reserved; after its run's end, that alone."""
     with at_home() as house:
         paused = _changed(house, run_or_key, PAUSED)
     if paused:
