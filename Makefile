@@ -68,6 +68,11 @@ format: .venv/dev.stamp  ## rewrite the code as `make check` wants it
 fuzz: .venv/fuzz.stamp  ## bytes made up to break what reads files, strings and proofs: SECONDS=60 for each reader [TARGETS="csv gpp"]
 	@$(BIN)/python -m tests.fuzz.run --seconds $(or $(SECONDS),60) $(TARGETS)
 
+.PHONY: spark
+spark: .venv/spark.stamp  ## runs on Spark, on this machine's Java (17 or newer): their tests, and what Spark costs
+	@PYTHONPATH=. $(BIN)/python -m pytest tests/spark
+	@PYTHONPATH=. $(BIN)/python -m benchmarks.spark $(ARGS)
+
 .PHONY: bench
 bench: .venv/bench.stamp  ## every claim of docs/performance.md, measured beside its limit and its peers
 	@$(BIN)/python benchmarks/run_all.py $(ARGS)
@@ -84,6 +89,7 @@ lock: $(if $(filter $(BIN)/uv,$(UV)),.venv/dev.stamp)  ## rewrite requirements/ 
 	$(COMPILE) --group build -c requirements/run.txt -o requirements/build.txt >/dev/null
 	$(COMPILE) pyproject.toml --group build --group dev -c requirements/run.txt -c requirements/build.txt -o requirements/dev.txt >/dev/null
 	$(COMPILE) --group fuzz -c requirements/dev.txt -o requirements/fuzz.txt >/dev/null
+	$(COMPILE) pyproject.toml --extra spark --group spark -c requirements/dev.txt -o requirements/spark.txt >/dev/null
 	$(COMPILE) pyproject.toml --group bench -c requirements/run.txt -c requirements/dev.txt -o requirements/bench.txt >/dev/null
 
 .PHONY: clean
@@ -111,6 +117,16 @@ clean:  ## remove what make made: the environment, caches, builds; never your da
 	@echo 'Adding what fuzzing needs ...' >&2
 	@$(LOCKED) -r requirements/fuzz.txt >&2
 	@$(COMPILED)
+	@touch $@
+
+# pyspark comes as source alone, 450 MB of it, nearly all of it Java that is only unpacked; setuptools, which does that,
+# is locked like everything else.
+.venv/spark.stamp: requirements/spark.txt .venv/dev.stamp
+	@java -version >/dev/null 2>&1 || { echo 'make spark needs Java 17 or newer on the path' >&2; exit 2; }
+	@echo 'Adding Spark ...' >&2
+	@grep -A99 '^setuptools==' requirements/spark.txt | awk 'NR > 1 && !/^ / { exit } { print }' > .venv/setuptools.txt
+	@$(LOCKED) -r .venv/setuptools.txt >&2
+	@$(LOCKED) --no-binary=pyspark --no-build-isolation -r requirements/spark.txt >&2
 	@touch $@
 
 .venv/bench.stamp: requirements/bench.txt .venv/run.stamp

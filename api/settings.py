@@ -36,6 +36,9 @@ _DIGITS: Final = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
 _LOOPBACK: Final = ("127.0.0.1", "localhost")
 _THIS_MACHINE: Final = (*_LOOPBACK, "::1")
 _VAULT_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
+_MASTER: Final = re.compile(
+    r"local(\[(\*|[0-9]+)(, ?[0-9]+)?\])?|local-cluster\[[0-9, ]+\]|yarn|(spark|k8s|mesos)://[\w.:/,-]+", re.ASCII
+)
 
 Environment = Literal["development", "production"]
 
@@ -92,6 +95,13 @@ class Settings:
     """How long what decisions were made from is kept, sealed, so that they can be replayed."""
     four_eyes: bool | None = None
     """Whether somebody else has to approve a campaign than who published it; where nothing is given, on PostgreSQL."""
+
+    run_engine: str = "local"
+    """What carries runs on: processes of this machine (`local`), or Spark."""
+    spark_master: str = "local[*,4]"
+    """Where Spark is; on this machine, on all its cores, trying what fails four times, where nothing is given."""
+    run_processes: int = 0
+    """In how many processes of this machine a run goes; a process a core on PostgreSQL and 1 on SQLite, if 0."""
 
     def __post_init__(self) -> None:
         """Fill in what follows from other settings."""
@@ -256,6 +266,19 @@ def _witness_key(given: object) -> str:
     return _text(given)
 
 
+def _engine(given: object) -> str:
+    if given not in ("local", "spark"):
+        raise ValueError("must be local or spark")
+    return str(given)
+
+
+def _spark_master(given: object) -> str:
+    master = _text(given)
+    if not _MASTER.fullmatch(master):
+        raise ValueError("must be a master of Spark's: local[*,4], spark://host:7077, yarn, k8s://https://host:6443")
+    return master
+
+
 def _environment(given: object) -> Environment:
     match given:
         case "development" | "production":
@@ -293,6 +316,9 @@ _READ: Final[Mapping[str, Callable[[object], Any]]] = {
     "vault_timeout_seconds": _whole(1, 300),
     "replay_days": _whole(1, 3_650),
     "four_eyes": _flag,
+    "run_engine": _engine,
+    "run_processes": _whole(0, 256),
+    "spark_master": _spark_master,
 }
 
 
@@ -320,6 +346,8 @@ def read_settings(environ: Mapping[str, str] | None = None, *, folder: Path = Pa
             places.append(Place(called, str(wrong)))
     if ("witness_url" in given) != ("witness_key" in given):
         places.append(Place(f"{PREFIX}WITNESS_KEY", "belongs to BYLEAVE_WITNESS_URL: give both, or neither"))
+    if read.get("run_processes", 0) > 1 and not read.get("database_url", "").startswith("postgresql"):
+        places.append(Place(given["run_processes"][0], "must be 1 on SQLite, which lets one writer in at a time"))
     places += _unfit_for_production(read, {setting: called for setting, (called, _) in given.items()})
     if places:
         raise SettingsInvalid(places=places)

@@ -35,9 +35,9 @@ ROOT: Final = Path(__file__).parent.parent
 """Where modules are found by their names."""
 
 
-def filled(folder: Path, customers: int) -> Made:
+def filled(folder: Path, customers: int, *, url: str = "") -> Made:
     """Return a deployment: two thirds permit the use of purchases, most may be contacted, all are remembered."""
-    made = founded(folder, enrolled=customers, catalogue=parse_catalogue(CATALOGUE))
+    made = founded(folder, url=url, enrolled=customers, catalogue=parse_catalogue(CATALOGUE))
     remember, use, contact = made.asked
     drawn = np.random.default_rng(2)
     uses, contacts = drawn.random(customers) < 0.67, drawn.random(customers) < 0.8

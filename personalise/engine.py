@@ -132,7 +132,7 @@ def _anew(deployment: Deployment, work: Work, asked: _Asked, *, four_eyes: bool,
     made = chunk.decided(desk, work, [customer], policy, use=use, at=at, now=at)
     made = wordings.worded(desk, work, made, policy, use=use)
     out = Carried(channel=asked.channel) if asked.carried else None
-    kept = chunk.keep(desk, work, made, policy, chunk_id=asked.identity, run="", number=0, at=at, carried=out).chunk
+    kept = chunk.keep(desk, work, made, policy, chunk_id=asked.identity, at=at, carried=out)
     told = wordings.said(made, policy)
     return _decision(policy, made.table.to_pylist()[0], kept, decision=DecisionId(f"{kept.id}.0"), said=told)
 

@@ -117,6 +117,17 @@ class RunRow(Row):
     quotas: Mapped[str] = mapped_column(server_default="")
 
 
+class RunChunkRow(Row):
+    """A chunk of a run that is still to be decided: the customers behind one id, up to and with another."""
+
+    __tablename__ = "run_chunk"
+    __table_args__ = _clustered("a chunk of a run that is still to be decided; gone once it is")
+    run: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    after: Mapped[str]
+    last: Mapped[str]
+
+
 class QuotaRow(Row):
     """How much of a quota is taken: given out, or set aside for a run. Of the version 0, over all versions."""
 

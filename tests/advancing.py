@@ -3,7 +3,8 @@
 import multiprocessing
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from itertools import product
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -11,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from consent.base.ids import CustomerId, RunId
-from consent.deployment import open_deployment
+from consent.deployment import Deployment, open_deployment
 from personalise import engine
 from personalise.life import deferring
-from personalise.runs import run
+from personalise.runs import processes, run
 from tests.builders import START
 
 
@@ -33,6 +34,26 @@ def advance(url: str, keyring: Path, identity: RunId, most: int, ready: Connecti
     with closing(deployment.store):
         ready.send("ready")
         run.advance(deployment, identity, most=most)
+
+
+def opened(url: str, keyring: Path) -> Deployment:
+    """Open a deployment at the instant at which tests stand still, as the processes of an engine do."""
+    return open_deployment(database_url=url, keyring=keyring, clock=standing)
+
+
+def standing() -> datetime:
+    """Return the instant at which tests stand still."""
+    return START
+
+
+def advance_in(url: str, keyring: Path, identity: RunId, most: int, count: int, ready: Connection) -> None:
+    """Carry a run on in several processes; say when it begins."""
+    deployment = opened(url, keyring)
+    with closing(deployment.store):
+        ready.send("ready")
+        processes.advance(
+            deployment, identity, opened=partial(opened, url, keyring), processes=count, most=most
+        )  # fmt: skip
 
 
 def decide(url: str, keyring: Path, customers: Iterable[CustomerId], later: int, ready: Connection) -> None:

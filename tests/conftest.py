@@ -114,6 +114,12 @@ def sqlite_world(_open: Callable[[str, bool], World]) -> World:
     return _open("sqlite", True)  # noqa: FBT003 -- a founded one
 
 
+@pytest.fixture
+def postgresql_world(_open: Callable[[str, bool], World]) -> World:
+    """Return a founded deployment with Ann and Bo, on PostgreSQL; its tests are marked so."""
+    return _open("postgresql", True)  # noqa: FBT003 -- a founded one
+
+
 @pytest.fixture(params=BOTH)
 def blank(request: pytest.FixtureRequest, _open: Callable[[str, bool], World]) -> World:
     """Return a deployment that nobody has founded yet, its tables empty, on SQLite and on PostgreSQL."""

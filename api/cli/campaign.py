@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from api import lost
+from api import engines, lost
 from api.cli import campaign_life, campaign_results
 from api.cli.campaign_life import advised, print_advice
-from api.cli.frame import FILE, OK, REFUSED, Group, Words, at_home, caller, json_option
+from api.cli.frame import FILE, OK, REFUSED, Group, Number, Words, at_home, caller, json_option
 from api.cli.output import print_facts, print_json, print_line, print_table, progress, say
 from api.roles import action
 from api.wiring import House
@@ -25,7 +25,7 @@ from personalise.results.judging import results
 from personalise.runs import run as runs
 from personalise.runs.counts import Counts
 from personalise.runs.dry_run import dry_run as dry_run_of
-from personalise.runs.run import PAUSED, RUNNING, STOPPED, Run
+from personalise.runs.run import PAUSED, RUNNING, STOPPED, Engine, Run
 from personalise.steps.invent.fitting import TooFew
 from personalise.steps.personalise.policy import policy
 
@@ -135,16 +135,30 @@ def dry_run(key: str, *, as_json: bool) -> None:
         _print_counts(counts, seconds, addressed="would be addressed")
 
 
-@campaign.command("run", example="byleave campaign run spring --json")
+_ENGINE = click.option(
+    "--engine", "engine_name", type=click.Choice(engines.ENGINES),
+    help="What decides: processes of this machine, or Spark (with PostgreSQL).",
+)  # fmt: skip
+_PROCESSES = click.option(
+    "--processes", type=Number(1, 256),
+    help="Processes of this machine to decide in; what is decided is the same. One a core, if left out; 1 on SQLite, "
+    "which lets one writer in at a time.",
+)  # fmt: skip
+
+
+@campaign.command("run", example="byleave campaign run spring --processes 4 --json")
 @click.argument("key", type=_KEY)
+@_ENGINE
+@_PROCESSES
 @json_option
 @action("campaigns.run")
-def run_(key: str, *, as_json: bool) -> None:
+def run_(key: str, engine_name: str | None, processes: int | None, *, as_json: bool) -> None:
     """Run a campaign over all customers. A run of it that was killed goes on where it stopped.
 
     Where no second person has to approve a campaign, whoever runs it approves it by that.
     """
     with at_home() as house:
+        engine = engines.engine(house, name=engine_name, count=processes)
         with house.deployment.store.read() as work:
             killed = runs.newest(work, key, most=1, state=RUNNING)
         if killed:
@@ -153,19 +167,22 @@ def run_(key: str, *, as_json: bool) -> None:
         else:
             four_eyes = house.settings.demands_four_eyes
             run = running.start(house.deployment, key, actor=caller().name, four_eyes=four_eyes)
-        _print_run(_advanced(house, run), as_json=as_json)
+        _print_run(_advanced(house, run, engine), as_json=as_json)
 
 
 @campaign.command(example="byleave campaign resume spring")
 @click.argument("run_or_key", type=_KEY)
+@_ENGINE
+@_PROCESSES
 @json_option
 @action("campaigns.run")
-def resume(run_or_key: str, *, as_json: bool) -> None:
+def resume(run_or_key: str, engine_name: str | None, processes: int | None, *, as_json: bool) -> None:
     """Carry on a run that was paused or killed; after its end, let what it reserved go on."""
     with at_home() as house:
+        engine = engines.engine(house, name=engine_name, count=processes)
         resumed = _changed(house, run_or_key, RUNNING)
         if resumed:
-            _print_run(_advanced(house, resumed.id), as_json=as_json)
+            _print_run(_advanced(house, resumed.id, engine), as_json=as_json)
         else:
             _print_between(run_or_key, "resumed", as_json=as_json)
 
@@ -175,7 +192,7 @@ def resume(run_or_key: str, *, as_json: bool) -> None:
 @json_option
 @action("campaigns.run")
 def pause(run_or_key: str, *, as_json: bool) -> None:
-    """Pause a run before its next chunk, and all that a campaign has reserved; after its run's end, that alone."""
+    """Pause a run at once, and all that a campaign has reserved; after its run's end, that alone."""
     with at_home() as house:
         paused = _changed(house, run_or_key, PAUSED)
     if paused:
@@ -268,12 +285,12 @@ def _read(house: House, file: Path) -> tuple[Campaign, dict[str, list[str]], Jud
     return read, {"categories": list(compiled.categories), "scopes": list(compiled.scopes)}, found
 
 
-def _advanced(house: House, run: RunId) -> Run:
+def _advanced(house: House, run: RunId, engine: Engine) -> Run:
     try:
         with progress("deciding") as tick:
-            return running.advance(house.deployment, run, progress=tick)
+            return running.advance(house.deployment, run, engine=engine, progress=tick)
     except KeyboardInterrupt:
-        # The chunk in hand was rolled back; all before it are committed, with the cursor.
+        # The chunks in hand were rolled back; those that are done are committed.
         say(f"run {run} goes on with: byleave campaign resume {run}")
         raise
 

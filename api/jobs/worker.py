@@ -15,6 +15,7 @@ from typing import Final
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from api import engines
 from api.jobs import audits, campaigns, contacts, erasures, ignored, ledger, outbox, packs, reminders, replays
 from api.wiring import ASKED_AUDIT, HEARTBEAT, House
 from consent import jobs
@@ -107,9 +108,9 @@ def _carry_on(house: House, run: RunId, holder: str) -> None:
             jobs.heartbeat(work, claim, at=deployment.clock(), lease_seconds=_RUN_LEASE_SECONDS)
 
     try:
-        ended = running.advance(deployment, run, progress=still_mine)
+        ended = running.advance(deployment, run, engine=engines.engine(house), progress=still_mine)
     except StateConflict:
-        return  # fenced: another worker has taken over, and goes on from the cursor
+        return  # fenced: another worker has taken over, and goes on with what is left
     with deployment.store.write() as work:
         if ended.state == runs.PAUSED:
             jobs.release(work, claim, at=deployment.clock())

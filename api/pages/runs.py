@@ -62,7 +62,7 @@ def _funnel(deployment: Deployment, run: Run) -> Funnel:
 @blueprint.post("/console/runs/<run>/pause")
 @action("campaigns.run")
 def pause(run: str) -> Response:
-    """Pause a run before its next chunk."""
+    """Pause a run: from the answer on nothing more is decided."""
     return _change(run, runs.PAUSED)
 
 

@@ -238,7 +238,7 @@ def start(campaign: str) -> Response:
 @action("campaigns.run")
 @contract(Contract(summary="Pause a campaign", answer=CampaignForm, if_match=True, errors=(404,), wrong=_NOT_NOW))
 def pause(campaign: str) -> Response:
-    """Pause a run before its next chunk, and what was reserved; after the run's end, that alone."""
+    """Pause a run, of which nothing more is decided, and what was reserved; after the run's end, that alone."""
     no_query()
     tag = if_match()
     running.pause(here().deployment, campaign, actor=actor.current().name, tag=tag)

@@ -37,6 +37,7 @@ ByleaveError
 ├── Unavailable            try again later; nothing was recorded
 │   ├── ClockBehind
 │   ├── DatabaseDown
+│   ├── EngineDown
 │   ├── KmsDown
 │   ├── LedgerForked
 │   └── RolledBack
@@ -345,6 +346,13 @@ class CommitUnknown(DatabaseDown):
 
     code = "commit_unknown"
     title = "Nobody knows yet whether this was recorded: ask again"
+
+
+class EngineDown(Unavailable):
+    """What carried a run on gave it up. What it had done stays done; the run can be carried on."""
+
+    code = "engine_down"
+    title = "The run is not at its end: its engine failed"
 
 
 class KmsDown(Unavailable):

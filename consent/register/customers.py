@@ -60,6 +60,27 @@ _AFTER: Final = Hot(
     "after",
     "most",
 )
+_BETWEEN: Final = Hot(
+    sa.select(CustomerRow.id)
+    .where(CustomerRow.id > sa.bindparam("after"), CustomerRow.id <= sa.bindparam("last"))
+    .order_by(CustomerRow.id),
+    "after",
+    "last",
+)
+_BOUND: Final = Hot(
+    lambda _dialect: sa.select(
+        sa.func.max(
+            sa.select(CustomerRow.id)
+            .where(CustomerRow.id > sa.bindparam("after"))
+            .order_by(CustomerRow.id)
+            .limit(sa.bindparam("most"))
+            .subquery()
+            .c.id
+        )
+    ),
+    "after",
+    "most",
+)
 _LOCK: Final = Hot(
     lambda dialect: (
         sa.select(CustomerRow.id)
@@ -212,6 +233,16 @@ def find(desk: Desk, work: Work, value: str, *, kind: str = REFERENCE) -> Custom
 def after(work: Work, customer: str, most: int) -> list[CustomerId]:
     """Return up to `most` customers whose ids come after `customer` ("" for the first), in order."""
     return [CustomerId(row[0]) for row in work.run(_AFTER, customer, most).fetchall()]
+
+
+def between(work: Work, after: str, last: str) -> list[CustomerId]:
+    """Return the customers whose ids come after `after`, up to and with `last`, in order."""
+    return [CustomerId(row[0]) for row in work.run(_BETWEEN, after, last).fetchall()]
+
+
+def bound(work: Work, after: str, most: int) -> str:
+    """Return the last of the up to `most` customers after `after`; "" where there is none."""
+    return work.run(_BOUND, after, most).fetchone()[0] or ""
 
 
 def nth(work: Work, number: int) -> CustomerId:

@@ -54,6 +54,8 @@ EXEMPT: Final[Mapping[tuple[str, str], str]] = {
     ("decision_chunk", "last"): "as above",
     ("snapshot_page", "last"): "the bounds of a page of the state snapshot, which outlive who stood there",
     ("run", "after"): "how far a run has come",
+    ("run_chunk", "after"): "the bounds of a chunk that a run has yet to decide",
+    ("run_chunk", "last"): "as above",
     ("run", "quotas"): "the place in a run's order where a quota ended, as the sealed inputs of its decisions say it",
     ("key_rotation", "after"): "how far a rotation of keys has come",
 }

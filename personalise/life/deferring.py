@@ -108,6 +108,6 @@ def _decide(
         deferrals.end(work, waited[customer], State.DECIDED, at=at, again=f"{identity}.{spot}")
     until: dict[str, int] = {customer: min(to_ms(row.expires_at) for row in waited[customer]) for customer in who}
     chunk.keep(
-        deployment.desk, work, made, policy, chunk_id=identity, run="", number=0, at=at,
+        deployment.desk, work, made, policy, chunk_id=identity, at=at,
         carried=Carried(channel=channel, until=until),
     )  # fmt: skip

@@ -17,7 +17,7 @@ from personalise.life import approving, events
 from personalise.life.events import Did, Event, Published, Standing, State
 from personalise.runs import run as runs
 from personalise.runs.dry_run import CHUNK, Progress
-from personalise.runs.run import Noting, Run
+from personalise.runs.run import Engine, Noting, Run
 
 _DID: Final = {
     runs.RUNNING: Did.RESUMED,
@@ -115,9 +115,16 @@ def _opened(
     return run
 
 
-def advance(deployment: Deployment, run: RunId, *, progress: Progress | None = None, most: int = CHUNK) -> Run:
-    """Carry a run on until it is finished, paused or stopped, as `runs.advance` does, and note its end."""
-    return runs.advance(deployment, run, progress=progress, most=most, noting=_noting(deployment))
+def advance(
+    deployment: Deployment,
+    run: RunId,
+    *,
+    engine: Engine = runs.advance,
+    progress: Progress | None = None,
+    most: int = CHUNK,
+) -> Run:
+    """Carry a run on until it is finished, paused or stopped, in one process or by another engine, and note its end."""
+    return engine(deployment, run, progress=progress, most=most, noting=_noting(deployment))
 
 
 def change(

@@ -29,7 +29,7 @@ from personalise.goodwill import Entry, Posting
 from personalise.households import Given
 from personalise.quotas import Counted
 from personalise.runs import inputs, log
-from personalise.runs.log import Chunk
+from personalise.runs.log import Chunk, Unlogged
 from personalise.runs.settling import settled
 from personalise.steps.personalise.funnel import Funnel
 from personalise.steps.personalise.policy import Candidate, Policy
@@ -85,10 +85,13 @@ def decided(  # noqa: PLR0913 -- all that a decision depends on, and whether it 
     )
 
 
-class Logged(NamedTuple):
-    """A chunk as it was logged, and how many of its customers are to be decided about again."""
+class Kept(NamedTuple):
+    """A chunk of which everything is kept but its place in the ledger.
 
-    chunk: Chunk
+    `deferred` is how many of its customers are to be decided about again.
+    """
+
+    unlogged: Unlogged
     deferred: int
 
 
@@ -105,34 +108,43 @@ class Carried:
     """Until when (ms) those wait at most who have waited before."""
 
 
-def keep(  # noqa: PLR0913 -- a decision is kept with all that follows from it
+def keep(
+    desk: Desk, work: Work, made: Decided, policy: Policy,
+    *, chunk_id: str, at: datetime, carried: Carried | None,
+) -> Chunk:  # fmt: skip
+    """Keep a chunk that belongs to no run, and log its decisions, all in one step; as `kept` says."""
+    all_but = kept(desk, work, made, policy, chunk_id=chunk_id, run="", number=0, at=at, carried=carried)
+    return log.write(desk, work, all_but.unlogged, at=made.permitted.at)
+
+
+def kept(  # noqa: PLR0913 -- a decision is kept with all that follows from it
     desk: Desk, work: Work, made: Decided, policy: Policy,
     *, chunk_id: str, run: str, number: int, at: datetime, carried: Carried | None,
-) -> Logged:  # fmt: skip
-    """Reserve the contacts of a chunk, book what they cost, keep what they promise, log its decisions: all in one step.
+) -> Kept:  # fmt: skip
+    """Reserve the contacts of a chunk, book what they cost, keep what they promise: all but logging its decisions.
 
     What they were made from is sealed beside them, for replays. Whoever is held back for now is kept to be decided
     about again.
 
-    The caller's transaction has locked the customers.
+    The caller's transaction has locked the customers, and logs the chunk (`log.write`) at its end.
     """
     expires_at = to_ms(made.permitted.at) + policy.campaign.ttl_days * _DAY_MS
-    kept = _kept(made.table, policy, chunk_id, at, expires_at if carried else None)
+    follows = _following(made.table, policy, chunk_id, at, expires_at if carried else None)
     waiting = _deferred(made, policy, chunk_id, run, at=at, carried=carried) if carried else []
-    reached = [CustomerId(each.customer) for each in kept.contacts]
+    reached = [CustomerId(each.customer) for each in follows.contacts]
     deferrals.keep(work, policy.campaign.key, reached, waiting, at=to_ms(made.permitted.at))
-    contacts.reserve(work, kept.contacts)
+    contacts.reserve(work, follows.contacts)
     if made.first_come:
         took: dict[Counted, int] = {each: made.spent[each.key] for each in policy.quotas if made.spent[each.key]}
         quotas.take(work, policy.campaign.key, took)
-    goodwill.book(work, kept.charges, policy.contact_policy.goodwill, at=at)
-    commitments.promise(work, kept.commitments)
+    goodwill.book(work, follows.charges, policy.contact_policy.goodwill, at=at)
+    commitments.promise(work, follows.commitments)
     marks = inputs.keep(desk, work, made.permitted, made.inputs, policy, chunk_id=chunk_id, at=at)
-    logged = log.write(
-        desk, work, made.table, policy, made.permitted, chunk_id=chunk_id, run=run, number=number,
+    unlogged = log.made(
+        made.table, policy, made.permitted, chunk_id=chunk_id, run=run, number=number,
         salt=os.urandom(log.SALT_BYTES), at=at, marks=marks, carried=carried is not None,
     )  # fmt: skip
-    return Logged(logged, len(waiting))
+    return Kept(unlogged, len(waiting))
 
 
 def waits(made: Decided, policy: Policy, at: datetime) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
@@ -190,7 +202,7 @@ def chunk_id(run: str, number: int) -> str:
 
 
 @dataclass(slots=True)
-class _Kept:
+class _Following:
     """What choosing writes down beside the decision: contacts, what they cost in goodwill, what is promised."""
 
     contacts: list[Contact] = field(default_factory=list)
@@ -198,10 +210,10 @@ class _Kept:
     commitments: list[Commitment] = field(default_factory=list)
 
 
-def _kept(table: pa.Table, policy: Policy, chunk: str, at: datetime, expires_at: int | None) -> _Kept:
+def _following(table: pa.Table, policy: Policy, chunk: str, at: datetime, expires_at: int | None) -> _Following:
     names = table["customer"].to_pylist()
     charges = {one.key: np.asarray(table[f"charge:{one.key}"]) for one in policy.candidates if policy.charges}
-    kept, at_ms = _Kept(), to_ms(at)
+    found, at_ms = _Following(), to_ms(at)
     for column, status in (("chosen", contacts.RESERVED), ("ghost", contacts.GHOST)):
         numbers = np.asarray(table[column])
         for spot in np.flatnonzero(numbers >= 0).tolist():
@@ -210,14 +222,14 @@ def _kept(table: pa.Table, policy: Policy, chunk: str, at: datetime, expires_at:
             made = _contact(one, policy.campaign, (names[spot], f"{chunk}.{spot}"), status, at=at_ms, charge=charge)
             if status != contacts.GHOST:
                 made = made._replace(expires_at=expires_at)
-            kept.contacts.append(made)
+            found.contacts.append(made)
             if status == contacts.GHOST:
                 continue  # nothing reaches him: it costs nothing, and promises nothing
             if charge:
-                kept.charges.append(Posting(names[spot], Entry.CONTACT, -charge, made.decision))
+                found.charges.append(Posting(names[spot], Entry.CONTACT, -charge, made.decision))
             if one.offer.validity:
-                kept.commitments.append(_commitment(one.offer, made))
-    return kept
+                found.commitments.append(_commitment(one.offer, made))
+    return found
 
 
 def _contact(

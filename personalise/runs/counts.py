@@ -62,6 +62,13 @@ class Counts:
             self.stages[stage_of(name).name.lower()] += int(count)
             self.reasons[f"{name} {Reason(reason).name}" if reason else name] += int(count)
 
+    def include(self, other: "Counts") -> None:
+        """Add what was counted of other customers."""
+        self.customers += other.customers
+        self.deferred += other.deferred
+        for name in ("stages", "reasons", "chosen", "quotas"):
+            getattr(self, name).update(getattr(other, name))
+
     @staticmethod
     def _observed(
         decided: pa.Table, policy: Policy, left: NDArray[np.int64], *, ends: NDArray[Any], furthest: NDArray[np.int64]

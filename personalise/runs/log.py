@@ -102,15 +102,20 @@ class Span(NamedTuple):
     last: str
 
 
-def write(  # noqa: PLR0913 -- a decision is recorded with all that it follows from
-    desk: Desk, work: Work, decided: pa.Table, policy: Policy, permitted: Permits,
+class Unlogged(NamedTuple):
+    """A chunk that the ledger doesn't know yet, and its columns as they are stored."""
+
+    chunk: Chunk
+    packed: bytes
+
+
+def made(  # noqa: PLR0913 -- a decision is recorded with all that it follows from
+    decided: pa.Table, policy: Policy, permitted: Permits,
     *, chunk_id: str, run: str, number: int, salt: bytes, at: datetime, marks: Sequence[bytes], carried: bool = False,
-) -> Chunk:  # fmt: skip
-    """Store a chunk's decisions and commit their root to the ledger, in the caller's transaction; return the chunk.
+) -> Unlogged:  # fmt: skip
+    """Return a chunk's decisions as they are to be logged.
 
     Args:
-        desk: keys and catalogues.
-        work: the transaction that also reserves the contacts.
         decided: what `decide` returned.
         policy: what decided.
         permitted: what the customers permitted, and at which ledger position.
@@ -126,18 +131,32 @@ def write(  # noqa: PLR0913 -- a decision is recorded with all that it follows f
     table = table.append_column(REPLAY, pa.array(marks, type=pa.binary()))
     about = _about(policy, permitted, salt) | {"decided_at": to_ms(at)} | ({"carried": True} if carried else {})
     table = table.replace_schema_metadata({_ABOUT: json.dumps(about).encode()})
-    root = root_of(table, salt)
-    made = Chunk(
+    chunk = Chunk(
         id=chunk_id, run=run, number=number, campaign=policy.campaign.key, at=permitted.at,
-        position=permitted.position, root=root, log=0, seq=-1, table=table, about=_read_about(table),
+        position=permitted.position, root=root_of(table, salt), log=0, seq=-1, table=table, about=_read_about(table),
     )  # fmt: skip
-    entry = publishing.note(desk, work, Kind.DECISIONS_COMMITTED, commitment(made, root), at=permitted.at)
-    first, last = permitted.customers[0], permitted.customers[-1]
+    return Unlogged(chunk, _packed(table))
+
+
+def write(desk: Desk, work: Work, unlogged: Unlogged, *, at: datetime) -> Chunk:
+    """Commit a chunk's root to the ledger and store its decisions, in the caller's transaction; return the chunk.
+
+    From here on nobody else can append before the transaction ends: it comes last.
+
+    Args:
+        desk: keys and catalogues.
+        work: the transaction that also reserves the contacts.
+        unlogged: what `made` returned.
+        at: now.
+    """
+    chunk, table = unlogged.chunk, unlogged.chunk.table
+    entry = publishing.note(desk, work, Kind.DECISIONS_COMMITTED, commitment(chunk, chunk.root), at=at)
     work.run(
-        _INSERT, chunk_id, run, number, made.campaign, to_ms(made.at), first, last, decided.num_rows, made.position,
-        root, entry.log, entry.seq, _packed(table),
+        _INSERT, chunk.id, chunk.run, chunk.number, chunk.campaign, to_ms(chunk.at), table["customer"][0].as_py(),
+        table["customer"][-1].as_py(), table.num_rows, chunk.position, chunk.root, entry.log, entry.seq,
+        unlogged.packed,
     )  # fmt: skip
-    return replace(made, log=entry.log, seq=entry.seq)
+    return replace(chunk, log=entry.log, seq=entry.seq)
 
 
 def _about(policy: Policy, permitted: Permits, salt: bytes) -> dict[str, Any]:

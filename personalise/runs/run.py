@@ -1,68 +1,63 @@
-"""A run: a campaign over all customers, one transaction a chunk, the cursor committed with it.
+"""A run: a campaign over all customers, one transaction a chunk, in which it is also crossed out of the run's plan.
 
-Resuming is running: a run that was killed goes on from its cursor, and decides as an uninterrupted one would have.
+Resuming is running: a run that was killed goes on with the chunks that are left, and decides as an uninterrupted one
+would have, in however many processes.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
 from datetime import datetime
-from typing import Any, Final
+from typing import Final, Protocol
 
 import sqlalchemy as sa
 
-from consent.base.clock import to_ms
-from consent.base.database import table_of
-from consent.base.errors import LedgerBroken, RunUnknown, StateConflict
+from consent.base.errors import StateConflict
 from consent.base.ids import RunId, new_id
 from consent.base.store import Work
 from consent.deployment import Deployment
 from consent.register import customers
-from consent.uses import Use
-from personalise import quotas
-from personalise.runs import chunk, ranking
-from personalise.runs.chunk import Carried
-from personalise.runs.counts import Counts, from_stored
+from personalise.runs import plan, ranking, stands
+from personalise.runs.carrying import Carrier, Step
+from personalise.runs.counts import Counts
 from personalise.runs.dry_run import CHUNK, Progress, load_policy
-from personalise.steps.personalise.policy import Policy
+from personalise.runs.stands import FINISHED, PAUSED, RUNNING, STOPPED, Noting, Run, by_id, going, newest, read
 from personalise.tables import RunRow
 
-RUNNING: Final = "running"
-PAUSED: Final = "paused"
-STOPPED: Final = "stopped"
-FINISHED: Final = "finished"
+__all__ = [
+    "FINISHED",
+    "PAUSED",
+    "RUNNING",
+    "STOPPED",
+    "Engine",
+    "Noting",
+    "Run",
+    "advance",
+    "by_id",
+    "change",
+    "going",
+    "newest",
+    "opened",
+    "planned",
+    "read",
+]
 
+
+class Engine(Protocol):
+    """Carries a run on to its end, as `advance` does in one process; what is decided doesn't depend on which it is."""
+
+    def __call__(
+        self,
+        deployment: Deployment,
+        run: RunId,
+        *,
+        progress: Progress | None = None,
+        most: int = CHUNK,
+        noting: Noting | None = None,
+    ) -> Run:
+        """Carry a run on until it is finished, paused or stopped; return how it stands then."""
+
+
+_LOOK_AGAIN_SECONDS: Final = 0.05
 _MAY: Final = {RUNNING: (PAUSED, STOPPED), PAUSED: (RUNNING, STOPPED), STOPPED: (), FINISHED: ()}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """How a run stands."""
-
-    id: RunId
-    campaign: str
-    version: int
-    model: int
-    catalogue: int
-    contact_policy: int
-    at: datetime
-    state: str
-    done: int
-    total: int
-    counts: Counts
-    asked_by: str
-    beat_at: datetime
-    ended_at: datetime | None
-    seconds: float
-
-    @property
-    def pins(self) -> dict[str, int]:
-        """The versions that it decides by, as `load_policy` takes them."""
-        names = ("version", "model", "catalogue", "contact_policy")
-        return {name: getattr(self, name) for name in names}
-
-
-Noting = Callable[[Work, Run, datetime], None]
-"""Called with how a run stands once its state has changed, and when, in the transaction that changes it."""
 
 
 def opened(
@@ -94,13 +89,6 @@ def opened(
     return run
 
 
-def going(work: Work, key: str) -> RunId | None:
-    """Return the run of a campaign that is running or paused; None where there is none."""
-    query = sa.select(RunRow.id).where(RunRow.campaign == key, RunRow.state.in_((RUNNING, PAUSED)))
-    found = work.connection.execute(query).scalar()
-    return None if found is None else RunId(found)
-
-
 def advance(
     deployment: Deployment,
     run: RunId,
@@ -110,6 +98,8 @@ def advance(
     noting: Noting | None = None,
 ) -> Run:
     """Carry a run on, chunk by chunk, until it is finished, paused or stopped; return how it stands then.
+
+    Others may be at it, too: what they began and don't end is done here.
 
     Args:
         deployment: where it runs.
@@ -122,109 +112,54 @@ def advance(
         RunUnknown: no run by that id.
         LedgerBroken: what its policy was made of has changed since it started.
     """
-    policy: Policy | None = None
-    order: ranking.Pass | None = None
-    while True:
-        with deployment.store.write() as work:
-            row = _locked(work, run)
-            if row.state != RUNNING:
-                return _run(row)
-            policy = policy or _policy(deployment, work, row)
-            if policy.quotas and not row.quotas:
-                order = order or ranking.Pass(policy=policy, use=_use(row, policy), at=row.at)
-                _rank(deployment, work, row, order, most=most)
-                continue
-            done = _one_chunk(deployment, work, row, policy, most=most)
-            if done is None:
-                _finish(deployment, work, run, noting)
-                continue
-        if progress and done > row.done:
-            progress(done, row.total)
+
+    def closing(work: Work) -> None:
+        _finish(deployment, work, run, noting)
+
+    carrier = Carrier(deployment=deployment, run=run, most=most, tell=progress, closing=closing)
+    while (step := carrier.step()) is not Step.OVER:
+        if step is Step.ELSEWHERE:
+            time.sleep(_LOOK_AGAIN_SECONDS)
+    return read(deployment, run)
 
 
-def _policy(deployment: Deployment, work: Work, row: Any) -> Policy:  # noqa: ANN401 -- a row of run
-    policy, _ = load_policy(deployment, work, row.campaign, **_run(row).pins)
-    if policy.digest != bytes(row.policy):
-        msg = "the policy of this run is no longer what it started with, though all its parts are insert-only"
-        raise LedgerBroken(msg)
-    return policy
+def planned(deployment: Deployment, run: RunId, *, most: int = CHUNK) -> list[int]:
+    """Rank everybody, where the run has to, and plan all chunks; return the numbers of those that are to be decided.
 
+    None are where it is not running, or where chunks have to be decided in their order: then one process does it.
 
-def _use(row: Any, policy: Policy) -> Use:  # noqa: ANN401 -- a row of run
-    return Use(actor=row.asked_by, purpose=policy.campaign.purpose, decision=row.id)
-
-
-def _rank(
-    deployment: Deployment,
-    work: Work,
-    row: Any,  # noqa: ANN401 -- a row of run
-    order: ranking.Pass,
-    *,
-    most: int,
-) -> None:
-    """Rank the next customers; once there are no more, set aside what the run will give out."""
-    now = deployment.clock()
-    if order.step(deployment.desk, work, most=most, now=now):
-        _update(work, row.id, beat_at=now)
-        return
-    room = order.room(work, lock=True)
-    quotas.take(work, row.campaign, {each: room.left[each.key] for each in order.policy.quotas})
-    _update(work, row.id, beat_at=now, quotas=ranking.stored(room, order.policy))
-
-
-def _one_chunk(
-    deployment: Deployment,
-    work: Work,
-    row: Any,  # noqa: ANN401 -- a row of run
-    policy: Policy,
-    *,
-    most: int,
-) -> int | None:
-    """Decide for the next customers and return how many are done; None where there are no more."""
-    began = deployment.clock()
-    ids = customers.after(work, row.after, most)
-    if not ids:
-        return None
-    chunk.locked(work, ids, at=began)
-    room = ranking.from_stored(row.quotas)
-    made = chunk.decided(
-        deployment.desk, work, ids, policy, use=_use(row, policy), at=row.at, now=began, room=room
-    )  # fmt: skip
-    identity = chunk.chunk_id(row.id, row.chunk)
-    logged = chunk.keep(
-        deployment.desk, work, made, policy, chunk_id=identity, run=row.id, number=row.chunk, at=row.at,
-        carried=Carried(),
-    )  # fmt: skip
-    room.spend(made.spent)
-    counts = from_stored(row.counts)
-    counts.add(made.table, policy)
-    counts.deferred += logged.deferred
-    ended = deployment.clock()
-    took = max(0, to_ms(ended) - to_ms(began))
-    _update(
-        work, row.id, after=ids[-1], chunk=row.chunk + 1, done=row.done + len(ids), counts=counts.stored(),
-        beat_at=ended, milliseconds=row.milliseconds + took, quotas=ranking.stored(room, policy),
-    )  # fmt: skip
-    return int(row.done) + len(ids)
+    Raises:
+        RunUnknown, LedgerBroken: as `advance` says.
+    """
+    carrier = Carrier(deployment=deployment, run=run, most=most)
+    while (step := carrier.prepare()) is Step.READIED:
+        pass
+    if step is Step.OVER or carrier.in_turn:
+        return []
+    with deployment.store.read() as work:
+        return plan.left(work, run)
 
 
 def _finish(deployment: Deployment, work: Work, run: RunId, noting: Noting | None) -> None:
     at = deployment.clock()
     _close(work, run)
-    _update(work, run, state=FINISHED, ended_at=at, beat_at=at)
+    stands.update(work, run, state=FINISHED, ended_at=at, beat_at=at)
     if noting:
-        noting(work, _run(_locked(work, run)), at)
+        noting(work, stands.run_of(stands.of(work, run)), at)
 
 
 def _close(work: Work, run: RunId) -> None:
-    """Give back what was set aside for a run that is over."""
-    row = _locked(work, run)
+    """Give back what was set aside for a run that is over, and drop what is still planned."""
+    row = stands.of(work, run)
     ranking.given_back(work, row.campaign, row.quotas)
-    _update(work, run, quotas=ranking.emptied(row.quotas))
+    plan.drop(work, run)
+    stands.update(work, run, quotas=ranking.emptied(row.quotas))
 
 
 def change(deployment: Deployment, run: RunId, state: str, *, noting: Noting | None = None) -> Run:
-    """Pause, resume or stop a run; it takes effect before the next chunk.
+    """Pause, resume or stop a run. Once it is paused or stopped nothing more is decided.
+
+    A chunk that somebody is at then is rolled back.
 
     Args:
         deployment: where it runs.
@@ -238,63 +173,14 @@ def change(deployment: Deployment, run: RunId, state: str, *, noting: Noting | N
     """
     at = deployment.clock()
     with deployment.store.write() as work:
-        row = _locked(work, run)
+        row = stands.locked(work, run)
         if state != row.state:
             if state not in _MAY[row.state]:
                 msg = f"a run that is {row.state} can't become {state[:80]}"
                 raise StateConflict(msg)
             if state == STOPPED:
                 _close(work, run)
-            _update(work, run, state=state, beat_at=at, ended_at=at if state == STOPPED else None)
+            stands.update(work, run, state=state, beat_at=at, ended_at=at if state == STOPPED else None)
             if noting:
-                noting(work, _run(_locked(work, run)), at)
+                noting(work, stands.run_of(stands.locked(work, run)), at)
     return read(deployment, run)
-
-
-def read(deployment: Deployment, run: RunId) -> Run:
-    """Return how a run stands.
-
-    Raises:
-        RunUnknown: no run by that id.
-    """
-    with deployment.store.read() as work:
-        row = work.connection.execute(sa.select(table_of(RunRow)).where(RunRow.id == run)).first()
-    if row is None:
-        raise RunUnknown(f"{run[:80]!r}")
-    return _run(row)
-
-
-def newest(work: Work, campaign: str | None = None, *, most: int = 20, state: str | None = None) -> list[Run]:
-    """Return the newest runs, of all campaigns or of one, newest first."""
-    query = sa.select(table_of(RunRow)).order_by(RunRow.created_at.desc(), RunRow.id.desc()).limit(most)
-    if campaign is not None:
-        query = query.where(RunRow.campaign == campaign)
-    if state is not None:
-        query = query.where(RunRow.state == state)
-    return [_run(row) for row in work.connection.execute(query)]
-
-
-def by_id(work: Work, after: str, most: int) -> list[Run]:
-    """Return the runs behind an id ("" for the first), the oldest first."""
-    query = sa.select(table_of(RunRow)).where(RunRow.id > after).order_by(RunRow.id).limit(most)
-    return [_run(row) for row in work.connection.execute(query)]
-
-
-def _locked(work: Work, run: RunId) -> Any:  # noqa: ANN401 -- a row of run
-    row = work.connection.execute(sa.select(table_of(RunRow)).where(RunRow.id == run).with_for_update()).first()
-    if row is None:
-        raise RunUnknown(f"{run[:80]!r}")
-    return row
-
-
-def _update(work: Work, run: str, **values: object) -> None:
-    work.connection.execute(sa.update(RunRow).where(RunRow.id == run).values(**values))
-
-
-def _run(row: Any) -> Run:  # noqa: ANN401 -- a row of run
-    return Run(
-        id=RunId(row.id), campaign=row.campaign, version=row.version, model=row.model, catalogue=row.catalogue,
-        contact_policy=row.contact_policy,
-        at=row.at, state=row.state, done=row.done, total=row.total, counts=from_stored(row.counts),
-        asked_by=row.asked_by, beat_at=row.beat_at, ended_at=row.ended_at, seconds=row.milliseconds / 1000,
-    )  # fmt: skip

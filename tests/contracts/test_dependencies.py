@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKED = ("build", "run", "dev", "fuzz", "bench")
+LOCKED = ("build", "run", "dev", "fuzz", "spark", "bench")
 PIN = re.compile(r"^(?P<name>[a-z0-9-]+)==(?P<version>[^\s;]+)(?: ; (?P<marker>[^\\]+?))?$")
 HASH = re.compile(r"^--hash=sha256:[0-9a-f]{64}$")
 
@@ -32,6 +32,11 @@ def runtime() -> set[str]:
 
 def group(name: str) -> set[str]:
     return {named(each) for each in pyproject()["dependency-groups"][name]}
+
+
+def chosen() -> set[str]:
+    """What is installed by choice, whatever for."""
+    return {named(each) for extra in pyproject()["project"]["optional-dependencies"].values() for each in extra}
 
 
 def text_of(name: str) -> str:
@@ -71,12 +76,16 @@ def test_what_the_product_imports_is_locked_for_running():
     assert runtime() - set(pins("run")) == set()
 
 
-@pytest.mark.parametrize("name", ["build", "dev", "fuzz", "bench"])
+def test_what_is_installed_by_choice_is_locked_for_its_tests():
+    assert chosen() - set(pins("spark")) == set()
+
+
+@pytest.mark.parametrize("name", ["build", "dev", "fuzz", "spark", "bench"])
 def test_what_a_group_names_is_locked_in_its_file(name):
     assert group(name) - set(pins(name)) == set()
 
 
-@pytest.mark.parametrize("name", ["dev", "bench"])
+@pytest.mark.parametrize("name", ["dev", "spark", "bench"])
 def test_tests_and_benchmarks_run_on_the_versions_that_are_shipped(name):
     theirs = pins(name)
     assert {each: theirs.get(each) for each in pins("run")} == pins("run")
@@ -89,4 +98,5 @@ def test_no_lock_file_that_names_a_host_is_kept():
 def test_every_dependency_has_its_line_in_the_decision_and_no_line_is_left_over():
     table = (ROOT / "docs" / "decisions" / "0003-dependencies.md").read_text(encoding="utf-8")
     explained = {normal(each) for each in re.findall(r"^\| `([\w.-]+)` \|", table, re.MULTILINE)}
-    assert explained == runtime() | group("build") | group("dev") | group("fuzz") | group("bench")
+    groups = set.union(*map(group, ("build", "dev", "fuzz", "spark", "bench")))
+    assert explained == runtime() | chosen() | groups

@@ -47,10 +47,11 @@ def decided(world, groups):
             chunk.locked(work, who, at=at)
             made = chunk.decided(world.deployment.desk, work, who, policy, use=use, at=at, now=at)
             identity = chunk.chunk_id("run_x", number)
-            chunk.keep(
+            kept = chunk.kept(
                 world.deployment.desk, work, made, policy, chunk_id=identity, run="run_x", number=number, at=at,
                 carried=Carried(),
             )  # fmt: skip
+            log.write(world.deployment.desk, work, kept.unlogged, at=at)
         with world.store.read() as work:
             tables.append(log.read(work, identity).table.replace_schema_metadata(None))
     return pa.concat_tables(tables).sort_by("customer").combine_chunks()

@@ -94,7 +94,11 @@ def nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
 @pytest.fixture(scope="session")
 def _shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a folder with files of a shop, and a deployment that has read some of them."""
-    folder = tmp_path_factory.mktemp("shop")
+    return make_shop(tmp_path_factory.mktemp("shop"))
+
+
+def make_shop(folder: Path) -> Path:
+    """Make a shop and its deployment in a folder, on the database that the settings name."""
     made = generator.shop(CUSTOMERS, seed=1, at=system_clock() - timedelta(days=1))
     generator.write(made, folder)
     for file in (*generator.FILES.iterdir(), DEFAULT):

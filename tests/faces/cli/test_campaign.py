@@ -1,13 +1,21 @@
 """`campaign` and `decide`: what is checked, decided, run and measured."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from importlib.util import find_spec
 
 import pytest
 
+from api import engines
 from api.cli.frame import caller
+from api.settings import read_settings
+from api.wiring import open_house
 from consent.base.clock import system_clock
 from personalise.life import running
-from tests.faces.cli.conftest import CUSTOMERS, SOMEBODY, Shell
+from personalise.runs import log
+from tests import reference
+from tests.databases import Databases
+from tests.faces.cli.conftest import CUSTOMERS, SOMEBODY, Shell, make_shop
 
 DRY_RUN = ["customers", "stages", "chosen", "left_alone", "holdout", "deferred", "reasons", "quotas", "seconds"]
 RUN = [*DRY_RUN, "run", "state"]
@@ -82,6 +90,38 @@ def test_a_run_that_was_killed_goes_on(shell: Shell):
     ran = shell("campaign", "run", "spring", "--json")
     assert (ran.code, ran.json["run"], ran.json["state"], ran.json["customers"]) == (0, killed, "finished", CUSTOMERS)
     assert ran.err == f"run {killed} of spring is under way (0 of {CUSTOMERS} done): going on with it\n"
+
+
+def test_several_processes_on_sqlite_are_refused_before_anything_is_started(shell: Shell):
+    ran = shell("campaign", "run", "spring", "--processes", "2")
+    assert (ran.code, ran.out, "SQLite lets one writer in at a time" in ran.err) == (2, "", True)
+    assert shell("campaign", "list", "--json").json["data"][0]["run"] is None
+
+
+@pytest.mark.skipif(find_spec("pyspark") is not None, reason="pyspark is installed")
+def test_where_spark_is_not_installed_it_is_said_how_to(shell: Shell):
+    ran = shell("campaign", "run", "spring", "--engine", "spark")
+    assert (ran.code, ran.out, "pip install 'byleave[spark]'" in ran.err) == (2, "", True)
+    assert shell("campaign", "list", "--json").json["data"][0]["run"] is None
+
+
+@pytest.mark.postgresql
+def test_processes_open_the_deployment_by_the_settings_that_they_are_handed(
+    nowhere: Shell, databases: Callable[[str], Databases], monkeypatch: pytest.MonkeyPatch
+):
+    url = databases("postgresql").empty("handed_settings")
+    monkeypatch.setenv("BYLEAVE_DATABASE_URL", url)
+    make_shop(nowhere.folder)
+    house = open_house(read_settings())
+    run = running.start(house.deployment, "spring", actor=caller().name, four_eyes=False)
+    ended = running.advance(house.deployment, run, engine=engines.engine(house, count=2), most=25)
+
+    assert (ended.state, ended.done) == ("finished", CUSTOMERS)
+    with house.deployment.store.read() as work:
+        assert len(log.chunk_ids(work, run)) == CUSTOMERS // 25
+        assert reference.faults(work.connection, house.settings.keyring) == []
+    house.close()
+    databases("postgresql").dropped(url)
 
 
 def test_a_paused_run_waits_for_resume(shell: Shell):

@@ -219,3 +219,21 @@ def test_a_bad_setting_of_keys_or_backups_is_named(name, tmp_path):
 def test_a_vault_on_this_machine_may_go_without_tls(tmp_path):
     settings = read_settings({"BYLEAVE_VAULT_ADDRESS": "http://127.0.0.1:8200/"}, folder=tmp_path)
     assert settings.vault_address == "http://127.0.0.1:8200"
+
+
+def test_several_processes_for_a_run_need_postgresql(tmp_path):
+    assert list(places(tmp_path, BYLEAVE_RUN_PROCESSES="2")) == ["BYLEAVE_RUN_PROCESSES"]
+    on_it = {"BYLEAVE_RUN_PROCESSES": "2", "BYLEAVE_DATABASE_URL": "postgresql://shop@db/byleave"}
+    assert read_settings(on_it, folder=tmp_path).run_processes == 2
+
+
+@pytest.mark.parametrize(
+    "master", ["local[*,4]", "local[2]", "spark://one:7077,two:7077", "yarn", "k8s://https://k:6443"]
+)
+def test_a_master_of_spark_is_taken(tmp_path, master):
+    assert read_settings({"BYLEAVE_SPARK_MASTER": master}, folder=tmp_path).spark_master == master
+
+
+@pytest.mark.parametrize("wrong", [{"BYLEAVE_SPARK_MASTER": "one:7077"}, {"BYLEAVE_RUN_ENGINE": "flink"}])
+def test_what_is_no_engine_and_no_master_is_refused(tmp_path, wrong):
+    assert list(places(tmp_path, **wrong)) == list(wrong)
