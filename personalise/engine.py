@@ -10,6 +10,7 @@ from consent.base.store import Work
 from consent.deployment import Deployment
 from consent.ledger import log as ledger
 from consent.uses import Use
+from personalise import halts
 from personalise.campaigns.messages import OURS
 from personalise.content.wording import Said
 from personalise.life import approving
@@ -99,7 +100,8 @@ def decide_one(
         CustomerUnknown: nobody of that id is enrolled, and he didn't come himself.
         CampaignUnknown: no campaign by that key.
         RequestUnfit: it has no treatment on that channel.
-        StateConflict: a second person is demanded (`four_eyes`), and no version of it is approved.
+        StateConflict: a second person is demanded (`four_eyes`), and no version of it is approved; or it is paused, or
+            was stopped.
         IdempotencyConflict: the key stood for another customer, campaign or channel.
     """
     at = deployment.clock()
@@ -128,6 +130,7 @@ def _anew(deployment: Deployment, work: Work, asked: _Asked, *, four_eyes: bool,
     desk, customer = deployment.desk, asked.customer
     version = approving.in_force(desk, work, asked.campaign, four_eyes=True) if four_eyes else 0
     policy = _policy(deployment, work, asked.campaign, asked.channel, version=version)
+    halts.require_going(work, policy.campaign.key, policy.version)
     use = _use(asked, policy)
     made = chunk.decided(desk, work, [customer], policy, use=use, at=at, now=at)
     made = wordings.worded(desk, work, made, policy, use=use)
@@ -172,6 +175,7 @@ def _visitor(deployment: Deployment, campaign: str, channel: str, *, four_eyes: 
     with deployment.store.read() as work:
         version = approving.in_force(deployment.desk, work, campaign, four_eyes=True) if four_eyes else 0
         policy = _policy(deployment, work, campaign, channel, version=version)
+        halts.require_going(work, policy.campaign.key, policy.version)
         position = ledger.head(work).position
     row = visiting.unpersonalised(policy, at)
     one = policy.candidates[row["chosen"]] if row["chosen"] >= 0 else None

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from consent.base.database import table_of
+from consent.base.errors import StateConflict
 from consent.base.store import Work
 from consent.ledger.position import position
 from personalise.tables import CampaignEventRow
@@ -82,6 +83,21 @@ def of(work: Work, campaign: str) -> Halts:
     query = sa.select(*names).where(_row.c.campaign == campaign).order_by(_row.c.log, _row.c.seq)
     rows = work.connection.execute(query)
     return fold(Step(row.version, row.event, row.run, position(row.log, row.seq), row.at) for row in rows)
+
+
+def require_going(work: Work, campaign: str, version: int) -> None:
+    """Require that a campaign's version may decide now: one that was never started may, by whoever asks for it.
+
+    Raises:
+        StateConflict: the campaign is paused, or the version was stopped.
+    """
+    halted = of(work, campaign)
+    if halted.paused:
+        msg = f"{campaign} is paused: nothing is decided until it goes on (`byleave campaign resume {campaign}`)"
+        raise StateConflict(msg)
+    if version in halted.over:
+        msg = f"version {version} of {campaign} was stopped: nothing is decided by it any more, unless it is run again"
+        raise StateConflict(msg)
 
 
 def stopped(work: Work) -> list[str]:

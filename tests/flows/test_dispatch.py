@@ -431,6 +431,22 @@ def test_a_stop_of_an_older_version_releases_nothing_that_a_newer_one_decided(wo
     assert (released, claim(world, (newer, decided.id)).content) == (1, "Another.")
 
 
+def test_nobody_is_decided_for_while_a_campaign_is_paused_nor_by_a_version_that_was_stopped(world):
+    finished(world, 1)
+    asked = {"campaign": "spring", "actor": "mia"}
+    running.pause(world.deployment, "spring", actor="cy")
+    with pytest.raises(StateConflict, match="spring is paused"):
+        engine.decide_one(world.deployment, world.ann, **asked)
+    running.resume(world.deployment, "spring", actor="cy")
+    before = engine.decide_one(world.deployment, world.ann, idempotency_key="once", **asked)
+    running.stop(world.deployment, "spring", actor="cy")
+    with pytest.raises(StateConflict, match="version 1 of spring was stopped"):
+        engine.decide_one(world.deployment, world.ann, **asked)
+    assert engine.decide_one(world.deployment, world.ann, idempotency_key="once", **asked) == before
+    publish(world, **{**ONE_MAIL, "treatment": [{**TABLES["treatment"][0], "content": "Another."}]})
+    assert engine.decide_one(world.deployment, world.bo, **asked).verdicts[0].candidate == "mail"
+
+
 def test_calling_a_start_off_releases_nothing(world):
     found = finished(world, 1)
     due_at = world.clock() + DAY

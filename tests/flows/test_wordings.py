@@ -4,10 +4,11 @@ import pytest
 
 from consent.audit.findings import Evidence
 from consent.audit.judging import judged
-from consent.base.errors import CampaignInvalid, CustomerUnknown, RequestUnfit
+from consent.base.errors import CampaignInvalid, CustomerUnknown, RequestUnfit, StateConflict
 from consent.base.ids import CustomerId
 from personalise import audit_checks, engine
 from personalise.audit_checks import stood
+from personalise.life import running
 from personalise.runs import dry_run, run
 from tests.campaigns import NEEDED, TABLES, chunks, contacts, open_run, publish, willing
 from tests.erasing import erase
@@ -267,3 +268,10 @@ def test_who_did_not_come_himself_has_to_be_known(shop):
         with pytest.raises(RequestUnfit) as refused:
             decide(shop, None, channel=channel)
         assert [place.where for place in refused.value.places] == ["/channel"]
+
+
+def test_a_visitor_is_told_nothing_while_the_campaign_is_paused(shop):
+    running.advance(shop.deployment, running.start(shop.deployment, "spring", actor="mia", four_eyes=False))
+    running.pause(shop.deployment, "spring", actor="mia")
+    with pytest.raises(StateConflict, match="spring is paused"):
+        decide(shop, None, channel="web")
