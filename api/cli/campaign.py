@@ -146,7 +146,7 @@ _PROCESSES = click.option(
 )  # fmt: skip
 
 
-@campaign.command("run", example="byleave campaign run spring --processes 4 --json")
+@campaign.command("run", example="byleave campaign run spring --json")
 @click.argument("key", type=_KEY)
 @_ENGINE
 @_PROCESSES

@@ -244,13 +244,12 @@ def found(house: House, work: Work, customer: str) -> CustomerId:
     """Return the id of a customer, who is named by his reference or his id.
 
     Raises:
-        Unknown: nobody enrolled is called that. What was typed is repeated to whoever typed it, and nowhere else.
+        Unknown: nobody enrolled is called that. An id is repeated; a reference, which may be an address, is not.
     """
     try:
         return customers.find(house.deployment.desk, work, customer)
     except CustomerUnknown as unknown:
-        why = "nobody enrolled has this reference or id: `byleave import customers` enrols"
-        raise Unknown(f"{unknown.title}: {customer!r}: {why}") from unknown
+        raise Unknown(f"{unknown}: `byleave import customers` enrols") from unknown
 
 
 def address(house: House, page: str, token: str) -> str:

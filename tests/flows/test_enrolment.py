@@ -64,7 +64,12 @@ def test_the_kind_is_part_of_an_identity(world):
     assert (found(world, "x@y.example"), found(world, "x@y.example", kind="email")) == (by_reference, by_email)
 
 
-@pytest.mark.parametrize("value", ["NOBODY", "", "cus_01a1fb67180070008000000000000000", "' OR 1=1 --", "cus_"])
+def test_an_id_that_nobody_has_is_named(world):
+    with pytest.raises(CustomerUnknown, match="nobody enrolled has the id cus_01a1fb67180070008000000000000000"):
+        found(world, "cus_01a1fb67180070008000000000000000")
+
+
+@pytest.mark.parametrize("value", ["NOBODY", "", "' OR 1=1 --", "cus_"])
 def test_nobody_is_found_by_what_nobody_has_and_the_value_is_not_repeated(world, value):
     with pytest.raises(CustomerUnknown) as unknown:
         found(world, value)

@@ -42,8 +42,8 @@ def test_every_kind_of_error_has_the_exit_code_of_its_meaning():
         1,
     )
     assert {name for name, code in codes.items() if code == 3} == {
-        "ByleaveError", "Unavailable", "ClockBehind", "CommitUnknown", "DatabaseDown", "KmsDown", "LedgerForked",
-        "RolledBack", "KeyLost", "LedgerBroken",
+        "ByleaveError", "Unavailable", "ClockBehind", "CommitUnknown", "DatabaseDown", "EngineDown", "KmsDown",
+        "LedgerForked", "RolledBack", "KeyLost", "LedgerBroken",
     }  # fmt: skip
     assert {codes[kind.__name__] for kind in kinds() if issubclass(kind, errors.Invalid | errors.NotFound)} == {2}
 

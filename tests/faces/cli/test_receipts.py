@@ -91,4 +91,8 @@ def test_a_file_that_cannot_be_read_was_not_checked(nowhere: Shell):
 
 def test_what_is_no_statement_has_no_receipt(shell: Shell):
     ran = shell("ledger", "receipt", "0")
-    assert (ran.code, ran.out, ran.err) == (2, "", "byleave: No such entry: there is no statement there (any more)\n")
+    assert (ran.code, ran.out, ran.err) == (
+        2,
+        "",
+        "byleave: No such entry: there is no statement at position 0 (any more)\n",
+    )

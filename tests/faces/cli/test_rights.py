@@ -72,7 +72,7 @@ def test_file_tells_what_stood_at_a_date(shell: Shell):
     assert list(now.json) == [
         "customer", "as_of", "position", "catalogue", "catalogue_position", "enrolled_at", "states", "look",
         "permissions", "statements", "notices", "decisions", "contacts", "outcomes", "goodwill",
-        "commitments", "wishes", "uses", "requests", "kept", "identities",
+        "commitments", "wishes", "uses", "requests", "kept", "identities", "households",
     ]  # fmt: skip
     assert len(now.json["statements"]) == len(then.json["statements"]) + 1
     by_scope = [{each["scope"]: each for each in ran.json["permissions"]} for ran in (then, now)]

@@ -45,10 +45,10 @@ NONE: Final = "0" * 32
     [
         (
             "customer show nobody",
-            "No such customer: 'nobody': nobody enrolled has this reference or id: `byleave import",
+            "No such customer: nobody enrolled has this reference: `byleave import customers` enrols",
         ),
-        (f"permission show cus_{NONE}", f"No such customer: 'cus_{NONE}': nobody enrolled has"),
-        (f"customer merge S000001 cus_{NONE} --reason x", f"No such customer: 'cus_{NONE}': nobody enrolled has"),
+        (f"permission show cus_{NONE}", f"No such customer: nobody enrolled has the id cus_{NONE}"),
+        (f"customer merge S000001 cus_{NONE} --reason x", f"No such customer: nobody enrolled has the id cus_{NONE}"),
         (
             "permission record S000001 withdraw nosuch",
             "The statement is not valid: SCOPE: 'nosuch' is not in the catal",

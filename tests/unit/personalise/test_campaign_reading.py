@@ -238,8 +238,8 @@ def test_an_attribute_that_is_called_like_a_column_of_decisions_cannot_be_read(n
     ("name", "content", "where"),
     [
         ("c.toml", b'[campaign]\nname = "\xff"', ["line 2"]),
-        ("c.toml", b"[campaign\n", ["c.toml"]),
-        ("c.toml", b'[campaign]\nname = "a"\nname = "b"\n', ["c.toml"]),
+        ("c.toml", b"[campaign\n", ["line 1, column 10"]),
+        ("c.toml", b'[campaign]\nname = "a"\nname = "b"\n', ["line 3, column 11"]),
         ("c.json", b'{"campaign": {"name": 1, "name": 2}}', ["/campaign/name"]),
         ("c.json", b'{"campaign": ', ["line 1, column 14"]),
         ("c.json", b"[]", []),
