@@ -86,9 +86,10 @@ def _is_over(behind: _Behind | None, halted: Halts) -> bool:
 def _release(deployment: Deployment, work: Work, over: Sequence[Any]) -> int:
     """Release those that wait still, now that their customers are locked."""
     whose: Mapping[str, CustomerId] = {row.decision: CustomerId(row.customer) for row in over}
-    customers.lock(work, sorted(set(whose.values())))
+    those = sorted(set(whose.values()))
+    customers.lock(work, those)
     query = sa.select(_row.c.customer, _row.c.decision, _row.c.charge).where(
-        _row.c.decision.in_(list(whose)), _row.c.status == State.RESERVED
+        _row.c.customer.in_(those), _row.c.decision.in_(list(whose)), _row.c.status == State.RESERVED
     )
     still = sorted(Over(*row) for row in work.connection.execute(query))
     reservations.end(work, still, State.RELEASED, at=deployment.clock())

@@ -1,6 +1,7 @@
 """The life of a contact: reserved, handed out by the dispatch gate or refused, sent, failed, expired; what it costs."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -433,7 +434,7 @@ def test_a_stop_of_an_older_version_releases_nothing_that_a_newer_one_decided(wo
 
 def test_nobody_is_decided_for_while_a_campaign_is_paused_nor_by_a_version_that_was_stopped(world):
     finished(world, 1)
-    asked = {"campaign": "spring", "actor": "mia"}
+    asked: dict[str, Any] = {"campaign": "spring", "actor": "mia"}
     running.pause(world.deployment, "spring", actor="cy")
     with pytest.raises(StateConflict, match="spring is paused"):
         engine.decide_one(world.deployment, world.ann, **asked)
