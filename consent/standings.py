@@ -28,6 +28,17 @@ NO_LEAF: Final = b""
 """The previous leaf of a customer who has said nothing yet."""
 
 
+class Asked(NamedTuple):
+    """What of a standing row says whether something is permitted, as it is stored, in columns of customers."""
+
+    mask: Sequence[bytes]
+    scopes: Sequence[bytes]
+    states: Sequence[int]
+    paused_until: Sequence[int]
+    born_by: Sequence[int]
+    gpc: Sequence[int]
+
+
 class Held(NamedTuple):
     """A customer as the register needs him: his wrapped data key, what stands, and his last leaf."""
 
@@ -62,6 +73,14 @@ _MANY: Final = Hot(lambda dialect: _locked(among(CustomerRow.id, "customers")(di
 _SAVE: Final = Hot(_upsert, "customer", "last_leaf", *_COLUMNS)
 _READ: Final = Hot(
     lambda dialect: sa.select(_row.c.customer, *_SELECTED).where(among(_row.c.customer, "customers")(dialect)),
+    "customers",
+)
+
+
+_ASKED: Final = Hot(
+    lambda dialect: sa.select(_row.c.customer, *(_row.c[name] for name in Asked._fields)).where(
+        among(_row.c.customer, "customers")(dialect)
+    ),
     "customers",
 )
 
@@ -135,6 +154,17 @@ def save_empty(work: Work, customers: Iterable[str]) -> None:
 def read(work: Work, customers: Sequence[CustomerId]) -> dict[str, StoredStanding]:
     """Return the stored rows of these customers; who isn't enrolled is left out."""
     return {row[0]: _stored(row[1:]) for row in work.run(_READ, work.listed(customers)).fetchall()}
+
+
+def asked(work: Work, customers: Sequence[CustomerId]) -> tuple[Asked, list[bool]]:
+    """Return the columns that a chunk of customers is judged by, in their order, and which of them are enrolled.
+
+    Of who isn't, nothing stands.
+    """
+    rows = {row[0]: row for row in work.run(_ASKED, work.listed(customers)).fetchall()}
+    nothing = ("", *(getattr(NOBODY, name) for name in Asked._fields))
+    columns = list(zip(*(rows.get(customer, nothing) for customer in customers), strict=True))
+    return Asked(*columns[1:] or [()] * len(nothing[1:])), [customer in rows for customer in customers]
 
 
 def chunk(work: Work, after: str) -> tuple[list[tuple[CustomerId, StoredStanding]], str]:

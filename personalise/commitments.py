@@ -59,11 +59,13 @@ def promise(work: Work, commitments: Sequence[Commitment]) -> None:
 
 def columns(work: Work, customers: Sequence[CustomerId], families: Sequence[str], at: datetime) -> dict[str, pa.Array]:
     """Return what stands promised at `at`: for each family `committed:<family>` (the terms' hash) and its grade."""
+    if not families:
+        return {}
     spots = {customer: spot for spot, customer in enumerate(customers)}
     terms: dict[str, list[str | None]] = {family: [None] * len(customers) for family in families}
     grades: dict[str, list[int | None]] = {family: [None] * len(customers) for family in families}
     for customer, family, promised, grade in work.run(_STANDING, work.listed(customers), to_ms(at)).fetchall():
-        if family in terms:
+        if family in terms and customer in spots:
             terms[family][spots[customer]] = promised
             grades[family][spots[customer]] = grade
     found = {f"committed:{family}": pa.array(column, type=pa.string()) for family, column in terms.items()}

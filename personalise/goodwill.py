@@ -100,7 +100,7 @@ def opening(terms: Goodwill) -> int:
 
 
 def _stands(work: Work, customers: Iterable[CustomerId]) -> dict[str, tuple[int, int]]:
-    rows = work.run(_STANDS, work.listed(list(customers))).fetchall()
+    rows = work.run(_STANDS, work.listed(customers)).fetchall()
     return {customer: (balance, entries) for customer, balance, entries in rows}
 
 

@@ -91,7 +91,8 @@ def _between(
         balances = goodwill.balances(work, customers, terms) + own.charge
         spots = {customer: spot for spot, customer in enumerate(customers)}
         for over in contacts.lapsed(work, customers, at):  # nobody has given that back yet
-            balances[spots[CustomerId(over.customer)]] += over.charge
+            if over.customer in spots:
+                balances[spots[CustomerId(over.customer)]] += over.charge
         columns["goodwill"] = pa.array(balances)
     if policy.quotas:
         columns.update(contacts.last(work, customers, at))

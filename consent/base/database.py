@@ -86,6 +86,17 @@ class _Compiled(NamedTuple):
     fixed: tuple[tuple[int, Any], ...]
 
 
+SPANS: Final = "sqlite, a span"
+"""What statements are built for where the list that they take is a span: as on SQLite, but for `among`."""
+
+
+class Bounds(NamedTuple):
+    """The first and the last value of a list in order, of all there is between them."""
+
+    first: str
+    last: str
+
+
 class Hot:
     """A statement compiled once a dialect and run on the driver's cursor, with plain values in and out.
 
@@ -93,12 +104,13 @@ class Hot:
     times are milliseconds, ids are text, binary is bytes.
     """
 
-    __slots__ = ("_build", "_compiled", "_names")
+    __slots__ = ("_build", "_compiled", "_names", "varies")
 
     def __init__(self, build: sa.Executable | Callable[[str], sa.Executable], *names: str) -> None:
         """Keep the statement, or the function that builds it for a dialect's name."""
         self._build = build
         self._names = names
+        self.varies = callable(build)
         self._compiled: dict[str, _Compiled] = {}
 
     def compiled(self, dialect: str) -> _Compiled:
@@ -116,9 +128,10 @@ class Hot:
         keys = [name for name in self._names if name in statement.table.c] if statement.is_insert else None
         compiled: Any = statement.compile(dialect=target, column_keys=keys)
         places: list[str] = list(compiled.positiontup or ())
-        fixed = tuple((spot, compiled.params[name]) for spot, name in enumerate(places) if name not in self._names)
-        wanted = tuple(self._names.index(name) for name in places if name in self._names)
-        plain = not fixed and wanted == tuple(range(len(self._names)))
+        names = [each for name in self._names for each in (_ends(name) if _ends(name)[0] in places else (name,))]
+        fixed = tuple((spot, compiled.params[name]) for spot, name in enumerate(places) if name not in names)
+        wanted = tuple(names.index(name) for name in places if name in names)
+        plain = not fixed and wanted == tuple(range(len(names)))
         return _Compiled(str(compiled), None if plain else wanted, fixed)
 
 
@@ -132,10 +145,22 @@ def arranged(compiled: _Compiled, values: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(row)
 
 
+def _ends(name: str) -> tuple[str, str]:
+    return f"{name}_first", f"{name}_last"
+
+
 def among(column: sa.SQLColumnExpression[Any], name: str) -> Callable[[str], sa.ColumnElement[bool]]:
-    """Return a condition `column in (the list bound to name)` for a dialect: one parameter, whatever its length."""
+    """Return a condition `column in (the list bound to name)` for a dialect: one parameter, whatever its length.
+
+    Of a span only its bounds are bound.
+    """
 
     def condition(dialect: str) -> sa.ColumnElement[bool]:
+        if dialect == SPANS:
+            return sa.and_(
+                column >= sa.bindparam(_ends(name)[0], type_=sa.Text()),
+                column <= sa.bindparam(_ends(name)[1], type_=sa.Text()),
+            )
         if dialect == "postgresql":
             return column == sa.any_(sa.bindparam(name, type_=postgresql.ARRAY(sa.Text())))
         listed = sa.func.json_each(sa.bindparam(name, type_=sa.Text())).table_valued("value")

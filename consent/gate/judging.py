@@ -216,21 +216,20 @@ def permits(
     asked = tuple(dict.fromkeys(Scope(scope) for scope in scopes))
     newest = log.head(work)
     catalogue = desk.catalogues.version(work, newest.catalogue_version)
-    rows = standings.read(work, customers)
-    nothing = standings.NOBODY
-    found = [rows.get(customer, nothing) for customer in customers]
+    rows, known = standings.asked(work, customers)
+    stands = many.stacked(rows.scopes, rows.states, rows.paused_until, born_by=rows.born_by, gpc=rows.gpc)
     rules = [catalogue.scopes.get(scope) for scope in asked]
     remembers = [_remember(catalogue, rule) for rule in rules]
-    reasons = many.reasons(many.of_rows(found), rules, remembers, to_ms(at), signal=gpc)
-    enrolled = np.array([customer in rows for customer in customers], dtype=np.bool_)
+    reasons = many.reasons(stands, rules, remembers, to_ms(at), signal=gpc)
+    enrolled = np.array(known, dtype=np.bool_)
     # What needs no asking is permitted of customers, not of whoever is named.
     reasons[~enrolled[:, None] & (reasons == Reason.PERMIT)] = Reason.NO_RECORD
     return Permits(
-        customers=tuple(customers),
+        customers=customers if isinstance(customers, tuple) else tuple(customers),
         scopes=asked,
         reasons=reasons,
         enrolled=enrolled,
-        masks=tuple(row.mask for row in found),
+        masks=tuple(rows.mask),
         position=newest.position,
         catalogue=catalogue,
         at=at,

@@ -55,17 +55,16 @@ def keep_rows(
     keys = permitted.keys
     others = [customer for customer in permitted.customers if customer not in keys]
     keys |= memory.data_keys_or_why(desk.keys, work, others)
-    sealed, marks = [], []
-    for customer, row in zip(permitted.customers, rows, strict=True):
-        data_key = keys.get(customer)
-        if data_key is None or isinstance(data_key, KeyLost):
-            sealed.append(b"")
-            marks.append(b"")
-            continue
-        key = seal.use_key(data_key, _SEALING)
-        sealed.append(seal.seal_under(key, row, bound=_bound(place, customer)))
-        marks.append(seal.mark(key, head + row))
-    return SealedRows(sealed, marks)
+    found = [keys.get(customer) for customer in permitted.customers]
+    keyed = [spot for spot, key in enumerate(found) if isinstance(key, bytes)]
+    derived = seal.use_keys([key for key in found if isinstance(key, bytes)], _SEALING)
+    kept = SealedRows([b""] * len(found), [b""] * len(found))
+    bounds = [_bound(place, permitted.customers[spot]) for spot in keyed]
+    sealed = seal.seal_under(derived, [rows[spot] for spot in keyed], bounds)
+    for spot, key, blob in zip(keyed, derived, sealed, strict=True):
+        kept.rows[spot] = blob
+        kept.marks[spot] = seal.mark(key, head + rows[spot])
+    return kept
 
 
 def open_rows(  # noqa: PLR0913 -- what `keep_rows` took, and why it is opened

@@ -12,7 +12,7 @@ from consent.base.clock import to_ms
 from consent.base.database import Hot, among, table_of
 from consent.base.errors import CustomerUnknown
 from consent.base.ids import CustomerId, is_id, new_id
-from consent.base.store import Work
+from consent.base.store import Span, Work, span
 from consent.ledger import log
 from consent.register import mergers, suppressing
 from consent.register.desk import Desk
@@ -230,14 +230,14 @@ def find(desk: Desk, work: Work, value: str, *, kind: str = REFERENCE) -> Custom
     return CustomerId(row[0])
 
 
-def after(work: Work, customer: str, most: int) -> list[CustomerId]:
+def after(work: Work, customer: str, most: int) -> Span[CustomerId]:
     """Return up to `most` customers whose ids come after `customer` ("" for the first), in order."""
-    return [CustomerId(row[0]) for row in work.run(_AFTER, customer, most).fetchall()]
+    return span(work, (CustomerId(row[0]) for row in work.run(_AFTER, customer, most).fetchall()))
 
 
-def between(work: Work, after: str, last: str) -> list[CustomerId]:
+def between(work: Work, after: str, last: str) -> Span[CustomerId]:
     """Return the customers whose ids come after `after`, up to and with `last`, in order."""
-    return [CustomerId(row[0]) for row in work.run(_BETWEEN, after, last).fetchall()]
+    return span(work, (CustomerId(row[0]) for row in work.run(_BETWEEN, after, last).fetchall()))
 
 
 def bound(work: Work, after: str, most: int) -> str:

@@ -74,8 +74,8 @@ def data_keys(keys: Keys, work: Work, customers: Sequence[CustomerId]) -> dict[s
 def data_keys_or_why(keys: Keys, work: Work, customers: Sequence[CustomerId]) -> dict[str, bytes | KeyLost]:
     """Return the data keys of these customers, and in place of one that doesn't unwrap, why."""
     rows = work.run(_DATA_KEYS, work.listed(customers)).fetchall()
-    found = keys.unwrap_all([(owner, Wrapped(kek, bytes(wrapped))) for owner, kek, wrapped in rows])
-    return {owner: key for (owner, _, _), key in zip(rows, found, strict=True)}
+    found = keys.unwrap_all([(owner, Wrapped(kek, wrapped)) for owner, kek, wrapped in rows])
+    return dict(zip((owner for owner, _, _ in rows), found, strict=True))
 
 
 def put(
@@ -109,13 +109,15 @@ def get(
     Raises:
         KeyLost: a blob doesn't open: it was changed, or stands where it wasn't sealed for.
     """
-    use = _use(category)
-    for customer, sealed in work.run(_GET, category, work.listed(customers)).fetchall():
-        data_key = data_keys.get(customer)
-        if data_key is None:
-            msg = f"memory of {category} stands without a data key"
-            raise KeyLost(msg)
-        yield customer, orjson.loads(seal.unseal(data_key, use, bytes(sealed), bound=_bound(customer, category)))
+    rows = work.run(_GET, category, work.listed(customers)).fetchall()
+    owners = [customer for customer, _ in rows]
+    if any(customer not in data_keys for customer in owners):
+        msg = f"memory of {category} stands without a data key"
+        raise KeyLost(msg)
+    keys = [data_keys[customer] for customer in owners]
+    bounds = [_bound(customer, category) for customer in owners]
+    opened = seal.unseal_all(keys, _use(category), [sealed for _, sealed in rows], bounds)
+    return zip(owners, map(orjson.loads, opened), strict=True)
 
 
 def forget(work: Work, category: str, customers: Sequence[CustomerId]) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -28,6 +29,18 @@ def use_key(data_key: bytes, use: str) -> bytes:
     return _hmac(data_key, use.encode() + b"\x01")
 
 
+def use_keys(data_keys: Sequence[bytes], use: str) -> list[bytes]:
+    """Return the keys of many owners for one use, each as `use_key` makes it, in less time.
+
+    >>> use_keys([bytes(32), bytes(range(32))], "a") == [use_key(bytes(32), "a"), use_key(bytes(range(32)), "a")]
+    True
+    """
+    text = use.encode() + b"\x01"
+    padded = map(_padded, data_keys)
+    sha256 = hashlib.sha256
+    return [sha256(outer + sha256(inner + text).digest()).digest() for outer, inner in padded]
+
+
 def mark(key: bytes, text: bytes) -> bytes:
     """Return a keyed hash of a text, 32 bytes: it says nothing to whoever hasn't the key, which is that for one use.
 
@@ -46,13 +59,18 @@ def seal(data_key: bytes, use: str, plaintext: bytes, *, bound: str) -> bytes:
         plaintext: what to seal.
         bound: the place it stands in (table, owner, …): moved elsewhere, it no longer opens.
     """
-    return seal_under(use_key(data_key, use), plaintext, bound=bound)
-
-
-def seal_under(key: bytes, plaintext: bytes, *, bound: str) -> bytes:
-    """Seal as `seal` does, under the key for one use that the caller has derived."""
     nonce = os.urandom(NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, plaintext, bound.encode())
+    return nonce + AESGCM(use_key(data_key, use)).encrypt(nonce, plaintext, bound.encode())
+
+
+def seal_under(keys: Sequence[bytes], plaintexts: Sequence[bytes], bounds: Sequence[str]) -> list[bytes]:
+    """Seal many, each as `seal` does, under the keys for one use that `use_keys` has derived."""
+    drawn = os.urandom(NONCE_BYTES * len(keys))
+    nonces = [drawn[spot : spot + NONCE_BYTES] for spot in range(0, len(drawn), NONCE_BYTES)]
+    return [
+        nonce + AESGCM(key).encrypt(nonce, plaintext, bound.encode())
+        for nonce, key, plaintext, bound in zip(nonces, keys, plaintexts, bounds, strict=True)
+    ]
 
 
 def unseal(data_key: bytes, use: str, sealed: bytes, *, bound: str) -> bytes:
@@ -62,6 +80,26 @@ def unseal(data_key: bytes, use: str, sealed: bytes, *, bound: str) -> bytes:
         KeyLost: another key, another place, or changed bytes. The message holds nothing of them.
     """
     return Opener(data_key, use, bound=bound)(sealed)
+
+
+def unseal_all(data_keys: Sequence[bytes], use: str, sealed: Sequence[bytes], bounds: Sequence[str]) -> list[bytes]:
+    """Open what `seal` made of many owners for one use.
+
+    Raises:
+        KeyLost: one of them doesn't open; as `unseal`.
+    """
+    keys = use_keys(data_keys, use)
+    try:
+        return [
+            AESGCM(key).decrypt(blob[:NONCE_BYTES], blob[NONCE_BYTES:], bound.encode())
+            for key, blob, bound in zip(keys, sealed, bounds, strict=True)
+        ]
+    except (InvalidTag, ValueError) as wrong:
+        raise _lost(use) from wrong
+
+
+def _lost(use: str) -> KeyLost:
+    return KeyLost(f"a record sealed for {use} does not open")
 
 
 class Opener:
@@ -84,8 +122,7 @@ class Opener:
         try:
             return self._decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], self._bound)
         except (InvalidTag, ValueError) as wrong:
-            msg = f"a record sealed for {self._use} does not open"
-            raise KeyLost(msg) from wrong
+            raise _lost(self._use) from wrong
 
 
 def blind(index_key: bytes, kind: str, value: str) -> bytes:
@@ -132,5 +169,5 @@ def _padded(key: bytes) -> tuple[bytes, bytes]:
     """
     if len(key) > _BLOCK_BYTES:
         raise ValueError("a key longer than a block of SHA-256")
-    block = key.ljust(_BLOCK_BYTES, b"\x00")
-    return block.translate(_OUTER), block.translate(_INNER)
+    rest = _BLOCK_BYTES - len(key)
+    return key.translate(_OUTER) + b"\x5c" * rest, key.translate(_INNER) + b"\x36" * rest

@@ -219,9 +219,9 @@ def _following(table: pa.Table, policy: Policy, chunk: str, at: datetime, expire
         for spot in np.flatnonzero(numbers >= 0).tolist():
             one = policy.candidates[numbers[spot]]
             charge = int(charges[one.key][spot]) if charges and status != contacts.GHOST else 0
-            made = _contact(one, policy.campaign, (names[spot], f"{chunk}.{spot}"), status, at=at_ms, charge=charge)
-            if status != contacts.GHOST:
-                made = made._replace(expires_at=expires_at)
+            until = None if status == contacts.GHOST else expires_at
+            whose = (names[spot], f"{chunk}.{spot}")
+            made = _contact(one, policy.campaign, whose, status, at=at_ms, charge=charge, until=until)
             found.contacts.append(made)
             if status == contacts.GHOST:
                 continue  # nothing reaches him: it costs nothing, and promises nothing
@@ -233,7 +233,7 @@ def _following(table: pa.Table, policy: Policy, chunk: str, at: datetime, expire
 
 
 def _contact(
-    one: Candidate, campaign: Campaign, whose: tuple[str, str], status: str, *, at: int, charge: int
+    one: Candidate, campaign: Campaign, whose: tuple[str, str], status: str, *, at: int, charge: int, until: int | None
 ) -> Contact:
     customer, decision = whose
     return Contact(
@@ -250,7 +250,7 @@ def _contact(
         tags=" ".join(campaign.tags),
         kind=campaign.kind,
         charge=charge,
-        expires_at=None,
+        expires_at=until,
     )
 
 

@@ -219,10 +219,10 @@ def root_of(table: pa.Table, salt: bytes) -> bytes:
         table: the decisions, with what they are about in the schema's metadata.
         salt: the chunk's.
     """
-    head = _head(table)
-    rows = _rows(table)
-    own = _salts(salt, len(rows)) if _SALTS in _read_about(table) else _older_salts(salt, len(rows))
-    return merkle.root([merkle.leaf_hash(each + head + row) for each, row in zip(own, rows, strict=True)])
+    rows = table.num_rows
+    own = _salts(salt, rows) if _SALTS in _read_about(table) else _older_salts(salt, rows)
+    leaves = zip(own, [_head(table)] * rows, *_parts(table), strict=True)
+    return merkle.root(merkle.leaf_hashes(map(b"".join, leaves)))
 
 
 def _salts(salt: bytes, count: int) -> list[bytes]:
@@ -240,25 +240,28 @@ def _head(table: pa.Table) -> bytes:
     return hashlib.sha256(table.schema.metadata[_ABOUT] + b"\x00" + json.dumps(columns).encode()).digest()
 
 
-def _rows(table: pa.Table) -> list[bytes]:
-    """Return each decision's bytes: its customer, mask and replay hash with their lengths, then its numbers.
+def _parts(table: pa.Table) -> list[list[bytes]]:
+    """Return what each decision's bytes are joined of, in columns.
 
-    Numbers are little-endian. Decisions from before there were replays have no such hash.
+    Customer, mask and replay hash come each behind its length, then the numbers, little-endian. Decisions from before
+    there were replays have no such hash.
     """
     sized = [name for name in _SIZED if name in table.column_names]
     numbers = [name for name in table.column_names if name not in ("customer", *sized)]
     fixed = np.concatenate([_bytes(table[name], table.num_rows) for name in numbers], axis=1)
     width = fixed.shape[1]
     flat = fixed.tobytes()
-    named = zip(table["customer"].to_pylist(), *(table[name].to_pylist() for name in sized), strict=True)
+    texts = [table["customer"].cast(pa.binary()), *(table[name] for name in sized)]
     return [
-        _sized(customer.encode()) + b"".join(map(_sized, binary)) + flat[spot * width : (spot + 1) * width]
-        for spot, (customer, *binary) in enumerate(named)
+        *(part for column in texts for part in _sized(column.to_numpy().tolist())),
+        [flat[spot : spot + width] for spot in range(0, len(flat), width)],
     ]
 
 
-def _sized(text: bytes) -> bytes:
-    return len(text).to_bytes(2) + text
+def _sized(texts: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    sizes = list(map(len, texts))
+    prefixes = {size: size.to_bytes(2) for size in set(sizes)}
+    return [prefixes[size] for size in sizes], texts
 
 
 def _bytes(column: pa.ChunkedArray, rows: int) -> NDArray[np.uint8]:
