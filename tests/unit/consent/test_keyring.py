@@ -159,3 +159,15 @@ def test_a_wrapped_key_opens_in_one_form_only(path):
     for each in [*changed, *cut, blob + b"\x00"]:
         with pytest.raises(KeyLost):
             keys.unwrap("cus_a", Wrapped(kek, each))
+
+
+def test_keys_are_unwrapped_together_and_one_that_is_lost_says_why(path):
+    """Also those that another process has wrapped since under a version that was not read yet."""
+    keyring, elsewhere = open_keyring(path), open_keyring(path)
+    old = keyring.wrap("cus_a", KEY)
+    elsewhere.rotate()
+    new = elsewhere.wrap("cus_b", KEY)
+
+    found = keyring.unwrap_all([("cus_a", old), ("cus_b", new), ("cus_b", old), ("cus_a", old._replace(key=b""))])
+    assert found[:2] == [KEY, KEY]
+    assert [type(each) for each in found[2:]] == [KeyLost, KeyLost]

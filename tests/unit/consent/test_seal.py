@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from consent.base.errors import KeyLost
-from consent.vault.seal import NONCE_BYTES, blind, mark, seal, unseal, use_key
+from consent.vault.seal import NONCE_BYTES, blind, mark, seal, seal_under, unseal, unseal_all, use_key, use_keys
 
 KEY, OTHER = bytes(range(32)), bytes(range(1, 33))
 TEXT = b'{"spent": 12.5}'
@@ -94,3 +94,26 @@ def test_addresses_are_compared_as_people_write_them(kind, one, other, same):
 
 def test_neither_kinds_nor_keys_share_an_index():
     assert len({blind(KEY, "email", "a"), blind(KEY, "phone", "a"), blind(OTHER, "email", "a")}) == 3
+
+
+def test_many_are_sealed_and_opened_as_one_by_one():
+    keys, texts, places = [bytes([number]) * 32 for number in range(3)], [b"", b"a", b"b" * 70], ["x", "y", "y"]
+    sealed = seal_under(use_keys(keys, "u"), texts, places)
+
+    assert [unseal(key, "u", blob, bound=place) for key, blob, place in zip(keys, sealed, places, strict=True)] == texts
+    assert unseal_all(keys, "u", sealed, places) == texts
+    assert len({blob[:NONCE_BYTES] for blob in sealed}) == len(sealed)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda blob: blob[:-1] + bytes([blob[-1] ^ 1]), lambda _: b"", lambda blob: blob[:5]],
+    ids=["changed", "nothing", "cut"],
+)
+def test_one_of_many_that_does_not_open_is_told(spoil):
+    keys, places = [bytes(32), bytes(range(32))], ["x", "y"]
+    first, second = seal_under(use_keys(keys, "u"), [b"kept", b"secret"], places)
+
+    with pytest.raises(KeyLost, match="sealed for u does not open") as lost:
+        unseal_all(keys, "u", [first, spoil(second)], places)
+    assert "secret" not in str(lost.value)
