@@ -37,6 +37,8 @@ class Decision:
     content: str | None
     """What he is told; None where he is left alone, or it isn't settled before it is sent, or was made of his data."""
     subject: str | None
+    html: str | None
+    """The same as an HTML mail; None where there is none, or as for the content."""
     wording: Literal["personal", "general"] | None
     """Whether what he is told was made of what is known of him; None where that isn't settled."""
     propensity: float
@@ -58,6 +60,7 @@ class Decision:
             "chosen": self.chosen,
             "content": self.content,
             "subject": self.subject,
+            "html": self.html,
             "wording": self.wording,
             "propensity": self.propensity,
             "scorer": self.scorer,
@@ -317,14 +320,16 @@ def _scored(policy: Policy, row: dict[str, Any]) -> _Scored:
 class _Told(TypedDict):
     content: str | None
     subject: str | None
+    html: str | None
     wording: Literal["personal", "general"] | None
 
 
 def _of(said: Said | None, *, personal: bool = False) -> _Told:
     """Return how a decision tells what was said; `personal` is what was logged of it."""
     if said is None:
-        return _Told(content=None, subject=None, wording="personal" if personal else None)
-    return _Told(content=said.content, subject=said.subject or None, wording="personal" if said.personal else "general")
+        return _Told(content=None, subject=None, html=None, wording="personal" if personal else None)
+    wording: Literal["personal", "general"] = "personal" if said.personal else "general"
+    return _Told(content=said.content, subject=said.subject or None, html=said.html or None, wording=wording)
 
 
 def _on(policy: Policy, channel: str) -> Policy:

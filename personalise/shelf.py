@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, Literal
 
+import orjson
 import sqlalchemy as sa
 
 from consent.base.canonical import b64u
@@ -28,16 +29,20 @@ NEWEST: Final = -1
 """In place of a version's number."""
 
 
-def _version_of(table: sa.FromClause, *where: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """Return the query of one version, or of the newest: number, body, format."""
+def _version_of(
+    table: sa.FromClause, *where: sa.ColumnElement[bool], also: tuple[sa.ColumnElement[Any], ...] = ()
+) -> sa.Select[Any]:
+    """Return the query of one version, or of the newest: number, body, format, and what else."""
     wanted = sa.bindparam("version", type_=sa.Integer())
-    query = sa.select(table.c.version, table.c.body, table.c.format)
+    query = sa.select(table.c.version, table.c.body, table.c.format, *also)
     query = query.where(*where, sa.or_(table.c.version == wanted, wanted == NEWEST))
     return query.order_by(table.c.version.desc()).limit(sa.literal_column("1"))
 
 
 _campaigns: Final = table_of(CampaignVersionRow)
-_CAMPAIGN: Final = Hot(_version_of(_campaigns, _campaigns.c.key == sa.bindparam("key")), "key", "version")
+_CAMPAIGN: Final = Hot(
+    _version_of(_campaigns, _campaigns.c.key == sa.bindparam("key"), also=(_campaigns.c.compiled,)), "key", "version"
+)
 _CONTACT_POLICY: Final = Hot(_version_of(table_of(ContactPolicyVersionRow)), "version")
 
 
@@ -51,9 +56,9 @@ class _Under:
 
 
 @lru_cache(maxsize=_KEPT)
-def _campaign(body: str, form: Literal["toml", "json"], under: _Under) -> Campaign:
+def _campaign(body: str, form: Literal["toml", "json"], compiled: str, under: _Under) -> Campaign:
     """Read a published campaign: versions never change, so each is read once, for thousands of live decisions."""
-    return parse_campaign(body, form, under.catalogue)
+    return parse_campaign(body, form, under.catalogue, orjson.loads(compiled) if compiled else {})
 
 
 @lru_cache(maxsize=_KEPT)
@@ -100,14 +105,13 @@ def publish(work: Work, campaign: Campaign, *, actor: str, at: datetime) -> int:
     table = CampaignVersionRow
     query = sa.select(table.version, table.hash).where(table.key == campaign.key).order_by(table.version.desc())
     newest = work.connection.execute(query.limit(1)).first()
-    digest = hashlib.sha256(campaign.body.encode()).digest()
-    if newest and bytes(newest.hash) == digest:
+    if newest and bytes(newest.hash) == campaign.digest:
         msg = f"version {newest.version} of {campaign.key} is exactly this file"
         raise StateConflict(msg)
     number = (newest.version if newest else 0) + 1
     row = {
-        "key": campaign.key, "version": number, "hash": digest, "body": campaign.body, "format": campaign.format,
-        "published_at": at, "published_by": actor,
+        "key": campaign.key, "version": number, "hash": campaign.digest, "body": campaign.body,
+        "format": campaign.format, "published_at": at, "published_by": actor, "compiled": campaign.compiled,
     }  # fmt: skip
     work.connection.execute(sa.insert(table).values(**row))
     return number
@@ -217,8 +221,8 @@ def load(work: Work, key: str, catalogue: Catalogue, *, version: int = 0) -> tup
     row = work.run(_CAMPAIGN, key, version or NEWEST).fetchone()
     if row is None:
         raise unknown(work, key, version)
-    number, body, form = row
-    return _campaign(body, form, _under(catalogue)), number
+    number, body, form, compiled = row
+    return _campaign(body, form, compiled, _under(catalogue)), number
 
 
 def unknown(work: Work, key: str, version: int = 0) -> CampaignUnknown:

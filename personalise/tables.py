@@ -39,6 +39,8 @@ class CampaignVersionRow(Row):
     format: Mapped[str]
     published_at: Mapped[datetime]
     published_by: Mapped[str]
+    compiled: Mapped[str] = mapped_column(server_default="")
+    """Its HTML mails as JSON, by the SHA-256 of their MJML; "" where it has none."""
 
 
 class CampaignEventRow(Row):

@@ -17,6 +17,7 @@ from api.wiring import here
 from consent.base.ids import CustomerId
 from personalise import engine
 from personalise.campaigns.model import SCORERS
+from personalise.content.mail import LONGEST_MAIL
 from personalise.responses import outcomes, rejections
 
 KEY: Final = r"^[a-z][a-z0-9_-]{0,62}$"
@@ -68,6 +69,13 @@ class DecisionForm(Form):
         metadata={"description": "what he is told; null also where it was made of his data, and is asked for later"},
     )  # fmt: skip
     subject = Text(1, 2_000, required=True, allow_none=True)
+    html = Text(
+        1,
+        LONGEST_MAIL,
+        required=True,
+        allow_none=True,
+        metadata={"description": "the same as an HTML mail, if there is one"},
+    )
     wording = Choice(("personal", "general"), required=True, allow_none=True)
     propensity = fields.Float(required=True, metadata={"minimum": 0, "maximum": 1})
     scorer = Choice(SCORERS, required=True)

@@ -7,10 +7,10 @@ breaks a rule is advice, in the words of a good colleague. Some rules bind: what
 from collections.abc import Sequence
 from typing import Final
 
-from personalise.campaigns import goals, messages, parity, terms
+from personalise.campaigns import goals, mails, messages, parity, terms
 from personalise.campaigns.judging import Advice, Case, Heading, Rule
 
-RULES: Final[tuple[Rule, ...]] = (*messages.RULES, *parity.RULES, *terms.RULES, *goals.RULES)
+RULES: Final[tuple[Rule, ...]] = (*messages.RULES, *mails.RULES, *parity.RULES, *terms.RULES, *goals.RULES)
 """Every rule. A new one is written beside its like, or in a module of its own whose rules are added here."""
 
 _ORDER: Final = {heading: spot for spot, heading in enumerate(Heading)}

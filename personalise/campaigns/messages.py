@@ -14,8 +14,9 @@ from typing import Final
 from personalise.campaigns.judging import Case, Flaw, Heading, Rule, Weight
 from personalise.campaigns.model import Treatment
 from personalise.contact_policy.model import HELD_BACK
-from personalise.content import parts
-from personalise.content.template import Template
+from personalise.content import markup, parts
+from personalise.content.parts import Parts
+from personalise.content.wording import Wording
 
 OURS: Final = frozenset({"web", "site", "app", "inapp", "in-app", "shop", "desk"})
 """Surfaces of the company that the customer comes to himself: he leaves them as he came."""
@@ -66,23 +67,30 @@ def _spot(spot: int, key: str = "content") -> str:
     return f"treatment[{spot}].{key}"
 
 
-def _sent(case: Case) -> Iterator[tuple[Treatment, str, Template]]:
+def _texts(wording: Wording, *, subjects: bool) -> Iterator[tuple[str, Parts]]:
+    """Walk what a treatment says, by the keys of its file; of an HTML mail, what is read of it."""
+    texts = {"content": wording.content, "general": wording.general}
+    if subjects:
+        texts |= {"subject": wording.subject, "general_subject": wording.general_subject}
+    yield from ((key, each.parts) for key, each in texts.items() if each)
+    for key, mail in (("mjml", wording.mail), ("general_mjml", wording.general_mail)):
+        if mail:
+            yield key, markup.readable(mail.html.parts)
+
+
+def _sent(case: Case) -> Iterator[tuple[Treatment, str, Parts]]:
     """Walk the messages that come to the customer, of a campaign he could do without: (treatment, where, words)."""
     if case.campaign.kind == HELD_BACK:
         for spot, each in enumerate(case.campaign.treatments):
             if each.channel not in OURS:
-                yield each, _spot(spot), each.wording.content
-                if each.wording.general:
-                    yield each, _spot(spot, "general"), each.wording.general
+                yield from ((each, _spot(spot, key), words) for key, words in _texts(each.wording, subjects=False))
 
 
 def _written(case: Case) -> Iterator[tuple[Treatment, str, str]]:
     """Walk all that treatments may say, subjects too: (treatment, where, text)."""
     for spot, each in enumerate(case.campaign.treatments):
-        for key in ("content", "general", "subject", "general_subject"):
-            words = getattr(each.wording, key)
-            if words:
-                yield each, _spot(spot, key), parts.whole(words.parts)
+        for key, words in _texts(each.wording, subjects=True):
+            yield each, _spot(spot, key), parts.whole(words)
 
 
 def _benefit(case: Case) -> Iterator[Flaw]:
@@ -115,9 +123,9 @@ def _for_the_customer(case: Case) -> Iterator[Flaw]:
         )
 
 
-def _says(words: Template, pattern: re.Pattern[str], told: str = "") -> bool:
+def _says(words: Parts, pattern: re.Pattern[str], told: str = "") -> bool:
     """Say whether a message says something whatever is known: what fits a pattern, or what the campaign told."""
-    return parts.always(words.parts, lambda text: bool(pattern.search(text) or (told and told in text)))
+    return parts.always(words, lambda text: bool(pattern.search(text) or (told and told in text)))
 
 
 def _message_way_out(case: Case) -> Iterator[Flaw]:
@@ -161,9 +169,8 @@ def _finished(case: Case) -> Iterator[Flaw]:
 def _short(case: Case) -> Iterator[Flaw]:
     for spot, each in enumerate(case.campaign.treatments):
         most = _SMS_SIGNS if each.channel == "sms" else _MOST_SIGNS
-        for key in ("content", "general"):
-            words = getattr(each.wording, key)
-            signs = parts.longest(words.parts) if words else 0
+        for key, words in _texts(each.wording, subjects=False):
+            signs = parts.longest(words)
             if signs > most:
                 what = f"{each.key} has {signs:,} signs, more than the {most:,} that anybody reads there."
                 yield Flaw(what, _spot(spot, key), "Say the one thing, and leave the rest to a page.")
@@ -171,7 +178,7 @@ def _short(case: Case) -> Iterator[Flaw]:
 
 def _plain(case: Case) -> Iterator[Flaw]:
     for each, where, text in _written(case):
-        longest = max((len(sentence.split()) for sentence in re.split(r"[.!?。！？]\s", text)), default=0)  # noqa: RUF001 -- Chinese sentences end so
+        longest = max((len(sentence.split()) for sentence in re.split(r"[.!?。！？]\s|\n\s*\n", text)), default=0)  # noqa: RUF001 -- Chinese sentences end so
         if longest > _LONG_SENTENCE:
             yield Flaw(f"A sentence of {each.key} has {longest} words.", where, "Make two of it.")
 

@@ -175,3 +175,17 @@ class Campaign:
     """What there is only so much of."""
     ttl_days: int = TTL_DAYS
     """For so many days a contact may wait to be sent, and whoever is held back for now to be decided about again."""
+
+    @cached_property
+    def compiled(self) -> str:
+        """Its HTML mails as they were compiled, by the keys of their MJML, as JSON; "" where it has none."""
+        mails = {each.key: each.html.source for treatment in self.treatments for each in treatment.wording.mails}
+        return json.dumps(mails, sort_keys=True, ensure_ascii=False, separators=(",", ":")) if mails else ""
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 over all that is published of it: its file, and its mails as they were compiled."""
+        body = hashlib.sha256(self.body.encode()).digest()
+        return (
+            hashlib.sha256(body + hashlib.sha256(self.compiled.encode()).digest()).digest() if self.compiled else body
+        )

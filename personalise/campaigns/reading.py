@@ -26,7 +26,7 @@ from personalise.campaigns.model import (
     Treatment,
     Volume,
 )
-from personalise.campaigns.wordings import wording
+from personalise.campaigns.wordings import Words, wording
 from personalise.contact_policy.model import CLASSES, HELD_BACK, Cap, Class
 from personalise.contact_policy.reading import named, per, read_share
 from personalise.content.template import kinds
@@ -36,6 +36,7 @@ from personalise.language.terms import Condition, Number
 _MOST_TREATMENTS: Final = 200
 _NUMERIC: Final = ("number", "integer", "boolean")
 _ONE_IN: Final = 10_000
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _MOST_CONTACTS: Final = 10_000_000
 _TAKEN: Final = frozenset({"customer", "enrolled", "bucket", "company_bucket"})
 """Columns that decisions have of their own: an attribute of that name can't be read."""
@@ -48,25 +49,29 @@ def read_campaign(path: Path, catalogue: Catalogue) -> Campaign:
         CampaignInvalid: with every place that is wrong.
     """
     table, text = read_table(path, CampaignInvalid)
-    return _campaign(table, text, catalogue, "json" if path.suffix == ".json" else "toml")
+    return _campaign(table, text, catalogue, "json" if path.suffix == ".json" else "toml", _NONE)
 
 
-def parse_campaign(text: str, form: Literal["toml", "json"], catalogue: Catalogue) -> Campaign:
-    """Read a campaign from text, as it was published.
+def parse_campaign(
+    text: str, form: Literal["toml", "json"], catalogue: Catalogue, compiled: Mapping[str, str] = _NONE
+) -> Campaign:
+    """Read a campaign from text, as it was published; its mails say what they were compiled to then.
 
     Raises:
         CampaignInvalid: with every place that is wrong under this catalogue.
     """
     table, _ = read_text(text.encode(), "the campaign", CampaignInvalid, as_json=form == "json")
-    return _campaign(table, text, catalogue, form)
+    return _campaign(table, text, catalogue, form, compiled)
 
 
-def _campaign(table: dict[str, Any], text: str, catalogue: Catalogue, form: Literal["toml", "json"]) -> Campaign:
+def _campaign(
+    table: dict[str, Any], text: str, catalogue: Catalogue, form: Literal["toml", "json"], compiled: Mapping[str, str]
+) -> Campaign:
     places: list[Place] = []
     top = Form(table, "", places)
     head = top.form("campaign")
     offers = _keyed(top, "offer", lambda one: _offer(one, catalogue))
-    treatments = _treatments(top, offers, catalogue)
+    treatments = _treatments(top, offers, catalogue, compiled)
     audience = _condition(head, "audience", catalogue, required=True)
     fitting = (condition for offer in offers.values() for _, condition in offer.conditions)
     expressions = [audience, *fitting, *(each.score for each in treatments)]
@@ -237,16 +242,18 @@ def _offer(form: Form, catalogue: Catalogue) -> Offer:
     )
 
 
-def _treatments(top: Form, offers: Mapping[str, Offer], catalogue: Catalogue) -> tuple[Treatment, ...]:
+def _treatments(
+    top: Form, offers: Mapping[str, Offer], catalogue: Catalogue, compiled: Mapping[str, str]
+) -> tuple[Treatment, ...]:
     found: dict[str, Treatment] = {}
-    known = kinds(_readable(catalogue))
+    words = Words(kinds(_readable(catalogue)), compiled)
     for form in top.forms("treatment", least=1):
         channel = form.key("channel")
         item = Treatment(
             key=form.key("key"),
             offer=form.key("offer"),
             channel=channel,
-            wording=wording(form, channel, known),
+            wording=wording(form, channel, words),
             score=_score(form, catalogue),
             lever=form.number("lever", default=1, low=0.5, high=2),
         )

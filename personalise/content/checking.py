@@ -89,8 +89,11 @@ class Walk:
             how = "through `date`" if kind == "time" else "by asking about it with `if`"
             self.reader.wrong(node.token, f"is a {kind}, which is shown {how}")
         spot = markup.spot(self.written) if self.html else "text"
-        if spot != "text" and not (spot == "quoted" and (kind == "number" or _encoded(node))):
-            why = "stands inside an HTML tag: put it between tags, or within quotes through `url_encode`"
+        if spot == "text":
+            self.written = self.written[-1:]  # what is over can't matter any more, except an opening bracket
+        elif not (spot == "quoted" and (kind == "number" or _encoded(node))):
+            inside = "an HTML tag" if spot != "script" else "a comment, a style or a script of HTML"
+            why = f"stands inside {inside}: put it between tags, or within quotes through `url_encode`"
             self.reader.wrong(node.token, why)
         self.written += FACT
         return (FACT,)

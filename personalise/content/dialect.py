@@ -25,9 +25,11 @@ from liquid.exceptions import LiquidSyntaxError
 from liquid.token import TOKEN_DOC
 from typing_extensions import override
 
-from personalise.content.filters import FILTERS, LONGEST, plain
+from personalise.content.filters import FILTERS, plain
 
-_BYTES_A_SIGN: Final = 4
+_MOST_BYTES: Final = 800_000
+"""Of the longest text of all, an HTML mail: nothing longer is built up, only to be thrown away."""
+
 TAGS: Final = (
     "assign", "break", "capture", "case", "comment", "continue", "echo", "for", "if", "liquid", "raw", "unless",
 )  # fmt: skip
@@ -79,7 +81,7 @@ class _Illegal(Illegal):
 
 class _Dialect(Environment):
     block_nesting_limit: ClassVar[int] = 10
-    output_stream_limit: ClassVar[int | None] = LONGEST * _BYTES_A_SIGN
+    output_stream_limit: ClassVar[int | None] = _MOST_BYTES
 
     @override
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:

@@ -53,14 +53,16 @@ def _whole(parts: Parts) -> Iterator[str]:
                 yield from _whole(branch)
 
 
-def longest(parts: Parts) -> int:
-    """Return how many signs a template says at most, what it puts out counted as one.
+def longest(parts: Parts, size: Callable[[str], int] = len) -> int:
+    """Return how long a template is at most: in signs, or by another `size`; what it puts out counts as one sign.
 
     >>> longest(("Hello ", Choice(branches=(("Vera",), ("you",)), certain=True), "."))
     11
     """
     return sum(
-        len(part) if isinstance(part, str) else part.times * max(map(longest, part.branches), default=0)
+        size(part)
+        if isinstance(part, str)
+        else part.times * max((longest(branch, size) for branch in part.branches), default=0)
         for part in parts
     )
 

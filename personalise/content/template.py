@@ -38,6 +38,8 @@ class Template:
     html: bool
     attributes: tuple[str, ...]
     parts: Parts
+    longest: int = LONGEST
+    """Signs that may come of it."""
 
     def rendered(self, values: Mapping[str, object]) -> str | None:
         """Return its text for a customer; None where no text that could be sent comes of these values.
@@ -52,7 +54,7 @@ class Template:
             text = _parsed(self.source, self.html).render(seen)
         except (Unrenderable, ResourceLimitError):
             return None
-        return text if text.strip() and len(text) <= LONGEST else None
+        return text if text.strip() and len(text) <= self.longest else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,15 @@ def template(source: str, known: Kinds, *, html: bool) -> Template | Faults:
         known: all that a template may read.
         html: whether what it puts out is escaped.
     """
+    found = read(source, known, html=html)
+    return found if isinstance(found, Template) else Faults(tuple(placed(source, each) for each in found))
+
+
+def read(source: str, known: Kinds, *, html: bool, longest: int = LONGEST) -> Template | tuple[Wrong, ...]:
+    """Read a template; return what is wrong by its place in the source. `longest`: signs that may come of it."""
     if not _LIQUID.search(source):
-        return Template(source=source, html=html, attributes=(), parts=(source,))
-    return _read(source, known, html)
+        return Template(source=source, html=html, attributes=(), parts=(source,), longest=longest)
+    return _read(source, known, html, longest)
 
 
 @lru_cache(maxsize=_CACHED)
@@ -92,20 +100,20 @@ def _parsed(source: str, html: bool) -> BoundTemplate:  # noqa: FBT001 -- a cach
 
 
 @lru_cache(maxsize=_CACHED)
-def _read(source: str, known: Kinds, html: bool) -> Template | Faults:  # noqa: FBT001 -- as above
+def _read(source: str, known: Kinds, html: bool, longest: int) -> Template | tuple[Wrong, ...]:  # noqa: FBT001 -- as above
     crowded = _crowded(source)
     if crowded is not None:
-        return Faults((_place(source, crowded),))
+        return (crowded,)
     try:
         parsed = _parsed(source, html)
     except LiquidError as wrong:
-        at = wrong.token.start_index if wrong.token else 0
-        return Faults((_place(source, Wrong(at, str(wrong.message))),))
+        return (Wrong(wrong.token.start_index if wrong.token else 0, str(wrong.message)),)
     reader = Reader(dict(known))
     parts = Walk(reader, html=html).nodes(parsed.nodes)
     if reader.found:
-        return Faults(tuple(_place(source, each) for each in sorted(set(reader.found))))
-    return Template(source=source, html=html, attributes=tuple(sorted(reader.read)), parts=parts)
+        return tuple(sorted(set(reader.found)))
+    attributes = tuple(sorted(reader.read))
+    return Template(source=source, html=html, attributes=attributes, parts=parts, longest=longest)
 
 
 def _crowded(source: str) -> Wrong | None:
@@ -119,6 +127,7 @@ def _crowded(source: str) -> Wrong | None:
     return None
 
 
-def _place(source: str, wrong: Wrong) -> Place:
+def placed(source: str, wrong: Wrong) -> Place:
+    """Return what is wrong by line and column."""
     before = source[: wrong.at]
     return Place(f"line {before.count(chr(10)) + 1}, column {wrong.at - before.rfind(chr(10))}", wrong.why)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from personalise.content.mail import Mail
 from personalise.content.template import Template
 
 
@@ -13,29 +14,45 @@ class Said:
     content: str
     subject: str
     personal: bool
+    html: str = ""
+    """The same as an HTML mail; "" where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wording:
-    """What a treatment says: its content, a subject where it has one, and the general wording, which reads nothing.
+    """What a treatment says: content, perhaps a subject and an HTML mail, and the general wording, which reads nothing.
 
-    A content that reads no attribute is its own general wording.
+    What reads no attribute is its own general wording. All of it is the treatment's own, or all of it is general.
     """
 
     content: Template
     subject: Template | None = None
     general: Template | None = None
     general_subject: Template | None = None
+    mail: Mail | None = None
+    general_mail: Mail | None = None
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """What content or subject read; unless all of it is permitted and known, the general wording stands."""
-        return tuple(sorted({*self.content.attributes, *(self.subject.attributes if self.subject else ())}))
+        """What it reads in any of its parts; unless all of it is permitted and known, the general wording stands."""
+        parts = (self.content, self.subject, self.mail.html if self.mail else None)
+        return tuple(sorted({name for part in parts if part for name in part.attributes}))
+
+    @property
+    def mails(self) -> tuple[Mail, ...]:
+        """Its HTML mails: its own, and the general one."""
+        return tuple(each for each in (self.mail, self.general_mail) if each)
 
     def impersonal(self) -> Said:
         """Return what is said to somebody of whom nothing is known."""
         content, subject = self.general or self.content, self.general_subject or self.subject
-        return Said(content.rendered({}) or "", _line(subject.rendered({}) or "") if subject else "", personal=False)
+        mail = self.general_mail or self.mail
+        return Said(
+            content.rendered({}) or "",
+            _line(subject.rendered({}) or "") if subject else "",
+            personal=False,
+            html=mail.html.rendered({}) or "" if mail else "",
+        )
 
     def said(self, values: Mapping[str, object]) -> Said:
         """Return what is said to a customer: of his own values (None: not known), or, failing that, in general."""
@@ -43,9 +60,10 @@ class Wording:
             return self.impersonal()
         content = self.content.rendered(values)
         subject = self.subject.rendered(values) if self.subject else ""
-        if content is None or subject is None:
+        html = self.mail.html.rendered(values) if self.mail else ""
+        if content is None or subject is None or html is None:
             return self.impersonal()
-        return Said(content, _line(subject), personal=True)
+        return Said(content, _line(subject), personal=True, html=html)
 
 
 def plain(text: str) -> Wording:

@@ -4,7 +4,6 @@ Where four eyes are demanded, whoever published a version can't approve it, and 
 starts a version approves it by that, and the ledger says that one person did both.
 """
 
-import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -119,11 +118,11 @@ def judged_file(
 
 
 def _same(work: Work, campaign: Campaign) -> int:
-    """Return the number of the newest version where it has exactly these bytes, otherwise 0."""
+    """Return the number of the newest version where it has exactly these bytes, and says the same; otherwise 0."""
     if not shelf.newest(work, campaign.key):
         return 0
     newest = events.published(work, campaign.key)
-    return newest.version if newest.digest == hashlib.sha256(campaign.body.encode()).digest() else 0
+    return newest.version if newest.digest == campaign.digest else 0
 
 
 def check(deployment: Deployment, key: str, *, actor: str, four_eyes: bool, tag: str | None = None) -> Judged:

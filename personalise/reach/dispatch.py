@@ -58,6 +58,8 @@ class Message:
     """Of a mail; "" where there is none."""
     content: str
     """In the treatment's own wording where its customer permits all that it reads now, else in the general one."""
+    html: str
+    """The same as an HTML mail, in the same wording; "" where there is none."""
     token: int
     """Proves the claim, for whoever tells what became of it."""
     position: int
@@ -146,7 +148,8 @@ def _judged(
     said = wordings.said_again(desk, work, customer, one, candidate, use=use, at=at)
     return Message(
         id=row.decision, customer=customer, campaign=row.campaign, treatment=row.treatment, channel=row.channel,
-        purpose=row.purpose, subject=said.subject, content=said.content, token=token, position=permitted.position,
+        purpose=row.purpose, subject=said.subject, content=said.content, html=said.html, token=token,
+        position=permitted.position,
     )  # fmt: skip
 
 

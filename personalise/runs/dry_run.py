@@ -67,7 +67,7 @@ def load_policy(
     fitted, model_number = shelf.load_model(work, key, version=model)
     rules = shelf.load_contact_policy(work, read_under, version=contact_policy)
     compiled = _compiled(_Parts(
-        campaign.body, number, read_under.version, read_under.digest, model_number, fitted.digest if fitted else b"",
+        campaign.digest, number, read_under.version, read_under.digest, model_number, fitted.digest if fitted else b"",
         rules.version, rules.body, (campaign, read_under, fitted, rules),
     ))  # fmt: skip
     return compiled, compiled.model_version
@@ -77,7 +77,7 @@ def load_policy(
 class _Parts:
     """What a policy is made of, as a cache's key: the bytes and numbers of its parts, and beside them the parts."""
 
-    campaign: str
+    campaign: bytes
     version: int
     catalogue: int
     catalogue_digest: bytes

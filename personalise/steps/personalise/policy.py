@@ -130,6 +130,8 @@ class Policy:
         parts.append(" ".join(one.key for one in self.candidates).encode())
         parts.append(f"{self.contact_policy.version}\n{self.contact_policy.body}".encode())
         parts.append(self.hours.digest if self.hours else b"at any hour")
+        if self.campaign.compiled:
+            parts.append(self.campaign.digest)
         return hashlib.sha256(b"\x00".join(hashlib.sha256(part).digest() for part in parts)).digest()
 
     @cached_property
