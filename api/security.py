@@ -27,6 +27,15 @@ SILENT: Final = CONTENT_SECURITY.replace("connect-src 'self'", "connect-src 'non
 )
 """For a page that may read what is somebody's own, and must not be able to send it anywhere, not even to us."""
 
+FRAMING: Final = CONTENT_SECURITY + "; frame-src 'self'"
+"""For a page that shows another one of ours in it."""
+
+ENCLOSED: Final = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'self'; "
+    "base-uri 'none'"
+)
+"""For what marketers wrote, shown within such a page: its own styles hold; nothing runs, leads on or is fetched."""
+
 HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": CONTENT_SECURITY,
     "X-Content-Type-Options": "nosniff",
@@ -52,8 +61,8 @@ def install(app: Flask, *, https: bool) -> None:
     def secure(response: Response) -> Response:
         for name, value in HEADERS.items():
             response.headers[name] = value
-        if g.get("silent", False):
-            response.headers["Content-Security-Policy"] = SILENT
+        if "content_security" in g:
+            response.headers["Content-Security-Policy"] = g.content_security
         # Kept nowhere unless a view says otherwise, which only those do that show nothing of anybody.
         response.headers.setdefault("Cache-Control", "no-store")
         if https:
@@ -63,7 +72,17 @@ def install(app: Flask, *, https: bool) -> None:
 
 def silence() -> None:
     """Let the answer to this request be a page that can send nothing anywhere."""
-    g.silent = True
+    g.content_security = SILENT
+
+
+def frame() -> None:
+    """Let the answer to this request be a page that can show another one of ours in it."""
+    g.content_security = FRAMING
+
+
+def enclose() -> None:
+    """Let the answer to this request be what somebody wrote: it can be shown in a page of ours, and do nothing."""
+    g.content_security = ENCLOSED
 
 
 def csrf_token(key: bytes, session: bytes) -> str:

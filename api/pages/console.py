@@ -6,6 +6,7 @@ from typing import Final
 
 from flask import Blueprint, Response, render_template, request
 
+from api import security
 from api.actors import actor
 from api.pages import forms, present
 from api.pages.answering import see_other
@@ -130,6 +131,8 @@ def page_of(key: str, *, typed: str = "", wrong: str = "", stop: str = "", unsto
     deployment = here().deployment
     opened = _opened(deployment, key, deployment.clock())
     told = described(opened.campaign, opened.version, opened.catalogue, published_at=opened.stands.published.at)
+    if any(each.mails for each in told.treatments):
+        security.frame()
     return render_template(
         "console/campaign.html",
         told=told,

@@ -5,10 +5,12 @@ from datetime import datetime
 
 from api.pages import present
 from api.pages.choices import name_of
+from api.pages.mails import Which
 from api.pages.reasons import cap_in_words, volume_in_words
 from api.pages.words import FIRST, words
 from consent.catalogue.model import Catalogue
 from personalise.campaigns.model import Campaign, Objective, Offer, Treatment
+from personalise.content.mail import Mail
 from personalise.steps.personalise.policy import policy
 
 _ONE_IN = 10_000
@@ -22,6 +24,8 @@ class Told:
     facts: tuple[tuple[str, str], ...]
     wordings: tuple[tuple[str, str], ...] = ()
     """What it says: for whom or what ("" for the content), and the words."""
+    mails: tuple[tuple[Which, str, str], ...] = ()
+    """Its HTML mails: which, for whom, and the MJML."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +120,7 @@ def _treatments(campaign: Campaign, catalogue: Catalogue) -> tuple[Told, ...]:
                 ("Chance that it helps", each.score.text),
             ),
             wordings=_wordings(each),
+            mails=_mails(each),
         )
         for each in campaign.treatments
     )
@@ -129,6 +134,15 @@ def _wordings(treatment: Treatment) -> tuple[tuple[str, str], ...]:
         ("Subject to everybody else", wording.general_subject), ("To everybody else", wording.general),
     )  # fmt: skip
     return tuple((title, each.source) for title, each in told if each)
+
+
+def _mails(treatment: Treatment) -> tuple[tuple[Which, str, str], ...]:
+    wording = treatment.wording
+    told: tuple[tuple[Which, str, Mail | None], ...] = (
+        ("own", "The same as an HTML mail", wording.mail),
+        ("general", "The same as an HTML mail, to everybody else", wording.general_mail),
+    )
+    return tuple((which, title, mail.mjml) for which, title, mail in told if mail)
 
 
 def _limits(campaign: Campaign, catalogue: Catalogue) -> tuple[str, ...]:

@@ -140,7 +140,7 @@ class Volume:
         return named and (not self.channels or treatment.channel in self.channels)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Campaign:
     """One campaign, as its file says it."""
 

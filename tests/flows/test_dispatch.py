@@ -67,7 +67,7 @@ def test_a_reserved_contact_is_handed_out_sent_and_delivered(world):
 
     assert message == Message(
         id=contact[1], customer=contact[0], campaign="spring", treatment="mail", channel="email",
-        purpose="recommendations", subject="", content="By mail.", token=1, position=world.size(),
+        purpose="recommendations", subject="", content="By mail.", html="", token=1, position=world.size(),
     )  # fmt: skip
     assert told(world, contact, Did.SEND, token=1) == "sent"
     assert [told(world, contact, Did.DELIVER) for _ in range(2)] == ["delivered"] * 2

@@ -8,6 +8,7 @@ from api.jobs import contacts as jobs_of_contacts
 from api.jobs.worker import _heartbeat, _runs
 from api.pages.reasons import reason_in_words
 from api.roles import Role
+from api.security import CONTENT_SECURITY, ENCLOSED, FRAMING
 from consent import gate
 from consent.base.ids import RunId
 from personalise.campaigns.reading import parse_campaign
@@ -106,6 +107,41 @@ def test_what_there_is_only_so_much_of_is_told_in_words(world, marketer):
         "came behind those for whom there was enough of it (“desk”)",
         "came behind those on whom the campaign's goodwill budget was spent",
     ]
+
+
+PAGE = "<mjml><mj-body><mj-section><mj-column><mj-text>%s</mj-text></mj-column></mj-section></mj-body></mjml>"
+
+
+def mailed(world):
+    """Publish a campaign whose first treatment has an HTML mail that reads something."""
+    first, *rest = TABLES["treatment"]
+    mail = {
+        "mjml": PAGE % "For {{ main_interest }}",
+        "general_mjml": PAGE % "For all",
+        "general": "x",
+        "channel": "email",
+    }
+    return publish(world, treatment=[{**first, **mail}, *rest])
+
+
+def test_an_html_mail_is_shown_in_a_frame_in_which_nothing_runs_or_is_fetched(world, marketer):
+    key = mailed(world)
+    page = marketer.open(f"/console/campaigns/{key}")
+    frames = page.main.all("iframe")
+    paths = [f"/console/campaigns/{key}/mails/mail/{which}" for which in ("own", "general")]
+    assert [(each.attributes["src"], each.attributes["sandbox"]) for each in frames] == [(path, "") for path in paths]
+    assert page.response.headers["Content-Security-Policy"] == FRAMING
+    own, general = (marketer.open(path) for path in paths)
+    assert ["For …" in own.response.text, "For all" in general.response.text] == [True, True]
+    assert {each.response.headers["Content-Security-Policy"] for each in (own, general)} == {ENCLOSED}
+    assert ENCLOSED.startswith("sandbox; default-src 'none'")
+
+
+def test_a_page_without_mails_frames_nothing_and_there_is_no_mail_of_what_has_none(world, marketer):
+    key = publish(world)
+    assert marketer.open(f"/console/campaigns/{key}").response.headers["Content-Security-Policy"] == CONTENT_SECURITY
+    for path in ("mail/own", "mail/general", "nothing/own", "mail/other"):
+        assert marketer.open(f"/console/campaigns/{key}/mails/{path}").status == 404
 
 
 def test_an_unknown_campaign_is_not_found(marketer):

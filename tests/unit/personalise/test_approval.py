@@ -38,6 +38,26 @@ def offer(**changes) -> list[dict[str, object]]:
     return [{**first, **changes}, *rest]
 
 
+def mailed(inner: str, head: str = "") -> list[dict[str, object]]:
+    """Return the treatments, the first with an HTML mail that says all that it has to, and more."""
+    said = "Tea. You allowed us to suggest things. Questions: desk@shop.example. STOP ends this."
+    page = f"<mj-section><mj-column><mj-text>{said}</mj-text>{inner}</mj-column></mj-section>"
+    return treatment(mjml=f"<mjml>{head}<mj-body>{page}</mj-body></mjml>")
+
+
+def test_an_html_mail_that_says_all_is_well():
+    picture = "<mj-image src='https://shop.example/a.png' alt='A pot of tea' width='300px'/>"
+    assert advised(case(treatment=mailed(picture))) == []
+
+
+def test_what_only_the_text_says_the_html_mail_does_not():
+    mail = "<mjml><mj-body><mj-section><mj-column><mj-text>Tea!!!</mj-text></mj-column></mj-section></mj-body></mjml>"
+    judged = case(treatment=treatment(mjml=mail))
+    found = {(each.rule, each.where) for each in approval.advise(judged, four_eyes=True)}
+    rules = ("message_reason", "message_way_out", "message_person", "message_readable")
+    assert found == {(rule, "treatment[0].mjml") for rule in rules}
+
+
 def test_every_expectation_has_a_rule():
     assert {rule.heading for rule in approval.RULES} == set(Heading)
 
@@ -65,6 +85,9 @@ FLAWS: dict[str, dict[str, Any]] = {
     "person_to_reach": {"campaign": {"person_to_reach": "-"}},
     "message_person": {"treatment": treatment(content="Tea, because you asked. STOP ends this.")},
     "message_readable": {"treatment": treatment(content=ready()["treatment"][0]["content"] + " TEA FOR ALL NOW!!!")},
+    "mail_whole": {"treatment": mailed("<mj-divider padding='1px'/>" * 300)},
+    "mail_described": {"treatment": mailed("<mj-image src='https://shop.example/a.png'/>")},
+    "mail_unwatched": {"treatment": mailed("<mj-image src='https://shop.example/a.png' alt='' width='1px'/>")},
     "terms_alike": {"offer": offer(terms={"prices": "half"})},
     "contacts_capped": {"cap": [{"key": "some", "channels": ["email", "post"], "limit": 2, "days": 30}]},
     "offers_used": {"offer": [*ready()["offer"], {**ready()["offer"][0], "key": "spare"}]},
@@ -92,6 +115,16 @@ def test_a_rule_finds_what_it_is_for_and_no_other_does(rule):
     assert found.keys() - ALONG.get(rule, set()) == {rule}
     assert found[rule] == (weight >= Weight.GATE)
     assert dict(advised(judged, four_eyes=False))[rule] == (weight == Weight.MUST)
+
+
+def test_a_picture_that_differs_from_mail_to_mail_tells_who_opens_it():
+    picture = "<mj-image src='https://shop.example/{{ spend_past_year }}.png' alt=''/>"
+    mail = str(mailed(picture)[0]["mjml"])
+    own = treatment(
+        mjml=mail, general_mjml=mail.replace("{{ spend_past_year }}", "a"), general=ready()["treatment"][0]["content"]
+    )
+    found = [(each.rule, each.where) for each in approval.advise(case(treatment=own), four_eyes=True)]
+    assert found == [("mail_unwatched", "treatment[0].mjml")]
 
 
 def _without_window() -> Case:
