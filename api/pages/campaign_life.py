@@ -89,7 +89,7 @@ def stop(key: str) -> Response:
     """Stop for good what a finished run reserved, once the campaign's key was typed."""
     typed = forms.read_fields(request.form, tag=_TAG, campaign=_KEY)
     if typed["campaign"] != key:
-        shown = console.page_of(key, stop=typed["campaign"], unstopped=f"Type {key} to stop it.")
+        shown = console.page_of(key, stop=typed["campaign"], unstopped=f"That is not {key}: nothing was stopped.")
         return Response(shown, _UNPROCESSABLE, mimetype="text/html")
     running.stop(here().deployment, key, actor=actor.current().name, tag=typed["tag"])
     return see_other(f"/console/campaigns/{key}")

@@ -107,7 +107,7 @@ def waiting(counts: Mapping[tuple[State, Severity], int]) -> str:
     >>> waiting(
     ...     {(State.OPEN, Severity.CRITICAL): 2, (State.ASSIGNED, Severity.LOW): 1, (State.RESOLVED, Severity.LOW): 9}
     ... )
-    '3 findings are not resolved: 2 critical and 1 low.'
+    '3 findings wait for somebody: 2 critical and 1 low.'
     """
     unresolved = dict.fromkeys(Severity, 0)
     for (state, severity), count in counts.items():
@@ -117,8 +117,8 @@ def waiting(counts: Mapping[tuple[State, Severity], int]) -> str:
     if not total:
         return ""
     parts = [f"{count:,} {severity}" for severity, count in unresolved.items() if count]
-    verb = "is" if total == 1 else "are"
-    return f"{present.counted(total, 'finding')} {verb} not resolved: {present.listed(parts)}."
+    verb = "waits" if total == 1 else "wait"
+    return f"{present.counted(total, 'finding')} {verb} for somebody: {present.listed(parts)}."
 
 
 def empty(filtered: bool, anything: bool) -> str:  # noqa: FBT001 -- the two questions that decide the words

@@ -86,6 +86,6 @@ def stop(run: str) -> Response:
     typed = forms.read_field(request.form, "campaign")
     campaign = runs.read(here().deployment, RunId(run)).campaign
     if typed != campaign:
-        return _page(run, typed=typed, wrong=f"Type {campaign} to stop this run.", status=_UNPROCESSABLE)
+        return _page(run, typed=typed, wrong=f"That is not {campaign}: nothing was stopped.", status=_UNPROCESSABLE)
     running.change(here().deployment, RunId(run), runs.STOPPED, actor=actor.current().name)
     return see_other(f"/console/runs/{run}")

@@ -20,6 +20,9 @@ BOTH = pytest.mark.parametrize(
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 
+MAIL = "<mjml><mj-body><mj-section><mj-column><mj-text>Spring</mj-text></mj-column></mj-section></mj-body></mjml>"
+
+
 def look_at(visitor, seen):
     """Check the page that is open; keep what is wrong with it."""
     page = visitor.page
@@ -88,7 +91,8 @@ def test_a_customers_dealings_and_wishes_with_content(served, visit, size, schem
 def test_the_staffs_pages(served, visit, size, scheme):
     world = served.world
     fill(world, 30)
-    key = publish(world)
+    first, *rest = TABLES["treatment"]
+    key = publish(world, treatment=[{**first, "channel": "email", "mjml": MAIL}, *rest])
     visitor = visit(viewport=size, color_scheme=scheme)
     seen: dict[str, object] = {}
     visitor.open(served.staff_door(Role.APPROVER))

@@ -113,7 +113,7 @@ def test_a_refused_form_says_where_and_keeps_what_was_typed(served, visit):
     page.fill("#stop-key", "sprung")
     page.click("text=Stop the run of spring")
     assert (page.title(), page.input_value("#stop-key")) == ("Error: Run of spring: Running · Byleave", "sprung")
-    page.click("text=Type spring to stop this run. >> nth=0")
+    page.click("text=That is not spring: nothing was stopped. >> nth=0")
     assert page.url.endswith("#stop-key")
 
 

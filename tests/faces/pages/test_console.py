@@ -129,7 +129,7 @@ def test_an_html_mail_is_shown_in_a_frame_in_which_nothing_runs_or_is_fetched(wo
     page = marketer.open(f"/console/campaigns/{key}")
     frames = page.main.all("iframe")
     paths = [f"/console/campaigns/{key}/mails/mail/{which}" for which in ("own", "general")]
-    assert [(each.attributes["src"], each.attributes["sandbox"]) for each in frames] == [(path, "") for path in paths]
+    assert [(each.attrs["src"], each.attrs["sandbox"]) for each in frames] == [(path, "") for path in paths]
     assert page.response.headers["Content-Security-Policy"] == FRAMING
     own, general = (marketer.open(path) for path in paths)
     assert ["For …" in own.response.text, "For all" in general.response.text] == [True, True]

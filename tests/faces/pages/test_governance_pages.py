@@ -70,7 +70,7 @@ def test_findings_are_chosen_by_the_address_and_exported_as_chosen(world, office
     exported = list(csv.DictReader(io.StringIO(officer.client.get(links["CSV"]).text, newline="")))
     as_json = json.loads(officer.client.get(links["JSON"]).text)["data"]
 
-    assert page.main.one("p", class_="lead").text == "3 findings are not resolved: 1 high and 2 low."
+    assert page.main.one("p", class_="lead").text == "3 findings wait for somebody: 1 high and 2 low."
     assert set(rows(page)) == {"=wrong 2", "=wrong 3"}
     assert {each["why"] for each in exported} == {"'=wrong 2", "'=wrong 3"}
     assert {each["why"] for each in as_json} == {"=wrong 2", "=wrong 3"}

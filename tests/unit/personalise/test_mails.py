@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from typing_extensions import override
 
 from consent.base.errors import CampaignInvalid, Place
 from personalise.campaigns.reading import parse_campaign
@@ -51,10 +52,12 @@ class Seen(HTMLParser):
         self.feed(html)
         self.close()
 
+    @override
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, tuple(sorted(name for name, _ in attrs))))
         self.links += [value for name, value in attrs if name in ("href", "src")]
 
+    @override
     def handle_data(self, data):
         self.texts.append(data)
 
