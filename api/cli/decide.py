@@ -174,6 +174,8 @@ def _shown(decision: Decision, *, as_json: bool) -> None:
         print_line(decision.subject)
     if decision.content:
         print_line(decision.content)
+    if decision.html:
+        print_line("The same goes as an HTML mail, which --json shows.")
     print_line()
     print_table(
         ("candidate", "left at", "rule", "observed", "limit", "allowed from"),

@@ -5,12 +5,11 @@ from datetime import datetime
 
 from api.pages import present
 from api.pages.choices import name_of
-from api.pages.mails import Which
+from api.pages.mails import GENERAL, OWN
 from api.pages.reasons import cap_in_words, volume_in_words
 from api.pages.words import FIRST, words
 from consent.catalogue.model import Catalogue
 from personalise.campaigns.model import Campaign, Objective, Offer, Treatment
-from personalise.content.mail import Mail
 from personalise.steps.personalise.policy import policy
 
 _ONE_IN = 10_000
@@ -24,7 +23,7 @@ class Told:
     facts: tuple[tuple[str, str], ...]
     wordings: tuple[tuple[str, str], ...] = ()
     """What it says: for whom or what ("" for the content), and the words."""
-    mails: tuple[tuple[Which, str, str], ...] = ()
+    mails: tuple[tuple[str, str, str], ...] = ()
     """Its HTML mails: which, for whom, and the MJML."""
 
 
@@ -136,11 +135,11 @@ def _wordings(treatment: Treatment) -> tuple[tuple[str, str], ...]:
     return tuple((title, each.source) for title, each in told if each)
 
 
-def _mails(treatment: Treatment) -> tuple[tuple[Which, str, str], ...]:
+def _mails(treatment: Treatment) -> tuple[tuple[str, str, str], ...]:
     wording = treatment.wording
-    told: tuple[tuple[Which, str, Mail | None], ...] = (
-        ("own", "The same as an HTML mail", wording.mail),
-        ("general", "The same as an HTML mail, to everybody else", wording.general_mail),
+    told = (
+        (OWN, "The same as an HTML mail", wording.mail),
+        (GENERAL, "The same as an HTML mail, to everybody else", wording.general_mail),
     )
     return tuple((which, title, mail.mjml) for which, title, mail in told if mail)
 

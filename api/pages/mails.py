@@ -1,6 +1,6 @@
 """What an HTML mail of a campaign looks like, shown within the campaign's page: nothing in it runs or is fetched."""
 
-from typing import Final, Literal
+from typing import Final
 
 from flask import Blueprint, Response
 
@@ -13,8 +13,9 @@ from personalise.content import parts
 from personalise.content.mail import Mail
 from personalise.content.wording import Wording
 
-Which = Literal["own", "general"]
-"""A treatment's own wording, or the general one."""
+OWN: Final = "own"
+GENERAL: Final = "general"
+"""Which mail of a treatment: in its own wording, or the general one."""
 
 blueprint: Final = Blueprint("mails", __name__)
 
@@ -26,20 +27,20 @@ class MailUnknown(NotFound):
     title = "There is no such mail"
 
 
-@blueprint.get("/console/campaigns/<key>/mails/<treatment>/<any(own, general):which>")
+@blueprint.get("/console/campaigns/<key>/mails/<treatment>/<which>")
 @action("campaigns.show")
-def show(key: str, treatment: str, which: Which) -> Response:
+def show(key: str, treatment: str, which: str) -> Response:
     """Show a mail of a campaign's newest version: "…" for each fact, and every way that it may go after the other."""
     deployment = here().deployment
     with deployment.store.read() as work:
         campaign, _ = shelf.load(work, key, deployment.desk.catalogues.current(work))
-    mails = {each.key: _mail(each.wording, which) for each in campaign.treatments}
-    mail = mails.get(treatment)
+    wordings = {each.key: each.wording for each in campaign.treatments}
+    mail = _mail(wordings[treatment], which) if treatment in wordings else None
     if mail is None:
         raise MailUnknown
     security.enclose()
     return Response(parts.whole(mail.html.parts), mimetype="text/html")
 
 
-def _mail(wording: Wording, which: Which) -> Mail | None:
-    return wording.mail if which == "own" else wording.general_mail
+def _mail(wording: Wording, which: str) -> Mail | None:
+    return {OWN: wording.mail, GENERAL: wording.general_mail}.get(which)

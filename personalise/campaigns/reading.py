@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
 from consent.base.errors import CampaignInvalid, ExpressionInvalid, Place, counted
 from consent.base.form import KEY, Form, read_table, read_text
@@ -37,6 +37,10 @@ _MOST_TREATMENTS: Final = 200
 _NUMERIC: Final = ("number", "integer", "boolean")
 _ONE_IN: Final = 10_000
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
+
+Format: TypeAlias = Literal["toml", "json"]
+Compiled: TypeAlias = Mapping[str, str]
+"""Mails as they were compiled at publishing, by the keys of their MJML."""
 _MOST_CONTACTS: Final = 10_000_000
 _TAKEN: Final = frozenset({"customer", "enrolled", "bucket", "company_bucket"})
 """Columns that decisions have of their own: an attribute of that name can't be read."""
@@ -52,9 +56,7 @@ def read_campaign(path: Path, catalogue: Catalogue) -> Campaign:
     return _campaign(table, text, catalogue, "json" if path.suffix == ".json" else "toml", _NONE)
 
 
-def parse_campaign(
-    text: str, form: Literal["toml", "json"], catalogue: Catalogue, compiled: Mapping[str, str] = _NONE
-) -> Campaign:
+def parse_campaign(text: str, form: Format, catalogue: Catalogue, compiled: Compiled = _NONE) -> Campaign:
     """Read a campaign from text, as it was published; its mails say what they were compiled to then.
 
     Raises:
@@ -64,9 +66,7 @@ def parse_campaign(
     return _campaign(table, text, catalogue, form, compiled)
 
 
-def _campaign(
-    table: dict[str, Any], text: str, catalogue: Catalogue, form: Literal["toml", "json"], compiled: Mapping[str, str]
-) -> Campaign:
+def _campaign(table: dict[str, Any], text: str, catalogue: Catalogue, form: Format, compiled: Compiled) -> Campaign:
     places: list[Place] = []
     top = Form(table, "", places)
     head = top.form("campaign")
@@ -243,7 +243,7 @@ def _offer(form: Form, catalogue: Catalogue) -> Offer:
 
 
 def _treatments(
-    top: Form, offers: Mapping[str, Offer], catalogue: Catalogue, compiled: Mapping[str, str]
+    top: Form, offers: Mapping[str, Offer], catalogue: Catalogue, compiled: Compiled
 ) -> tuple[Treatment, ...]:
     found: dict[str, Treatment] = {}
     words = Words(kinds(_readable(catalogue)), compiled)

@@ -144,7 +144,7 @@ PAGES = {
     ("GET", "/.well-known/gpc.json"): EVERYBODY,
     ("GET", "/console"): STAFF_ALL,
     ("GET", "/console/campaigns/<key>"): CAMPAIGNS,
-    ("GET", "/console/campaigns/<key>/mails/<treatment>/<any(own, general):which>"): CAMPAIGNS,
+    ("GET", "/console/campaigns/<key>/mails/<treatment>/<which>"): CAMPAIGNS,
     ("POST", "/console/campaigns/<key>/dry-run"): {"approver", "marketer"},
     ("POST", "/console/campaigns/<key>/results"): CAMPAIGNS,
     ("POST", "/console/campaigns/<key>/start"): {"approver"},

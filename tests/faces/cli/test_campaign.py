@@ -20,8 +20,8 @@ from tests.faces.cli.conftest import CUSTOMERS, SOMEBODY, Shell, make_shop
 DRY_RUN = ["customers", "stages", "chosen", "left_alone", "holdout", "deferred", "reasons", "quotas", "seconds"]
 RUN = [*DRY_RUN, "run", "state"]
 DECISION = [
-    "decision", "customer", "campaign", "chosen", "content", "subject", "wording", "propensity", "scorer", "scored_on",
-    "verdicts", "explanation", "categories_used", "position",
+    "decision", "customer", "campaign", "chosen", "content", "subject", "html", "wording", "propensity", "scorer",
+    "scored_on", "verdicts", "explanation", "categories_used", "position",
 ]  # fmt: skip
 VERDICT = ("candidate", "stage", "rule", "observed", "limit", "allowed_from")
 
@@ -46,6 +46,28 @@ def test_a_wrong_campaign_is_refused_with_its_places(shell: Shell):
         ran = shell("campaign", command, "wrong.toml")
         assert (ran.code, ran.out, ran.err.count("\n"), "pigeon" in ran.err) == (2, "", 1, True)
     assert [each["version"] for each in shell("campaign", "list", "--json").json["data"]] == [1]
+
+
+def test_a_wrong_html_mail_is_refused_with_line_and_column(shell: Shell):
+    page = "<mjml><mj-body><mj-section><mj-column>\n<mj-text>{}</mj-text></mj-column></mj-section></mj-body></mjml>"
+    text = (shell.folder / "campaign.toml").read_text()
+    for inner, place in (
+        ("<script></script>", "line 2, column 10"),
+        ("<b title='{{ main_interest }}'>x</b>", "line 2, column 20"),
+    ):
+        mail = f'channel = "email"\nmjml = """{page.format(inner)}"""'
+        (shell.folder / "wrong.toml").write_text(text.replace('channel = "email"', mail, 1))
+        ran = shell("campaign", "check", "wrong.toml")
+        assert (ran.code, ran.out, f"treatment[0].mjml, {place}" in ran.err) == (2, "", True)
+
+
+def test_a_decision_tells_of_its_html_mail(shell: Shell):
+    page = "<mjml><mj-body><mj-section><mj-column><mj-text>Ducks</mj-text></mj-column></mj-section></mj-body></mjml>"
+    text = (shell.folder / "campaign.toml").read_text()
+    (shell.folder / "mail.toml").write_text(text.replace('channel = "email"', f'channel = "email"\nmjml = "{page}"', 1))
+    assert shell("campaign", "publish", "mail.toml").code == 0
+    made = [shell("decide", f"S{number:06}", "--campaign", "spring", "--json").json for number in range(1, 21)]
+    assert [each["chosen"] == "outdoor-mail" for each in made] == ["Ducks" in (each["html"] or "") for each in made]
 
 
 def test_the_same_file_is_not_published_twice(shell: Shell):

@@ -175,6 +175,18 @@ def test_a_visitor_whom_nobody_knows_is_told_in_general(sqlite_world, decider):
     assert (refused.status_code, refused.get_json()["errors"][0]["pointer"]) == (422, "/channel")
 
 
+def test_a_decision_has_its_html_mail_beside_the_text(sqlite_world, decider):
+    page = "<mjml><mj-body><mj-section><mj-column><mj-text>News</mj-text></mj-column></mj-section></mj-body></mjml>"
+    permit_all(sqlite_world)
+    with sqlite_world.store.write() as work:
+        catalogue = sqlite_world.deployment.desk.catalogues.current(work)
+        mailed = CAMPAIGN.replace('channel = "email"', f'channel = "email"\nmjml = "{page}"')
+        shelf.publish(work, parse_campaign(mailed, "toml", catalogue), actor="mia", at=sqlite_world.clock())
+    told = ask(decider, sqlite_world.ann, "one").get_json()
+    assert (told["content"], told["wording"]) == ("New this spring.", "general")
+    assert (told["html"].startswith("<!doctype html>"), "News" in told["html"]) == (True, True)
+
+
 def test_a_channel_that_the_campaign_has_not_is_the_requests_fault(sqlite_world, decider):
     refused = ask(decider, sqlite_world.ann, "one", channel="fax")
 
