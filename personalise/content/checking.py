@@ -88,15 +88,20 @@ class Walk:
         if kind is not None and kind not in _SHOWN:
             how = "through `date`" if kind == "time" else "by asking about it with `if`"
             self.reader.wrong(node.token, f"is a {kind}, which is shown {how}")
-        spot = markup.spot(self.written) if self.html else "text"
-        if spot == "text":
-            self.written = self.written[-1:]  # what is over can't matter any more, except an opening bracket
-        elif not (spot == "quoted" and (kind == "number" or _encoded(node))):
+        spot = self._spot()
+        if spot != "text" and not (spot == "quoted" and (kind == "number" or _encoded(node))):
             inside = "an HTML tag" if spot != "script" else "a comment, a style or a script of HTML"
             why = f"stands inside {inside}: put it between tags, or within quotes through `url_encode`"
             self.reader.wrong(node.token, why)
         self.written += FACT
         return (FACT,)
+
+    def _spot(self) -> markup.Spot:
+        """Return where in HTML the present place is."""
+        spot = markup.spot(self.written) if self.html else "text"
+        if spot == "text":
+            self.written = self.written[-1:]  # what is over can't matter any more, except an opening bracket
+        return spot
 
     # ------------------------------------------------------------------------------------------------------- branches
 
@@ -155,9 +160,9 @@ class Walk:
     @contextmanager
     def _apart(self, token: Token) -> Iterator[None]:
         """A way has to end where in HTML it began: then it doesn't matter which one is gone."""
-        before = self.written
+        spot, before = self._spot(), self.written
         yield
-        if self.html and markup.spot(self.written) != markup.spot(before):
+        if self._spot() != spot:
             self.reader.wrong(token, "opens or closes an HTML tag that it doesn't close or open again")
         self.written = before
 

@@ -26,6 +26,7 @@ LONGEST_MAIL: Final = 200_000
 
 _TAG: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _OPENED: Final = re.compile(r"\{\{|\{%")
+_CLOSED: Final = {"{{": "}}", "{%": "%}"}
 _DOES: Final = re.compile(r"\{%-?\s*(\w+|#)")
 _AT: Final = re.compile(r"at position (\d+):\d+$")
 _OPTIONS: Final = mrml.RenderOptions(disable_comments=True, fonts={})
@@ -82,9 +83,9 @@ def mail(mjml: str, known: Kinds, compiled: str | None = None) -> Mail | Faults:
 @lru_cache(maxsize=256)
 def compile_mjml(mjml: str) -> str | Faults:
     """Compile MJML to HTML; each tag of Liquid stands in it as it was, and in the same order."""
-    stray = _OPENED.search(_TAG.sub(lambda tag: " " * len(tag.group()), mjml))
-    if stray:
-        return Faults((placed(mjml, Wrong(stray.start(), "opens a tag of Liquid that is not closed")),))
+    unclosed = _unclosed(mjml)
+    if unclosed is not None:
+        return Faults((placed(mjml, Wrong(unclosed, "opens a tag of Liquid that is not closed")),))
     hidden = _hidden(mjml)
     _, found = elements.read(hidden.text, hidden.marks)
     if found:
@@ -100,6 +101,17 @@ def compile_mjml(mjml: str) -> str | Faults:
     if len(html) > LONGEST_MAIL and not found:
         found = [Wrong(0, f"comes out as {len(html):,} signs of HTML, more than {LONGEST_MAIL:,}: write less")]
     return _faults(hidden, found) if found else hidden.marks.pattern.sub(lambda mark: hidden.tags[int(mark[1])], html)
+
+
+def _unclosed(mjml: str) -> int | None:
+    """Return where a tag of Liquid begins that doesn't end; None where all do."""
+    at = 0
+    while opened := _OPENED.search(mjml, at):
+        closed = mjml.find(_CLOSED[opened.group()], opened.end())
+        if closed < 0:
+            return opened.start()
+        at = closed + 2
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +159,7 @@ def _lost(hidden: _Hidden, html: str) -> list[Wrong]:
     """Return the tags that aren't in the HTML as they were: what puts out at least once, all others once, in order."""
     at = [found.start() for found in hidden.marks.pattern.finditer(hidden.text)]
     there = [int(found[1]) for found in hidden.marks.pattern.finditer(html)]
-    missing = [number for number in range(len(at)) if number not in set(there)]
+    missing = sorted(set(range(len(at))) - set(there))
     found = [Wrong(at[number], "would be lost: MJML has no place for it here") for number in missing]
     steers = [number for number in there if hidden.marks.does[number]]
     if not found and steers != sorted(set(steers)):

@@ -135,6 +135,8 @@ def test_what_is_read_of_a_mail_are_its_texts_and_where_links_lead():
     [
         (text("{{ cty }}\n {{ city | nope }}"), ["line 3, column 13", "line 4, column 12"]),
         (text("Hello {{ city"), ["line 3, column 16"]),
+        ("{{" * 40_000, ["line 1, column 1"]),
+        (text("{{ city }}" * 301), ["line 1, column 1"]),
         (text("{% include 'x' %}"), ["line 3, column 13"]),
         (text("<a href='https://a.example/{{ city }}'>x</a>"), ["line 3, column 37"]),
         (text("<b title='{{ city }}'>x</b>"), ["line 3, column 20"]),
