@@ -21,9 +21,6 @@ NOBODY: Final = stored(EMPTY)
 CHUNK: Final = 2_000
 """Rows that are walked in one transaction."""
 
-_FEW: Final = 32
-"""Up to so many customers are looked up by a statement each: planned once, where a list is planned anew each time."""
-
 NO_LEAF: Final = b""
 """The previous leaf of a customer who has said nothing yet."""
 
@@ -70,7 +67,7 @@ def _upsert(dialect: str) -> Any:  # noqa: ANN401 -- two dialects' inserts
 
 _ONE: Final = Hot(_locked(CustomerRow.id == sa.bindparam("customer")), "customer")
 _MANY: Final = Hot(lambda dialect: _locked(among(CustomerRow.id, "customers")(dialect)), "customers")
-_SAVE: Final = Hot(_upsert, "customer", "last_leaf", *_COLUMNS)
+_SAVE: Final = Hot(_upsert, "customer", "last_leaf", *_COLUMNS, once=True)
 _READ: Final = Hot(
     lambda dialect: sa.select(_row.c.customer, *_SELECTED).where(among(_row.c.customer, "customers")(dialect)),
     "customers",
@@ -115,13 +112,9 @@ def locked(work: Work, customers: Sequence[CustomerId]) -> dict[str, Held]:
 
     Who isn't enrolled is left out; who was erased is held without a key.
     """
-    if len(customers) <= _FEW:
-        with work.together():
-            found = [work.run(_ONE, customer) for customer in customers]
-        rows = [row for each in found for row in each.fetchall()]
-    else:
-        rows = work.run(_MANY, work.listed(customers)).fetchall()
-    held = ((row[0], row[1], row[2], row[3], from_stored(_stored(row[4:]))) for row in rows)
+    # One has a statement of his own: it is planned once, where a list is planned anew each time.
+    found = work.run(_ONE, *customers) if len(customers) == 1 else work.run(_MANY, work.listed(customers))
+    held = ((row[0], row[1], row[2], row[3], from_stored(_stored(row[4:]))) for row in found.fetchall())
     return {
         customer: Held(kek or 0, bytes(wrapped or b""), standing, bytes(leaf))
         for customer, kek, wrapped, leaf, standing in held

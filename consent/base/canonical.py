@@ -16,6 +16,7 @@ import json
 import math
 import re
 import unicodedata
+from binascii import b2a_base64
 from typing import Final, TypeAlias
 
 import orjson
@@ -28,6 +29,7 @@ GREATEST: Final = 2**53 - 1
 DEEPEST: Final = 32
 LONGEST: Final = 1 << 20
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _KEY = re.compile(r"[a-z_]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DIGITS_OF_GREATEST = 17  # with the sign; a longer number is refused before int() is paid for
@@ -135,7 +137,7 @@ def b64u(data: bytes) -> str:
     >>> b64u(bytes([251, 255]))
     '-_8'
     """
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
 
 
 def b64u_bytes(text: str) -> bytes:

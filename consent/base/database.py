@@ -84,6 +84,8 @@ class _Compiled(NamedTuple):
     sql: str
     order: tuple[int, ...] | None
     fixed: tuple[tuple[int, Any], ...]
+    of_columns: str
+    """On PostgreSQL, the insert of many rows that takes a list a column; empty where there is none."""
 
 
 SPANS: Final = "sqlite, a span"
@@ -104,12 +106,16 @@ class Hot:
     times are milliseconds, ids are text, binary is bytes.
     """
 
-    __slots__ = ("_build", "_compiled", "_names", "varies")
+    __slots__ = ("_build", "_compiled", "_names", "_once", "varies")
 
-    def __init__(self, build: sa.Executable | Callable[[str], sa.Executable], *names: str) -> None:
-        """Keep the statement, or the function that builds it for a dialect's name."""
+    def __init__(self, build: sa.Executable | Callable[[str], sa.Executable], *names: str, once: bool = False) -> None:
+        """Keep the statement, or the function that builds it for a dialect's name.
+
+        `once` says of an insert that changes rows which are there that it never gets two rows of one key in a call.
+        """
         self._build = build
         self._names = names
+        self._once = once
         self.varies = callable(build)
         self._compiled: dict[str, _Compiled] = {}
 
@@ -132,7 +138,24 @@ class Hot:
         fixed = tuple((spot, compiled.params[name]) for spot, name in enumerate(places) if name not in names)
         wanted = tuple(names.index(name) for name in places if name in names)
         plain = not fixed and wanted == tuple(range(len(names)))
-        return _Compiled(str(compiled), None if plain else wanted, fixed)
+        columns = _of_columns(statement, compiled, once=self._once) if keys and not fixed and places else ""
+        return _Compiled(str(compiled), None if plain else wanted, fixed, columns)
+
+
+def _of_columns(statement: Any, compiled: Any, *, once: bool) -> str:  # noqa: ANN401 -- an insert, and what it became
+    """Return PostgreSQL's insert out of one list a column: one statement to send and to answer, however many rows."""
+    if compiled.dialect.name != "postgresql":
+        return ""
+    on_conflict = statement._post_values_clause  # noqa: SLF001 -- no public name tells whether there is one
+    if isinstance(on_conflict, postgresql.dml.OnConflictDoUpdate) and not once:
+        return ""  # row by row, a row may change one that came before it; in one statement it may not
+    types = [statement.table.c[name].type for name in compiled.positiontup]
+    if any(isinstance(each, (sa.ARRAY, sa.JSON)) for each in types):
+        return ""  # a list of lists comes out flat
+    begin, _, values = compiled.string.partition(" VALUES (")
+    lists = (f"%b::{each.compile(compiled.dialect).partition(' COLLATE')[0]}[]" for each in types)
+    rows = f"SELECT * FROM unnest({', '.join(lists)})"  # noqa: S608 -- types of our own columns
+    return f"{begin} {rows}{values[values.index(')') + 1 :]}"
 
 
 def arranged(compiled: _Compiled, values: tuple[Any, ...]) -> tuple[Any, ...]:

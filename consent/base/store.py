@@ -83,6 +83,9 @@ class Work:
         if len(rows) == 1:
             self.driver.execute(compiled.sql, rows[0])
             return
+        if compiled.of_columns:
+            self.driver.execute(compiled.of_columns, [list(column) for column in zip(*rows, strict=True)])
+            return
         cursor = self.driver.cursor()
         try:
             cursor.executemany(compiled.sql, rows)

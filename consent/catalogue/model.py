@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from consent.base.ids import Scope
 from consent.catalogue.duration import Duration
@@ -220,6 +220,11 @@ class Catalogue:
     @cached_property
     def hashed_terms(self) -> dict[object, bytes]:
         """Hashes of terms that `consent.catalogue.terms` has worked out for this catalogue, which never changes."""
+        return {}
+
+    @cached_property
+    def forms(self) -> dict[Any, Any]:
+        """What this catalogue fixes for statements of each form, as `consent.register.rules` has worked it out."""
         return {}
 
     @cached_property

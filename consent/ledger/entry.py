@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from consent.base.canonical import encode
+from consent.base.canonical import b64u, encode
 
 COMMIT_DOMAIN: Final = b"byleave/commit/v1\x00"
 _BLOCK_BYTES: Final = 64
@@ -87,11 +87,6 @@ class Entry:
     kind: Kind
 
 
-def b64(raw: bytes) -> str:
-    """Return base64url without padding."""
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
 def write(
     *, at: str, commitment: bytes, catalogue_version: int, digest: bytes, log: str, seq: int, kind: Kind
 ) -> bytes:
@@ -109,7 +104,7 @@ def write(
     b'{"at":"2026-11-21T17:00:00.000Z","c":"AA'
     """
     return (
-        f'{{"at":"{at}","c":"{b64(commitment)}","cv":{catalogue_version},"h":"{b64(digest)}",'
+        f'{{"at":"{at}","c":"{b64u(commitment)}","cv":{catalogue_version},"h":"{b64u(digest)}",'
         f'"log":"{log}","seq":{seq},"t":"{kind}","v":1}}'
     ).encode()
 

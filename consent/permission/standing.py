@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from consent.base.clock import from_ms, to_ms
 from consent.base.ids import Scope
 from consent.catalogue.duration import Duration
-from consent.permission.statement import OWN_WORD, Act, Statement
+from consent.permission.statement import OWN_WORD, WHOLE_CUSTOMER, Act, Statement
 
 FOREVER: Final = 2**63 - 1
 """An expiry in milliseconds that never comes; a birth of which nothing is known."""
@@ -137,8 +137,9 @@ def _folded(standing: Standing, history: Sequence[tuple[int, Statement]], bits: 
             scopes = {bit: was._replace(flags=was.flags & ~OVER_GPC) for bit, was in scopes.items()}
         if statement.age:
             born_by = _born_by(born_by, statement)
-        states = _states(states, statement.act)
-        paused_until = _pause(paused_until, statement)
+        if statement.act in WHOLE_CUSTOMER:
+            states = _states(states, statement.act)
+            paused_until = _pause(paused_until, statement)
         last_said = max(last_said, to_ms(statement.said_at))
     return Standing(scopes, states, paused_until, last_said, standing.counter + len(history), born_by, gpc)
 
@@ -290,9 +291,9 @@ def stored(standing: Standing) -> StoredStanding:
 def from_stored(row: StoredStanding) -> Standing:
     """Return the standing that a row holds."""
     scopes = {
-        bit: ScopeStanding(Status(record[0]), *record[1:])
-        for bit, record in enumerate(_RECORD.iter_unpack(row.scopes))
-        if record[0]
+        bit: ScopeStanding._make((_STATUS[status], flags, notice, expires, position))
+        for bit, (status, flags, notice, expires, position) in enumerate(_RECORD.iter_unpack(row.scopes))
+        if status
     }
     return Standing(scopes, row.states, row.paused_until, row.last_said, row.counter, row.born_by, row.gpc)
 

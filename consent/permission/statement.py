@@ -100,28 +100,51 @@ class Statement:
 
     def record(self) -> dict[str, Any]:
         """Return the statement as it goes into the sealed payload; what is empty is left out."""
-        said: dict[str, Any] = {
-            "act": str(self.act),
-            "method": str(self.method),
-            "said_at": rfc3339(self.said_at),
-            "scopes": list(self.scopes),
-            "notices": [self.notices.get(scope, 0) for scope in self.scopes] if self.notices else None,
-            "valid_until": self._ends() if self.valid_until else None,
-            "until": rfc3339(self.until) if self.until else None,
-        }
+        said: dict[str, Any] = {"act": str(self.act), "method": str(self.method), "said_at": rfc3339(self.said_at)}
+        if self.scopes:
+            said["scopes"] = list(self.scopes)
+            if self.notices:
+                said["notices"] = [self.notices.get(scope, 0) for scope in self.scopes]
+            if self.valid_until:
+                said["valid_until"] = _written(self.scopes, self.valid_until)
         if self.awaiting:
-            said["awaiting"] = sorted(self.awaiting)
-        if self.material:
-            said["material"] = [self.material.get(scope, 0) for scope in sorted(self.awaiting)]
+            said["awaiting"] = awaiting = sorted(self.awaiting)
+            said |= {"material": [self.material.get(scope, 0) for scope in awaiting]} if self.material else {}
+        if self.until:
+            said["until"] = rfc3339(self.until)
         for name in _PLAIN:
-            said[name] = getattr(self, name)
-        return {name: value for name, value in said.items() if value}
+            if value := getattr(self, name):
+                said[name] = value
+        return said
 
-    def _ends(self) -> list[str]:
-        """Return when each scope ends, "" where it doesn't; mostly it is one time for all of them."""
-        ends = self.valid_until or {}
-        written = {end: rfc3339(end) for end in set(ends.values())}
-        return [written[ends[scope]] if scope in ends else "" for scope in self.scopes]
+    def fixed(
+        self,
+        *,
+        notices: Mapping[Scope, int] | None,
+        valid_until: Mapping[Scope, datetime] | None,
+        awaiting: frozenset[Scope] = frozenset(),
+        material: Mapping[Scope, int] | None = None,
+    ) -> "Statement":
+        """Return it with what the catalogue fixes: `dataclasses.replace`, in a third of the time."""
+        return Statement(
+            customer=self.customer, act=self.act, scopes=self.scopes, said_at=self.said_at, method=self.method,
+            notice_version=self.notice_version, language=self.language, evidence=self.evidence,
+            notices=notices, valid_until=valid_until, awaiting=awaiting, material=material,
+            until=self.until, age=self.age, guardian=self.guardian,
+        )  # fmt: skip
+
+
+def _written(scopes: tuple[Scope, ...], ends: Mapping[Scope, datetime]) -> list[str]:
+    """Return when each scope ends, "" where it doesn't; mostly it is one time for all of them."""
+    texts: dict[datetime | None, str] = {None: ""}
+    written = []
+    for scope in scopes:
+        end = ends.get(scope)
+        text = texts.get(end)
+        if text is None:
+            text = texts[end] = rfc3339(end)  # type: ignore[arg-type]  # None is among the texts
+        written.append(text)
+    return written
 
 
 def _instant(text: str) -> datetime:

@@ -17,7 +17,9 @@ from consent.register.desk import Desk
 from consent.register.history import Said
 from consent.tables import IdempotencyRow
 
-KEEP: Final = Hot(sa.insert(table_of(IdempotencyRow)), "key", "request", "log", "seqs", "owner")
+_row: Final = table_of(IdempotencyRow)
+KEEP: Final = Hot(sa.insert(_row), "key", "request", "log", "seqs", "owner")
+_KEPT: Final = Hot(sa.select(_row.c.request, _row.c.log, _row.c.seqs).where(_row.c.key == sa.bindparam("key")), "key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,12 @@ class Key:
         Raises:
             IdempotencyConflict: it stood for another request.
         """
-        row = work.connection.execute(sa.select(table_of(IdempotencyRow)).where(IdempotencyRow.key == self.key)).first()
+        row = work.run(_KEPT, self.key).fetchone()
         if row is None:
             return None
-        self.require_same(bytes(row.request))
-        return history.several(desk, work, [position(row.log, int(seq)) for seq in row.seqs.split(",")])
+        request, log_number, seqs = row
+        self.require_same(bytes(request))
+        return history.several(desk, work, [position(log_number, int(seq)) for seq in seqs.split(",")])
 
     def kept(self, log_number: int, positions: Sequence[int], owner: CustomerId) -> tuple[Any, ...]:
         """Return the row that remembers what the key made."""

@@ -1,9 +1,9 @@
 """PURE: whether a statement can be recorded under a catalogue, and what the catalogue adds to it."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from consent.base.clock import EPOCH, rfc3339
 from consent.base.errors import Place, StatementInvalid
@@ -13,6 +13,7 @@ from consent.catalogue.model import ASKED, SERVICE, Catalogue, ScopeRule
 from consent.permission.statement import ENDING, GIVING, OLDEST, WHOLE_CUSTOMER, Act, Method, Statement
 
 _LONGEST_EVIDENCE: Final = 2_000
+_MOST_FORMS: Final = 10_000
 _OF_OUR_MAKING: Final = {
     Method.CONFIRMATION: "only the link in the customer's own mail confirms",
     Method.MERGED: "only joining two records of a customer says so",
@@ -65,8 +66,21 @@ def completed(
     return replace(said, awaiting=frozenset(wait), material=wait or None)
 
 
+class _Fixed(NamedTuple):
+    """What a catalogue fixes for every statement of one form."""
+
+    notices: Mapping[Scope, int] | None
+    validities: tuple[tuple[Scope, Duration], ...]
+    awaiting: frozenset[Scope]
+    material: Mapping[Scope, int] | None
+
+
 class Completing:
-    """Completes many statements as `completed` does: what follows from a statement's form is worked out once a form."""
+    """Completes many statements as `completed` does: what follows from a statement's form is worked out once a form.
+
+    A catalogue never changes, so it remembers the forms. Those of which more decides than catalogue and form (what the
+    caller vouches for, scopes that it no longer has) are completed one by one.
+    """
 
     def __init__(
         self,
@@ -79,11 +93,12 @@ class Completing:
     ) -> None:
         """Take what `completed` takes, but for the statement."""
         self._catalogue = catalogue
+        self._known: dict[Any, _Fixed] = catalogue.forms
         self._at = at
         self._retired = retired
         self._vouched = vouched
         self._retold = retold
-        self._fixed: dict[Any, tuple[Statement, list[tuple[Scope, Duration]]]] = {}
+        self._ends: dict[tuple[datetime, Duration], datetime] = {}
 
     def __call__(self, statement: Statement, *, where: str = "") -> Statement:
         """Return the statement with what the catalogue fixes.
@@ -91,31 +106,35 @@ class Completing:
         Raises:
             StatementInvalid: with every place that is wrong.
         """
-        form = (statement.act, statement.scopes, statement.method, statement.notice_version, statement.guardian)
-        like, validities = self._fixed.get(form, (None, []))
-        usual = EPOCH <= statement.said_at <= self._at and len(statement.evidence) <= _LONGEST_EVIDENCE
-        if like is None or not usual or statement.until or statement.age:
+        said = statement
+        form = (said.act, said.scopes, said.method, said.notice_version, said.guardian, self._retold)
+        fixed = self._known.get(form)
+        usual = EPOCH <= said.said_at <= self._at and len(said.evidence) <= _LONGEST_EVIDENCE
+        if fixed is None or not usual or said.until or said.age:
             done = completed(
-                statement,
-                self._catalogue,
-                self._at,
-                where=where,
-                retired=self._retired,
-                vouched=self._vouched,
+                said, self._catalogue, self._at, where=where, retired=self._retired, vouched=self._vouched,
                 retold=self._retold,
-            )
-            rules = self._catalogue.scopes
-            validity = {scope: rules[scope].validity for scope in done.valid_until or ()}
-            self._fixed[form] = done, [(scope, each) for scope, each in validity.items() if each]
+            )  # fmt: skip
+            self._remember(form, done)
             return done
-        ends = {each: each.after(statement.said_at) for each in {each for _, each in validities}}
-        return replace(
-            statement,
-            notices=like.notices,
-            valid_until={scope: ends[each] for scope, each in validities} or None,
-            awaiting=like.awaiting,
-            material=like.material,
+        ends = {scope: self._end(said.said_at, each) for scope, each in fixed.validities}
+        return said.fixed(
+            notices=fixed.notices, valid_until=ends or None, awaiting=fixed.awaiting, material=fixed.material
         )
+
+    def _remember(self, form: object, done: Statement) -> None:
+        rules = self._catalogue.scopes
+        depends = done.until or done.age or done.method in _OF_OUR_MAKING or not rules.keys() >= set(done.scopes)
+        if depends or len(self._known) >= _MOST_FORMS:
+            return
+        validities = tuple((scope, validity) for scope in done.valid_until or () if (validity := rules[scope].validity))
+        self._known[form] = _Fixed(done.notices, validities, done.awaiting, done.material)
+
+    def _end(self, said_at: datetime, validity: Duration) -> datetime:
+        known = self._ends.get((said_at, validity))
+        if known is None:
+            known = self._ends[said_at, validity] = validity.after(said_at)
+        return known
 
 
 def _wrong(statement: Statement, at: datetime, vouched: Container[Method]) -> Iterator[Place]:

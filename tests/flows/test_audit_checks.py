@@ -337,11 +337,11 @@ def test_nights_without_a_snapshot_are_found_where_a_worker_runs(world):
 
 def test_a_consent_recorded_to_stand_longer_than_its_rule_allows_is_found(world, monkeypatch):
     """As if the register had forgotten the end, or set it too late."""
-    real = rules.completed
+    real = rules.Completing.__call__
     for change, told in ((None, "for ever"), (timedelta(days=800), "2029-01-29T10:00:00.000Z")):
         ends = None if change is None else {Scope(USE): world.clock() + change}
         monkeypatch.setattr(
-            "consent.register.rules.completed",
+            "consent.register.rules.Completing.__call__",
             lambda *said, ends=ends, **how: replace(real(*said, **how), valid_until=ends),
         )
         said = world.grant(world.bo, USE)

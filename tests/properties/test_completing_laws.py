@@ -1,12 +1,14 @@
 """Completing many statements at once gives what completing each alone gives, and refuses what that refuses."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.base.errors import StatementInvalid
-from consent.permission.statement import Act, Method
+from consent.permission.statement import Act, Method, Statement
 from consent.register import rules
 from tests.builders import ANN, START, published_catalogue, statement
 
@@ -47,3 +49,26 @@ def test_many_at_once_equals_one_by_one(many):
     assert [outcome(together, one) for one in twice] == [
         outcome(lambda each: rules.completed(each, CATALOGUE, START, vouched=rules.RETOLD), one) for one in twice
     ]
+
+
+def test_a_form_that_was_allowed_for_another_reason_is_not_allowed_again():
+    """An age set right needs no scope; the same words without an age say nothing."""
+    nothing = Statement(customer=ANN, act=Act.INVALIDATE, scopes=(), said_at=START, method=Method.PHONE)
+    together = rules.Completing(CATALOGUE, START)
+
+    assert together(replace(nothing, age=17)) == replace(nothing, age=17)
+    with pytest.raises(StatementInvalid, match="name at least one scope"):
+        together(nothing)
+
+
+def test_of_two_records_that_are_joined_each_statement_keeps_its_own_wording():
+    first, second = (
+        Statement(
+            customer=ANN, act=Act.GRANT, scopes=(SCOPES[0],), said_at=START, method=Method.MERGED,
+            notices={SCOPES[0]: version},
+        )
+        for version in (1, 2)
+    )  # fmt: skip
+    together = rules.Completing(CATALOGUE, START, vouched={Method.MERGED})
+
+    assert [together(first), together(second)] == [first, second]

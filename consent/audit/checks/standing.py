@@ -1,6 +1,5 @@
 """The check `standing`: what each customer's row says stands is what he said, and all that he said is there."""
 
-from binascii import b2a_base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Final
@@ -11,6 +10,7 @@ from typing_extensions import override
 from consent import catalogues
 from consent.audit.findings import Evidence, Finding, Judged, Reader, Severity, Yielded
 from consent.audit.pages import Customer, Row
+from consent.base.canonical import b64u
 from consent.base.clock import from_ms, rfc3339
 from consent.ledger.entry import Kind
 from consent.permission.many import RECORD
@@ -21,7 +21,6 @@ from consent.rights.erasing import TOMBSTONE
 KEY: Final = "standing"
 _MOST_SCOPES: Final = 3
 _NEVER_S: Final = 2**32 - 1
-_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _ONE: Final = Judged(1)
 _ALONE: Final = (_ONE,)
 _TOMBSTONE: Final = stored(TOMBSTONE)
@@ -78,14 +77,9 @@ def _chain(customer: str, said: Sequence[Reopened]) -> list[Finding]:
         elif payload.get("n") != number:
             why = f"entry {one.seq} should be his statement {number}, and is {payload.get('n')}"
             return [*found, _finding(customer, why)]  # every later number is off by as much
-        elif payload.get("prev") != _written(before):
+        elif payload.get("prev") != b64u(before):
             found.append(_finding(customer, f"entry {one.seq} does not follow the statement that was his last"))
     return found
-
-
-def _written(leaf: bytes) -> str:
-    """Return a leaf hash as payloads name it: `b64u`, in half the time."""
-    return b2a_base64(leaf, newline=False).translate(_URL_SAFE, b"=").decode()
 
 
 def _expected(one: Customer, folded: StoredStanding) -> StoredStanding:

@@ -7,9 +7,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import StatementError
 
-from consent.base.database import Hot, Row, UtcDateTime, among, arranged, open_engines, wal_is_safe
+from consent.base.database import Hot, Row, UtcDateTime, among, arranged, open_engines, table_of, wal_is_safe
 from consent.base.errors import DatabaseDown, Invalid, SettingsInvalid
 from consent.base.store import Store
+from consent.tables import CustomerRow, DataKeyRow
 
 NAIVE = datetime(2026, 11, 21, 10, 0)  # noqa: DTZ001 -- a time without a zone is what is refused here
 AT = datetime(2026, 11, 21, 10, 0, 0, 123_000, tzinfo=UTC)
@@ -86,6 +87,42 @@ def test_a_hot_insert_names_the_columns_that_are_given_and_takes_them_in_the_cal
 
     assert compiled.sql == f"INSERT INTO t (a, b) VALUES ({text}, {number})"  # noqa: S608 -- what is expected, never run
     assert arranged(compiled, (5, "x")) == ("x", 5)
+
+
+def test_postgresql_takes_many_rows_as_lists_and_sqlite_row_by_row():
+    lists = "INSERT INTO t (a, b) SELECT * FROM unnest(%b::TEXT[], %b::INTEGER[])"
+    assert [INSERT.compiled(name).of_columns for name in ("sqlite", "postgresql")] == ["", lists]
+
+
+def test_rows_that_may_change_each_other_go_one_by_one_unless_none_comes_twice():
+    def changing(dialect):
+        insert = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+        return insert.on_conflict_do_update(index_elements=["a"], set_={"b": insert.excluded.b})
+
+    lists = (
+        "INSERT INTO t (a, b) SELECT * FROM unnest(%b::TEXT[], %b::INTEGER[]) "
+        "ON CONFLICT (a) DO UPDATE SET b = excluded.b"
+    )
+    assert Hot(changing, "a", "b").compiled("postgresql").of_columns == ""
+    assert Hot(changing, "a", "b", once=True).compiled("postgresql").of_columns == lists
+
+
+def test_a_column_of_lists_goes_row_by_row():
+    nested = sa.Table("n", sa.MetaData(), sa.Column("a", sa.Text), sa.Column("b", postgresql.ARRAY(sa.Text)))
+    assert Hot(sa.insert(nested), "a", "b").compiled("postgresql").of_columns == ""
+
+
+def test_many_rows_of_every_length_are_the_same_on_either_database(world):
+    people = table_of(CustomerRow)
+    keys = Hot(sa.insert(table_of(DataKeyRow)), "wrapped", "owner", "kek")
+    rows = [(b"\x00\xff" * number, f"own{number:02}", 1 << number) for number in range(1, 40)]
+    with world.store.write() as work:
+        work.run_many(Hot(sa.insert(people), "id", "enrolled_at"), [("one", 1), ("two", 1 << 40)])
+        work.run_many(keys, rows)
+
+    assert world.rows("SELECT wrapped, owner, kek FROM data_key WHERE owner LIKE 'own%' ORDER BY owner") == rows
+    found = world.rows("SELECT id, enrolled_at FROM customer WHERE id IN ('one', 'two') ORDER BY id")
+    assert found == [("one", 1), ("two", 1 << 40)]
 
 
 def test_a_statement_is_compiled_once_a_dialect():
