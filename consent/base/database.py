@@ -5,6 +5,7 @@ then writes fails at once); PostgreSQL by psycopg 3. Hot paths run Core statemen
 driver's own cursor: building and compiling a statement for each call costs several times what the query does.
 """
 
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
@@ -71,6 +72,11 @@ class Row(DeclarativeBase):
         int: sa.BigInteger(),
     }
 
+
+_PLAIN_VALUES: Final = re.compile(
+    r"(?P<begin>INSERT INTO [^()]+ \([^()]+\)) VALUES \((?P<values>%s[^,()]*(?:, %s[^,()]*)*)\)(?P<end>.*)", re.DOTALL
+)
+"""An insert of one row of parameters, and of nothing else."""
 
 _POSTGRESQL: Final[Any] = psycopg_dialect.dialect  # untyped in SQLAlchemy
 
@@ -149,13 +155,15 @@ def _of_columns(statement: Any, compiled: Any, *, once: bool) -> str:  # noqa: A
     on_conflict = statement._post_values_clause  # noqa: SLF001 -- no public name tells whether there is one
     if isinstance(on_conflict, postgresql.dml.OnConflictDoUpdate) and not once:
         return ""  # row by row, a row may change one that came before it; in one statement it may not
+    plain = _PLAIN_VALUES.fullmatch(compiled.string)
+    if not plain or plain["values"].count("%s") != len(compiled.positiontup):
+        return ""  # something is worked out in it
     types = [statement.table.c[name].type for name in compiled.positiontup]
     if any(isinstance(each, (sa.ARRAY, sa.JSON)) for each in types):
         return ""  # a list of lists comes out flat
-    begin, _, values = compiled.string.partition(" VALUES (")
     lists = (f"%b::{each.compile(compiled.dialect).partition(' COLLATE')[0]}[]" for each in types)
     rows = f"SELECT * FROM unnest({', '.join(lists)})"  # noqa: S608 -- types of our own columns
-    return f"{begin} {rows}{values[values.index(')') + 1 :]}"
+    return f"{plain['begin']} {rows}{plain['end']}"
 
 
 def arranged(compiled: _Compiled, values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -247,13 +255,17 @@ def drop_journal(connection: sqlite3.Connection, file: Path) -> bool:
     return False
 
 
+WRITING: Final = "BEGIN IMMEDIATE"
+"""Takes SQLite's lock before anything is read: what is read stays true until it is written."""
+
+
 def _prepare_sqlite(engine: sa.Engine, begin: str | None) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
         for pragma in _pragmas():
             connection.execute(pragma)
-        if begin != "BEGIN IMMEDIATE":
+        if begin != WRITING:
             connection.execute("PRAGMA query_only=ON")
 
     if begin is not None:
@@ -261,7 +273,8 @@ def _prepare_sqlite(engine: sa.Engine, begin: str | None) -> sa.Engine:
         @sa.event.listens_for(engine, "begin")
         def _on_begin(connection: sa.Connection) -> None:
             driver: Any = connection.connection.driver_connection
-            driver.execute(begin)  # a result of SQLAlchemy's takes longer to make than an empty transaction
+            if not driver.in_transaction:  # the store begins by itself where it writes
+                driver.execute(begin)  # a result of SQLAlchemy's takes longer to make than an empty transaction
 
     return engine
 
@@ -287,7 +300,7 @@ def open_engines(url: str) -> Engines:
     if address.get_backend_name() == "sqlite":
         options: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": BUSY_MS / 1000}}
         return Engines(
-            write=_prepare_sqlite(sa.create_engine(address, **options), "BEGIN IMMEDIATE"),
+            write=_prepare_sqlite(sa.create_engine(address, **options), WRITING),
             read=_prepare_sqlite(sa.create_engine(address, **options), "BEGIN"),
             live=_prepare_sqlite(sa.create_engine(address, **options), None),
         )

@@ -17,7 +17,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from consent.base.database import SPANS, Bounds, Engines, Hot, arranged, drop_journal, open_engines
+from consent.base.database import SPANS, WRITING, Bounds, Engines, Hot, arranged, drop_journal, open_engines
 from consent.base.errors import ByleaveError, CommitUnknown, DatabaseDown, Invalid, StateConflict
 
 _LOST = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.errors.UndefinedTable, sa.exc.TimeoutError)
@@ -52,18 +52,36 @@ def span(work: "Work", values: Iterable[S]) -> Span[S]:
 class Work:
     """One open transaction (or one live reader): where statements run."""
 
-    __slots__ = ("connection", "dialect", "doubtful", "driver", "writing")
+    __slots__ = ("_connection", "_engine", "_pooled", "dialect", "doubtful", "driver", "writing")
 
-    def __init__(self, connection: sa.Connection, *, writing: bool, doubtful: bool = False) -> None:
-        """Keep the connection, and the driver's own beneath it for hot statements.
+    def __init__(
+        self,
+        engine: sa.Engine,
+        pooled: sa.PoolProxiedConnection,
+        connection: sa.Connection | None = None,
+        *,
+        doubtful: bool = False,
+    ) -> None:
+        """Keep the driver's own connection, for hot statements, and SQLAlchemy's above it.
 
-        `doubtful` says that the disk failed, and that nobody has looked since at what it kept of the ledger's head.
+        Without that, the caller writes in a transaction that he has begun, and ends himself. `doubtful` says that the
+        disk failed, and that nobody has looked since at what it kept of the ledger's head.
         """
+        self._engine = engine
+        self._pooled = pooled
+        self._connection = connection
         self.doubtful = doubtful
-        self.connection = connection
-        self.dialect: str = connection.dialect.name
-        self.writing = writing
-        self.driver: Any = connection.connection.driver_connection
+        self.dialect: str = engine.dialect.name
+        self.writing = connection is None
+        self.driver: Any = pooled.driver_connection
+
+    @property
+    def connection(self) -> sa.Connection:
+        """The transaction as SQLAlchemy sees it: made when first asked for, since hot statements need none."""
+        if self._connection is None:
+            self._connection = sa.Connection(self._engine, self._pooled)
+            self._connection.begin()
+        return self._connection
 
     def run(self, hot: Hot, *values: Any) -> Any:  # noqa: ANN401 -- a driver's cursor; both drivers' have fetchone, fetchall, rowcount
         """Run a hot statement once and return the driver's cursor."""
@@ -171,11 +189,14 @@ class Store:
         committing = False
         with self._turn, _named_faults():
             try:
-                with self.engines.write.begin() as connection:
-                    work = Work(connection, writing=True, doubtful=self._doubtful)
+                with _pooled(self.engines.write) as pooled:
+                    work = Work(self.engines.write, pooled, doubtful=self._doubtful)
+                    if self.dialect == "sqlite":
+                        work.driver.execute(WRITING)
                     yield work
                     committing = True
-            except (DBAPIError, sqlite3.OperationalError) as fault:
+                    work.driver.commit()
+            except (DBAPIError, sqlite3.OperationalError, psycopg.OperationalError) as fault:
                 cause = fault.orig if isinstance(fault, DBAPIError) else fault
                 self._doubt(cause)
                 if committing and _was_cut(cause):
@@ -197,7 +218,7 @@ class Store:
             DatabaseDown: the database is away.
         """
         with _named_faults(), self.engines.read.begin() as connection:
-            yield Work(connection, writing=False)
+            yield Work(self.engines.read, connection.connection, connection)
 
     @contextmanager
     def live(self) -> Iterator[Work]:
@@ -207,7 +228,7 @@ class Store:
             DatabaseDown: the database is away.
         """
         with _named_faults(), self.engines.live.connect() as connection:
-            yield Work(connection, writing=False)
+            yield Work(self.engines.live, connection.connection, connection)
 
     def drop_journal(self) -> None:
         """Have SQLite let go of the pages as they were before the last transactions: what was deleted is on them.
@@ -234,6 +255,23 @@ class Store:
         """Close all pooled connections."""
         for engine in self.engines:
             engine.dispose()
+
+
+@contextmanager
+def _pooled(engine: sa.Engine) -> Iterator[sa.PoolProxiedConnection]:
+    """Lend a connection; what is not committed when the block is left is rolled back, and what is broken not kept."""
+    pooled = engine.raw_connection()
+    try:
+        yield pooled
+    except BaseException:
+        try:
+            if pooled.is_valid:
+                pooled.rollback()
+        except (sqlite3.Error, psycopg.Error):
+            pooled.invalidate()  # then nothing of it was kept: the server rolls back when the connection is gone
+        raise
+    finally:
+        pooled.close()
 
 
 def _was_cut(fault: BaseException | None) -> bool:
