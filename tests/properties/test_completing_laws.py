@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.base.errors import StatementInvalid
+from consent.base.ids import Scope
 from consent.permission.statement import Act, Method, Statement
 from consent.register import rules
 from tests.builders import ANN, START, published_catalogue, statement
@@ -62,10 +63,11 @@ def test_a_form_that_was_allowed_for_another_reason_is_not_allowed_again():
 
 
 def test_of_two_records_that_are_joined_each_statement_keeps_its_own_wording():
+    scope = Scope(SCOPES[0])
     first, second = (
         Statement(
-            customer=ANN, act=Act.GRANT, scopes=(SCOPES[0],), said_at=START, method=Method.MERGED,
-            notices={SCOPES[0]: version},
+            customer=ANN, act=Act.GRANT, scopes=(scope,), said_at=START, method=Method.MERGED,
+            notices={scope: version},
         )
         for version in (1, 2)
     )  # fmt: skip
