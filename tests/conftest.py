@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from consent.base import database
 from tests.builders import START
-from tests.databases import Databases, PostgresqlDatabases, SqliteDatabases, postgresql_server
+from tests.databases import Databases, PostgresqlDatabases, SqliteDatabases, postgresql_server, unhurried
 from tests.world import SettableClock, Template, World, founded, migrated, opened
 
 POSTGRESQL_ADDRESS = "TEST_POSTGRESQL"
@@ -27,6 +28,9 @@ BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
 # Machines are shared: how long something takes is measured by benchmarks, and fails no test.
 settings.register_profile("byleave", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("byleave")
+
+# In the process of the tests alone: where the power is cut, a process of its own sets its connections up as shipped.
+database._pragmas = unhurried
 
 
 def pytest_configure(config: pytest.Config) -> None:

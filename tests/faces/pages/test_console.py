@@ -3,7 +3,6 @@
 import pytest
 
 from api.actors import links
-from api.app import create_app
 from api.jobs import contacts as jobs_of_contacts
 from api.jobs.worker import _heartbeat, _runs
 from api.pages.reasons import reason_in_words
@@ -18,6 +17,7 @@ from personalise.runs import run as runs
 from tests.builders import toml
 from tests.campaigns import SHOP, TABLES, campaign, fill, open_run, publish, ready, sent, willing
 from tests.faces.pages.conftest import Visitor, house_of
+from tests.serving import served
 
 DECIDED = ("run", "decision_chunk", "contact", "ledger_entry")
 
@@ -388,7 +388,7 @@ def test_measuring_is_written_down(world, marketer, key):
 @pytest.fixture
 def strict(world):
     """Return a function that signs somebody in where a second person is demanded."""
-    app = create_app(house_of(world, four_eyes=True))
+    app = served(house_of(world, four_eyes=True))
 
     def enter(role, name):
         with world.store.write() as work:
