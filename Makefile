@@ -6,8 +6,9 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules
 
 PYTHON ?= python3
-# Two workers for two cores; a file's tests stay together, so that a browser or a database is started once.
-PYTEST_ARGS ?= -n 2 --dist loadfile
+# Two workers for two cores; a file's tests stay together, so that a browser or a database is started once. Files go in
+# the order of tests/conftest.py: by themselves the workers would begin with those of most tests, not of the longest.
+PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 COVERAGE ?= $(if $(CI),--cov --cov-report=term)
 UV ?= .venv/bin/uv
 

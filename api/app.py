@@ -7,13 +7,13 @@ so a browser can't be made to call the API in somebody's name.
 
 from typing import Final
 
-from flask import Blueprint, Flask, Response, g, request
+from flask import Blueprint, Flask, Response, current_app, g, request
 
 from api import pages, problems, rest, security
 from api.actors import actor, keys, sessions
 from api.actors.actor import NOBODY, Actor
 from api.roles import ACTIONS, action_of
-from api.wiring import EXTENSION, House
+from api.wiring import EXTENSION, House, here
 from consent.base.errors import NotAllowed
 from consent.base.ids import new_id
 from consent.register import links
@@ -42,8 +42,8 @@ def create_app(house: House) -> Flask:
         PROPAGATE_EXCEPTIONS=False,
     )
     app.url_map.merge_slashes = False
-    app.jinja_env.globals["csrf_token"] = lambda: csrf_token(house)
-    app.before_request(lambda: _let_in(house, app))
+    app.jinja_env.globals["csrf_token"] = lambda: csrf_token(here())
+    app.before_request(_let_in)
     app.after_request(_name)
     security.install(app, https=house.settings.https)
     problems.install(app, house.settings.base_url)
@@ -57,13 +57,14 @@ def csrf_token(house: House) -> str:
     return security.csrf_token(links.derived_key(house.deployment.desk, _CSRF), actor.current().session)
 
 
-def _let_in(house: House, app: Flask) -> None:
+def _let_in() -> None:
     """Let the request on to its view, or refuse it."""
+    house = here()
     at = house.deployment.clock()
     g.request_id = new_id("req", at)
     if request.endpoint is None:
         return  # there is no such page, or not with this method: Flask says so itself
-    declared = action_of(app.view_functions[request.endpoint])
+    declared = action_of(current_app.view_functions[request.endpoint])
     if declared is None:
         raise NotAllowed("nobody may: this address doesn't say who may")
     who = NOBODY if ACTIONS[declared].public else _identified(house)

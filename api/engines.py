@@ -60,7 +60,7 @@ def _spark() -> Any:  # noqa: ANN401 -- a module that is there only with what it
     try:
         return importlib.import_module("personalise.runs.spark")
     except ModuleNotFoundError as missing:
-        if missing.name not in ("pyspark", "py4j"):
+        if str(missing.name).partition(".")[0] not in ("pyspark", "py4j"):
             raise
         raise SettingsInvalid(
             "the engine `spark` needs pyspark, which is installed by choice: pip install 'byleave[spark]'"

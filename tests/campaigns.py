@@ -5,6 +5,7 @@ shipped one, so the same campaign is decided in pure tests and published in flow
 """
 
 import copy
+import json
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -22,6 +23,7 @@ from personalise import reservations, shelf
 from personalise.campaigns.model import Campaign
 from personalise.campaigns.reading import parse_campaign
 from personalise.contact_policy.model import NONE, ContactPolicy
+from personalise.contact_policy.reading import parse_contact_policy
 from personalise.decide import decide
 from personalise.goodwill import opening
 from personalise.life import deferring
@@ -204,6 +206,22 @@ def fill(world: World, count: int, *, seed: int = 7) -> list[CustomerId]:
     with world.store.write() as work:
         gate.remember(world.deployment.desk, work, facts, at=world.clock())
     return who
+
+
+def short(world: World, customers: int) -> World:
+    """Fill a world with customers of all kinds, many held out, and a campaign with too little of everything."""
+    fill(world, customers)
+    goodwill = {"goodwill": {"opening": 50, "prices": {"email": 1}}}
+    with world.store.write() as work:
+        ruled = parse_contact_policy(json.dumps(goodwill), "json", world.deployment.desk.catalogues.current(work))
+        shelf.publish_contact_policy(world.deployment.desk, work, ruled, actor=world.mia, at=world.clock())
+    mail, text, letter = TABLES["treatment"]
+    publish(
+        world, treatment=[{**mail, "score": "0.002 * purchases_count"}, text, letter],
+        volume=[{"key": "desk", "channels": ["email"], "limit": 40}, {"key": "all", "channels": ["post"], "limit": 5}],
+        campaign={"holdout": {"share": 0.3, "salt": "s"}, "goodwill_budget": 30},
+    )  # fmt: skip
+    return world
 
 
 def _facts(drawn: random.Random) -> dict[str, Any]:

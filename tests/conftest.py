@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from consent.base import database
 from tests.builders import START
-from tests.databases import Databases, PostgresqlDatabases, SqliteDatabases, postgresql_server
+from tests.databases import Databases, PostgresqlDatabases, SqliteDatabases, postgresql_server, unhurried
 from tests.world import SettableClock, Template, World, founded, migrated, opened
 
 POSTGRESQL_ADDRESS = "TEST_POSTGRESQL"
@@ -28,9 +29,19 @@ BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
 settings.register_profile("byleave", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("byleave")
 
+# In the process of the tests alone: where the power is cut, a process of its own sets its connections up as shipped.
+database._pragmas = unhurried
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "postgresql: needs a PostgreSQL server, which is started from a wheel")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files of tests that are given more time than others: no worker is left alone with one."""
+    long = {item.path for item in items if item.get_closest_marker("timeout")}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,19 @@ from typing import Final, Protocol
 import psycopg
 import sqlalchemy as sa
 
+from consent.base import database
+
 # What only a power cut would show. Everything a client can see stays as it is, and a test takes half the time.
 _UNHURRIED: Final = ("fsync", "synchronous_commit", "full_page_writes")
+
+AS_SHIPPED: Final = database._pragmas
+"""How the product sets a connection to SQLite up."""
+
+
+def unhurried() -> Iterator[str]:
+    """Set a connection to SQLite up as the product does, but for waiting on the disk: see above."""
+    yield from AS_SHIPPED()
+    yield "PRAGMA synchronous=OFF"
 
 
 class Databases(Protocol):
@@ -82,8 +93,8 @@ class PostgresqlDatabases:
 
     def close(self) -> None:
         """Remove what is left."""
-        for database in sorted(self._made):
-            self._drop(database)
+        for name in sorted(self._made):
+            self._drop(name)
 
     def _created(self, name: str, options: str = "") -> str:
         database = f"{self._prefix}_{name}"

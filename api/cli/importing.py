@@ -127,7 +127,10 @@ def _bring(  # noqa: PLR0913 -- the options of a command
         print_json(answer)
         return
     print_line(f"{file.name}: " + ("this is what would come in; nothing was stored." if dry_run else "it is in."))
-    print_facts(_counted(answer))
+    counted = _counted(answer)
+    if not read.household:
+        counted.pop(_WORDS["households"], None)
+    print_facts(counted)
     if dry_run and shown:
         _print_rows(shown, done.rows)
 

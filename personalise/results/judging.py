@@ -137,7 +137,7 @@ def _under(work: Work, key: str) -> Sequence[int]:
 def _since(work: Work) -> int:
     since = shelf.company_holdout_since(work)
     if since is None:
-        raise RequestUnfit(places=[Place("together", "the contact policy in force holds nobody out of all campaigns")])
+        raise RequestUnfit(places=[Place("/together", "the contact policy in force holds nobody out of all campaigns")])
     return to_ms(since)
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tokenize
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -52,12 +53,13 @@ def place(path: Path, line: int, what: str) -> str:
     return f"{path.relative_to(ROOT)}:{line}: {what}"
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
 def breaches(rule: Rule, paths: list[Path]) -> list[str]:
-    return [
-        place(path, line, what)
-        for path in paths
-        for line, what in rule(ast.parse(path.read_text(encoding="utf-8"), str(path)))
-    ]
+    return [place(path, line, what) for path in paths for line, what in rule(parsed(path))]
 
 
 # ---------------------------------------------------------------------------------------------------------- the rules

@@ -3,12 +3,12 @@
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from api.app import create_app
 from api.problems import for_programs
 from api.rest.contract import contract_of
 from api.roles import ACTIONS, action_of
 from api.settings import Settings
 from api.wiring import House
+from tests.serving import served
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -16,7 +16,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 @pytest.fixture
 def app(sqlite_world):
     settings = Settings(database_url=sqlite_world.url, keyring=sqlite_world.keyring)
-    return create_app(House(settings=settings, deployment=sqlite_world.deployment))
+    return served(House(settings=settings, deployment=sqlite_world.deployment))
 
 
 @pytest.fixture

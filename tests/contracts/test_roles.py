@@ -8,13 +8,13 @@ import pytest
 from flask import Flask
 
 from api.actors import keys, links, sessions
-from api.app import create_app
 from api.problems import for_programs
 from api.roles import ACTIONS, STAFF, KeyScope, Role, action, action_of, allows, undeclared
 from api.security import csrf_token
 from api.settings import Settings
 from api.wiring import House
 from consent.register import links as register_links
+from tests.serving import served
 
 AUDITS = KeyScope.AUDITS_RUN
 READ, WRITE, LEDGER = KeyScope.CONSENT_READ, KeyScope.CONSENT_WRITE, KeyScope.LEDGER_READ
@@ -229,7 +229,7 @@ PAGES = {
 @pytest.fixture
 def app(sqlite_world):
     settings = Settings(database_url=sqlite_world.url, keyring=sqlite_world.keyring)
-    return create_app(House(settings=settings, deployment=sqlite_world.deployment))
+    return served(House(settings=settings, deployment=sqlite_world.deployment))
 
 
 @pytest.fixture

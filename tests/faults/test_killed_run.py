@@ -9,7 +9,7 @@ import pytest
 from consent.register import households
 from personalise.runs import run
 from tests.advancing import advance, started
-from tests.campaigns import TABLES, chunks, contacts, decisions, fill, open_run, publish
+from tests.campaigns import chunks, contacts, decisions, fill, open_run, publish, short
 from tests.flows.test_contact_policy import rule
 
 MANY, SMALL = 300, 15
@@ -31,17 +31,9 @@ def shop(world):
 
 
 @pytest.fixture
-def short(world):
+def scarce(world):
     """Return a world like `shop`, where there is too little of everything: half of those who would get it don't."""
-    fill(world, MANY)
-    rule(world, goodwill={"opening": 50, "prices": {"email": 1}})
-    mail, text, letter = TABLES["treatment"]
-    publish(
-        world, treatment=[{**mail, "score": "0.002 * purchases_count"}, text, letter],
-        volume=[{"key": "desk", "channels": ["email"], "limit": 40}, {"key": "all", "channels": ["post"], "limit": 5}],
-        campaign={"holdout": {"share": 0.3, "salt": "s"}, "goodwill_budget": 30},
-    )  # fmt: skip
-    return world
+    return short(world, MANY)
 
 
 def begun(world):
@@ -115,23 +107,23 @@ def test_two_processes_that_advance_one_run_do_every_chunk_once(shop, twins):
     shop.check_ledger()
 
 
-def test_a_run_under_quotas_killed_while_it_ranks_and_while_it_decides_equals_an_uninterrupted_one(short, twins):
-    twin = twins(short)
+def test_a_run_under_quotas_killed_while_it_ranks_and_while_it_decides_equals_an_uninterrupted_one(scarce, twins):
+    twin = twins(scarce)
     whole = begun(twin)
     run.advance(twin.deployment, whole, most=2 * SMALL)  # chunks of another size, too
     drawn = random.Random(6)  # noqa: S311 -- moments to kill at
-    identity = begun(short)
+    identity = begun(scarce)
     ends = []
     for beyond in (0, 1, 150):
-        ends.append(killed(short, identity, beyond=beyond, after=drawn.random() * 0.1))
-        assert consistent(short, identity)
-    processes = [started(advance, short.url, short.keyring, identity, SMALL) for _ in range(2)]
+        ends.append(killed(scarce, identity, beyond=beyond, after=drawn.random() * 0.1))
+        assert consistent(scarce, identity)
+    processes = [started(advance, scarce.url, scarce.keyring, identity, SMALL) for _ in range(2)]
     for process in processes:
         process.join()
 
     assert ends[:2] == [-signal.SIGKILL] * 2
-    assert same(short, identity, twin, whole)
-    assert short.rows("SELECT * FROM quota ORDER BY key") == twin.rows("SELECT * FROM quota ORDER BY key")
-    counts = run.read(short.deployment, identity).counts
+    assert same(scarce, identity, twin, whole)
+    assert scarce.rows("SELECT * FROM quota ORDER BY key") == twin.rows("SELECT * FROM quota ORDER BY key")
+    counts = run.read(scarce.deployment, identity).counts
     assert counts.quotas == {"volume:desk": 30, "volume:all": 5, "goodwill_budget": 30_000}
-    short.check_ledger()
+    scarce.check_ledger()

@@ -16,7 +16,7 @@ from consent.register import households
 from personalise.runs import processes, run
 from personalise.runs.carrying import Carrier, Step
 from tests.advancing import advance_in, opened, started
-from tests.campaigns import TABLES, chunks, contacts, decisions, fill, open_run, publish, willing
+from tests.campaigns import TABLES, chunks, contacts, decisions, open_run, publish, short, willing
 from tests.flows.test_contact_policy import rule
 
 MANY, SMALL, PARTS = 300, 15, 21
@@ -24,16 +24,7 @@ ANYBODY = {"holdout": {"share": 0, "salt": "s"}}
 
 
 def shop(world):
-    """Fill a world with customers of all kinds, many held out, and a campaign with too little of everything."""
-    fill(world, MANY)
-    rule(world, goodwill={"opening": 50, "prices": {"email": 1}})
-    mail, text, letter = TABLES["treatment"]
-    publish(
-        world, treatment=[{**mail, "score": "0.002 * purchases_count"}, text, letter],
-        volume=[{"key": "desk", "channels": ["email"], "limit": 40}, {"key": "all", "channels": ["post"], "limit": 5}],
-        campaign={"holdout": {"share": 0.3, "salt": "s"}, "goodwill_budget": 30},
-    )  # fmt: skip
-    return world
+    return short(world, MANY)
 
 
 def begun(world):

@@ -26,7 +26,9 @@ from tests.campaigns import chunks, decisions, publish
 from tests.faces.cli.conftest import CUSTOMERS, make_shop
 from tests.faults.test_processes import MANY, SMALL, begun, in_processes, left_behind, shop, wait_for, whole
 
-spark = pytest.importorskip("personalise.runs.spark", reason="pyspark is not installed", exc_type=ImportError)
+spark = pytest.importorskip(
+    "personalise.runs.spark", reason="runs on Spark are tested by `make spark`", exc_type=ImportError
+)
 pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(400)]
 
 

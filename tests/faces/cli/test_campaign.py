@@ -1,8 +1,8 @@
 """`campaign` and `decide`: what is checked, decided, run and measured."""
 
+import sys
 from collections.abc import Callable
 from datetime import timedelta
-from importlib.util import find_spec
 
 import pytest
 
@@ -120,8 +120,10 @@ def test_several_processes_on_sqlite_are_refused_before_anything_is_started(shel
     assert shell("campaign", "list", "--json").json["data"][0]["run"] is None
 
 
-@pytest.mark.skipif(find_spec("pyspark") is not None, reason="pyspark is installed")
-def test_where_spark_is_not_installed_it_is_said_how_to(shell: Shell):
+def test_where_spark_is_not_installed_it_is_said_how_to(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    for absent in ("pyspark", "py4j"):
+        monkeypatch.setitem(sys.modules, absent, None)
+    monkeypatch.delitem(sys.modules, "personalise.runs.spark", raising=False)
     ran = shell("campaign", "run", "spring", "--engine", "spark")
     assert (ran.code, ran.out, "pip install 'byleave[spark]'" in ran.err) == (2, "", True)
     assert shell("campaign", "list", "--json").json["data"][0]["run"] is None

@@ -33,6 +33,18 @@ def test_a_report_tells_what_the_holdout_says_beside_what_it_told_before(shell: 
     assert "too few to judge" in printed.out
 
 
+def test_all_campaigns_are_judged_together_where_the_company_holds_somebody_out(shell: Shell):
+    refused = shell("campaign", "report", "spring", "--together")
+    (shell.folder / "rules.toml").write_text('[holdout]\nshare = 0.25\nsalt = "c"\n', encoding="utf-8")
+    assert shell("contact-policy", "publish", "rules.toml").code == 0
+    shell("campaign", "run", "spring")
+    ran, printed = (shell("campaign", "report", "spring", "--together", *more) for more in (["--json"], []))
+
+    assert (refused.code, refused.out, refused.err.count("\n"), "--together" in refused.err) == (2, "", 1, True)
+    assert (ran.code, ran.json["holdout"]["together"], ran.json["holdout"]["share"]) == (0, True, 0.25)
+    assert (printed.code, "by the company's holdout" in printed.out) == (0, True)
+
+
 def test_a_covariate_that_nobody_could_permit_is_refused(shell: Shell):
     ran = shell("campaign", "report", "spring", "--covariate", "purchases_count")
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)

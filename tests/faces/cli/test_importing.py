@@ -1,6 +1,7 @@
 """`import`: a dry run stores nothing, a wrong row neither, and what comes in is counted."""
 
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -67,9 +68,20 @@ def test_an_import_for_people_is_a_line_a_count(shell: Shell):
     first, *counts = ran.out.splitlines()
     assert (ran.code, first, counts[0].split()) == (0, "customers.csv: it is in.", ["customers", str(CUSTOMERS)])
     assert [line.split("  ")[0] for line in counts] == [
-        "customers", "rows", "new customers", "facts kept", "facts that may not be kept", "came into a household",
-        "rows left out", "seconds", "ledger entry",
+        "customers", "rows", "new customers", "facts kept", "facts that may not be kept", "rows left out", "seconds",
+        "ledger entry",
     ]  # fmt: skip
+
+
+def test_where_the_mapping_names_a_household_it_is_said_how_many_came_into_one(shell: Shell):
+    mapping, file = shell.folder / "mapping.toml", shell.folder / "customers.csv"
+    mapping.write_text(mapping.read_text().replace("reference = ", 'household = "home"\nreference = ', 1))
+    header, *rows = file.read_text().splitlines()
+    homes = [f"Elm Street {spot // 2}" if spot < 10 else "" for spot in range(len(rows))]
+    file.write_text("\n".join(f"{row},{home}" for row, home in zip([header, *rows], ["home", *homes], strict=True)))
+    ran = shell("import", "customers", "customers.csv", "--mapping", "mapping.toml")
+    told = dict(re.split(" {2,}", line, maxsplit=1) for line in ran.out.splitlines()[1:])
+    assert (ran.code, told["came into a household"]) == (0, "10")
 
 
 @pytest.mark.parametrize(

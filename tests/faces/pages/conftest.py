@@ -10,12 +10,12 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.actors import links
-from api.app import create_app
 from api.roles import Role
 from api.settings import Settings
 from api.wiring import House
 from consent.base.ids import CustomerId
 from tests.faces.pages.dom import Node, read
+from tests.serving import served
 from tests.world import World
 
 OWN = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
@@ -95,7 +95,7 @@ def house_of(world: World, **settings: Any) -> House:
 
 @pytest.fixture
 def app(sqlite_world: World) -> Flask:
-    return create_app(house_of(sqlite_world))
+    return served(house_of(sqlite_world))
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import pytest
 
 from api.actors import links
-from api.app import create_app
 from api.jobs import contacts as jobs_of_contacts
 from api.jobs.worker import _heartbeat, _runs
 from api.pages.reasons import reason_in_words
@@ -18,6 +17,7 @@ from personalise.runs import run as runs
 from tests.builders import toml
 from tests.campaigns import SHOP, TABLES, campaign, fill, open_run, publish, ready, sent, willing
 from tests.faces.pages.conftest import Visitor, house_of
+from tests.serving import served
 
 DECIDED = ("run", "decision_chunk", "contact", "ledger_entry")
 
@@ -382,13 +382,29 @@ def test_measuring_is_written_down(world, marketer, key):
     assert ("staff:pat", "measuring the effects of spring") in world.rows("SELECT actor, reason FROM data_use")
 
 
+def test_for_whom_each_offer_is_stands_on_the_page(world, marketer):
+    first, second = TABLES["offer"]
+    fitting = {"applicability": "visits_past_month > 1", "suitability": "main_interest = 'tea'"}
+    key = publish(world, offer=[{**first, **fitting}, {**second, "applicability": "purchases_count > 5"}])
+    page = marketer.open(f"/console/campaigns/{key}")
+    cards = page.main.one("section", aria_labelledby="offers").all("li", class_="card")
+    told = [
+        {name.text: value.text for name, value in zip(card.all("dt"), card.all("dd"), strict=True)} for card in cards
+    ]
+    asked = ("For whom", "Who can use it", "For whom it is good")
+    assert [[facts.get(name) for name in asked] for facts in told] == [
+        ["spend_past_year > 10", "visits_past_month > 1", "main_interest = 'tea'"],
+        ["everybody in the audience", "purchases_count > 5", None],
+    ]
+
+
 # ----------------------------------------------------------------------------------------------------------- its life
 
 
 @pytest.fixture
 def strict(world):
     """Return a function that signs somebody in where a second person is demanded."""
-    app = create_app(house_of(world, four_eyes=True))
+    app = served(house_of(world, four_eyes=True))
 
     def enter(role, name):
         with world.store.write() as work:

@@ -10,10 +10,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.actors import keys
-from api.app import create_app
 from api.roles import KeyScope, Role
 from api.settings import Settings
 from api.wiring import House
+from tests.serving import served
 from tests.world import World
 
 
@@ -55,7 +55,7 @@ def house(sqlite_world: World) -> House:
 
 @pytest.fixture
 def app(house: House) -> Flask:
-    return create_app(house)
+    return served(house)
 
 
 @pytest.fixture

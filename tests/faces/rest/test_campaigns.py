@@ -2,7 +2,6 @@
 
 import pytest
 
-from api.app import create_app
 from api.jobs import campaigns as worker
 from api.roles import KeyScope, Role
 from consent.base.clock import rfc3339
@@ -13,6 +12,7 @@ from personalise.runs import run as runs
 from tests.builders import START, toml
 from tests.campaigns import fill, ready
 from tests.faces.rest.conftest import house_of
+from tests.serving import served
 
 PATH = "/api/v1/campaigns/spring"
 
@@ -25,7 +25,7 @@ def house(sqlite_world):
 
 @pytest.fixture
 def app(house):
-    return create_app(house)
+    return served(house)
 
 
 @pytest.fixture

@@ -65,7 +65,10 @@ def test_a_wrong_method_says_which_are_right(stranger, method, path, allowed):
     assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
 
 
-def test_what_fails_inside_is_told_to_nobody(app, stranger, caplog):
+def test_what_fails_inside_is_told_to_nobody(house, caplog):
+    app = create_app(house)
+    stranger = Caller(client=app.test_client())
+
     @app.get("/api/v1/broken")
     @action("health.show")
     def broken():

@@ -7,6 +7,7 @@ from personalise import learning
 from personalise.results import judging
 from personalise.runs import run as runs
 from tests.campaigns import fill, open_run, publish
+from tests.flows.test_contact_policy import rule
 
 PATH = "/api/v1/campaigns/spring"
 
@@ -74,6 +75,18 @@ def test_a_covariate_that_nobody_could_permit_is_refused_with_its_place(caller):
     answer = caller().post(f"{PATH}:measure", {"covariate": "purchases_count"})
     assert (answer.status_code, answer.get_json()["code"]) == (422, "request_unfit")
     assert [place["pointer"] for place in answer.get_json()["errors"]] == ["/covariate"]
+
+
+def test_all_campaigns_are_measured_together_where_the_company_holds_somebody_out(world, caller):
+    refused = caller().post(f"{PATH}:measure", {"together": True})
+    rule(world, holdout={"share": 0.25, "salt": "c"})
+    runs.advance(world.deployment, open_run(world.deployment, "spring", actor="staff:mia"))
+    answer = caller().post(f"{PATH}:measure", {"together": True})
+    found = judging.results(world.deployment, "spring", actor="mia", together=True).as_json()
+
+    assert (refused.status_code, [each["pointer"] for each in refused.get_json()["errors"]]) == (422, ["/together"])
+    assert (answer.status_code, answer.get_json()["holdout"]) == (200, found)
+    assert (found["together"], found["share"]) == (True, 0.25)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/campaigns/summer:dry-run", "/api/v1/campaigns/summer:measure"])

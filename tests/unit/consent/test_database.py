@@ -7,10 +7,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import StatementError
 
+from consent.base import database
 from consent.base.database import Hot, Row, UtcDateTime, among, arranged, open_engines, table_of, wal_is_safe
 from consent.base.errors import DatabaseDown, Invalid, SettingsInvalid
 from consent.base.store import Store
 from consent.tables import CustomerRow, DataKeyRow
+from tests.databases import AS_SHIPPED
 
 NAIVE = datetime(2026, 11, 21, 10, 0)  # noqa: DTZ001 -- a time without a zone is what is refused here
 AT = datetime(2026, 11, 21, 10, 0, 0, 123_000, tzinfo=UTC)
@@ -188,7 +190,8 @@ def test_the_write_ahead_log_is_used_only_where_it_cannot_lose_a_commit(version,
 
 
 @pytest.mark.parametrize("name", ["write", "read", "live"])
-def test_a_sqlite_connection_is_set_up_as_the_ledger_needs_it(tmp_path, name):
+def test_a_sqlite_connection_is_set_up_as_the_ledger_needs_it(tmp_path, name, monkeypatch):
+    monkeypatch.setattr(database, "_pragmas", AS_SHIPPED)
     engines = open_engines(f"sqlite:///{tmp_path / 'x.db'}")
     with getattr(engines, name).connect() as connection:
         asked = ("journal_mode", "synchronous", "foreign_keys", "recursive_triggers", "trusted_schema", "query_only")

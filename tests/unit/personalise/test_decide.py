@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from consent.permission.verdict import Reason
 from personalise.decide import decide
 from personalise.steps.invent.response import Arm, Response
 from tests.builders import START
-from tests.campaigns import INTERESTS, MAIL, PURCHASES, TABLES, columns, decided, same_bits, the_policy
+from tests.campaigns import INTERESTS, MAIL, PURCHASES, TABLES, columns, decided, rules, same_bits, the_policy
 
 POLICY = the_policy()
 
@@ -26,6 +27,34 @@ def scored(*scores, value=1.0, cost=0.0, **changes):
 def outcome(chosen, **row):
     [found] = decided(chosen, row)
     return found["chosen"], found["ghost"], found["propensity"]
+
+
+# ------------------------------------------------------------------------------------------------------- whom it fits
+
+FITTING = {
+    "eligibility": "spend_past_year > 10", "applicability": "purchases_count > 5",
+    "suitability": "main_interest = 'tea'",
+}  # fmt: skip
+NO_TEA = {"main_interest": "garden"}
+
+
+@pytest.mark.parametrize(("row", "rule"), [
+    ({}, ""),
+    ({"spend_past_year": 5.0}, "eligibility"),
+    ({"purchases_count": 5}, "applicability"),
+    (NO_TEA, "suitability"),
+    ({"spend_past_year": 5.0, "purchases_count": 5, **NO_TEA}, "eligibility"),
+    ({"purchases_count": 5, **NO_TEA}, "applicability"),
+    ({"spend_past_year": None}, "unknown"),
+    ({"purchases_count": None}, "unknown"),
+    ({"main_interest": None}, "unknown"),
+    ({"purchases_count": None, **NO_TEA}, "suitability"),
+    ({f"permit:{PURCHASES}": Reason.NO_RECORD}, f"permission:{PURCHASES}"),
+    ({f"permit:{PURCHASES}": Reason.NO_RECORD, **NO_TEA}, "suitability"),
+])  # fmt: skip
+def test_the_first_condition_that_does_not_hold_is_named_and_what_is_unknown_only_after_them(row, rule):
+    offer, mail = {**TABLES["offer"][1], **FITTING}, {**TABLES["treatment"][0], "offer": "guide"}
+    assert rules(the_policy(offer=[offer], treatment=[mail]), **row) == [rule]
 
 
 # --------------------------------------------------------------------------------------------------------- arbitration

@@ -19,6 +19,7 @@ def fair(*names):
 
 
 SCORED = [{**each, "score": "0.01 * purchases_count"} for each in TABLES["treatment"]]
+GOOD_FOR = [{**TABLES["offer"][0], "suitability": "main_interest <> 'garden'"}, TABLES["offer"][1]]
 ONE = [TABLES["offer"][0], {**TABLES["offer"][1], "terms": TABLES["offer"][0]["terms"]}]
 
 
@@ -28,6 +29,7 @@ ONE = [TABLES["offer"][0], {**TABLES["offer"][1], "terms": TABLES["offer"][0]["t
         (["interests"], {}, []),
         (["months_since_purchase"], {}, [("campaign.audience", "months_since_purchase")]),
         (["spend_past_year"], {}, [("offer[0].eligibility", "spend_past_year")]),
+        (["main_interest"], {"offer": GOOD_FOR, "treatment": SCORED}, [("offer[0].suitability", "main_interest")]),
         (["purchases_count"], {}, [("treatment[1].score", "purchases_count")]),
         (["purchases_count"], {"treatment": SCORED},
          [(f"treatment[{spot}].score", "purchases_count") for spot in range(3)]),
