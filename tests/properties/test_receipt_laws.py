@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from time import perf_counter
 
 import pytest
 from hypothesis import given, settings
@@ -30,9 +29,6 @@ from tests.receipts import (
     varied,
     written,
 )
-
-SLOWEST_S = 0.5
-"""For one of them, on a machine that does much else."""
 
 PUBLISHED = published_catalogue()
 SCOPES = tuple(Scope(table["scope"]) for table in CATALOGUE["scope"])
@@ -90,17 +86,14 @@ def test_a_part_of_another_receipt_is_refused(one, other, data):
 def test_ten_thousand_mutations_are_refused_unless_they_say_the_same():
     raw = typical()
     assert isinstance(checking.verdict(raw, [VERIFIER]), Holds)  # nothing else is wrong with it
-    passed, slowest, refused = [], 0.0, 0
+    passed, refused = [], 0
     for changed in forgeries(raw, MUTATIONS):
-        began = perf_counter()
         found = checking.verdict(changed, [VERIFIER])
-        slowest = max(slowest, perf_counter() - began)
         refused += isinstance(found, Refused)
         if isinstance(found, Holds) is not means_the_same(changed, raw):
             passed.append(changed)
     assert passed == []
     assert refused > MUTATIONS * 3 // 4
-    assert slowest < SLOWEST_S
 
 
 def test_what_the_ledgers_own_signer_made_up_is_held_or_refused():
