@@ -59,6 +59,8 @@ def population(n: int) -> pa.Table:
             "contacts_free:month": pa.array(np.full(n, 1_800_000_000_000)),
             "ghosts:month": zeros,
             "ghosts_free:month": zeros,
+            "committed:f": pa.nulls(n, pa.string()),
+            "committed_grade:f": pa.nulls(n, pa.int64()),
         }
     )
 
