@@ -35,8 +35,8 @@ S = TypeVar("S", bound=str)
 class Span(tuple[S, ...]):  # noqa: SLOT001 -- nothing that is a tuple can have slots of its own
     """Values in order, all that there are between the first and the last, as the transaction saw that read them.
 
-    In that one they are found by their bounds where the whole database holds still, as it does on SQLite: in half the
-    time that it takes to look up each.
+    In that one they are found by their bounds where the whole database holds still, as it does on SQLite: sooner than
+    each is looked up.
     """
 
     seen_by: "Work"

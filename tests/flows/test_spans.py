@@ -3,11 +3,17 @@
 import pytest
 
 from consent import standings
+from consent.base.clock import to_ms
 from consent.base.database import Bounds
 from consent.base.errors import Invalid
 from consent.base.ids import CustomerId
 from consent.gate import permits
 from consent.register import customers
+from personalise import commitments, contacts
+from personalise.commitments import Commitment
+from personalise.contact_policy.model import Matching
+from personalise.contact_policy.windows import Window
+from personalise.contacts import Contact
 
 SCOPES = ("use:purchases:recommendations", "contact:email:newsletter")
 
@@ -42,6 +48,33 @@ def test_only_the_transaction_that_read_a_span_takes_it_for_one(world, people):
         assert isinstance(work.listed(own), Bounds) == (work.dialect == "sqlite")
         assert standings.read(work, own) == standings.read(work, list(own))
         assert not isinstance(work.listed(own[1:3]), Bounds)  # a part of it is a plain tuple
+
+
+def test_what_belongs_to_nobody_who_is_enrolled_is_passed_over(world, people):
+    """Such rows stand between the ends of a span; they are nobody's contacts, and nobody's promises."""
+    at = to_ms(world.clock())
+    nobody = CustomerId(f"{people[0]}0")
+    assert people[0] < nobody < people[1]
+    rest = Window(rule="rest:r", key="r", counts=Matching(), limit=1, days=30, of="rejections")
+    with world.store.write() as work:
+        for who in (nobody, people[1]):
+            decision = f"dec_{who}.0"
+            contacts.reserve(work, [Contact(
+                customer=who, decision=decision, campaign="spring", treatment="t", offer="o", channel="email",
+                purpose="p", status=contacts.RESERVED, reserved_at=at - 10, family="f", tags="", kind="marketing",
+                charge=5, expires_at=None,
+            )])  # fmt: skip
+            assert contacts.turn_down(work, who, decision, at=world.clock())
+            commitments.promise(work, [Commitment(who, "f", "o", "terms", None, "spring", decision, at, at + 9)])
+    with world.store.read() as work:
+        inside = customers.after(work, "", 100)
+        found = contacts.counted(work, inside, [rest], world.clock(), pressure_days=7)
+        promised = commitments.columns(work, inside, ["f"], world.clock())
+
+    second = [spot == 1 for spot in range(len(people))]
+    assert [count == 1 for count in found["pressure"].to_pylist()] == second
+    assert [count == 1 for count in found["contacts:r"].to_pylist()] == second
+    assert [terms == "terms" for terms in promised["committed:f"].to_pylist()] == second
 
 
 def test_of_who_is_not_enrolled_nothing_stands(world, people):
