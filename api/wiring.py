@@ -15,6 +15,7 @@ from consent.register.gathering import Gathering
 from consent.rights.processing import Contacted
 from consent.rights.sections import Elsewhere
 from personalise import held
+from personalise.engine import Deciding
 from personalise.responses import opt_outs
 
 EXTENSION: Final = "byleave"
@@ -47,6 +48,11 @@ class House:
     def gathering(self) -> Gathering:
         """The way into the ledger for requests that come at the same time."""
         return Gathering(self.deployment.store, self.deployment.desk)
+
+    @cached_property
+    def deciding(self) -> Deciding:
+        """The way to decisions for requests that come at the same time."""
+        return Deciding(self.deployment)
 
     def elsewhere(self, language: str = "en") -> Elsewhere:
         """Return what the deciding floor holds of customers: it goes into what they are given, and into their files."""

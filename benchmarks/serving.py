@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -79,36 +80,42 @@ def post(path: str, body: object, *, key: str = "", idempotency: str = "") -> by
     return "\r\n".join([*lines, "", ""]).encode() + said
 
 
-async def _one(port: int, request: Request, ends: float, expected: bytes, answered: Answered, every: float = 0) -> int:
-    """Ask again as soon as there is an answer, or once in so many seconds."""
+async def _one(port: int, request: Request, due: Iterator[float], expected: bytes, answered: Answered) -> int:
+    """Ask whenever the next request is due, counting from then on, also while it waits for an answer to the last."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    done, due = 0, time.perf_counter()
-    while time.perf_counter() < ends:
-        due += every
-        began = time.perf_counter()
+    done = 0
+    for when in due:
+        await asyncio.sleep(max(0.0, when - time.perf_counter()))
         writer.write(request())
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
         body = await reader.readexactly(length)
-        answered.took.append(time.perf_counter() - began)
+        answered.took.append(time.perf_counter() - when)
         if not head.startswith(b"HTTP/1.1 " + expected):
             raise SystemExit(f"{head.decode()}{body.decode()}")
         done += 1
-        await asyncio.sleep(max(0.0, due - time.perf_counter()) if every else 0)
     writer.close()
     await writer.wait_closed()
     return done
+
+
+def _due(ends: float, pace: float) -> Iterator[float]:
+    """Yield when requests are due until an end: at once, or at random, so many a second (a Poisson process)."""
+    when, gaps = time.perf_counter(), random.Random(PACE)  # noqa: S311 -- a load, not a secret
+    while when < ends:
+        yield when
+        when = when + gaps.expovariate(pace) if pace else time.perf_counter()
 
 
 def load(
     port: int, request: Request, *, connections: int, expected: bytes, answered: Answered, pace: float = 0
 ) -> None:
     """Ask on so many connections for a while (`pace` times a second, 0: all they can), and add what came of it."""
-    every = connections / pace if pace else 0
 
     async def all_of_them() -> int:
         ends = time.perf_counter() + SECONDS
-        asking = (_one(port, request, ends, expected, answered, every) for _ in range(connections))
+        alike = _due(ends, pace)
+        asking = (_one(port, request, alike if pace else _due(ends, 0), expected, answered) for _ in range(connections))
         return sum(await asyncio.gather(*asking))
 
     began = time.perf_counter()
@@ -273,12 +280,12 @@ def lines(found: Mapping[tuple[str, int], Answered]) -> Iterator[Line]:
         bare, ours = found["hello", connections], found["append", connections]
         claim = f"5 append over HTTP, {connections} connections"
         yield _line(claim, "statements", ours, bare, goal=0.3, at_most={"p99, ms": 20})
-    yield _line(
-        "11 decide over HTTP, contact reserved, 16 connections", "decisions", found["decide", 16], hello, goal=0.1
-    )
-    paced = found["paced", 16]
+    for connections in CONNECTIONS:
+        claim = f"11 decide over HTTP, contact reserved, {connections} connections"
+        yield _line(claim, "decisions", found["decide", connections], found["hello", connections], goal=0.1)
+    paced = found["paced", 64]
     yield Line(
-        claim=f"11 decide over HTTP, {PACE} a second", unit="decisions", ours=paced.rate,
+        claim=f"11 decide over HTTP, {PACE} a second at random times", unit="decisions", ours=paced.rate,
         figures={"p50, ms": paced.ms(0.5), "p99, ms": paced.ms(0.99)}, at_most={"p99, ms": 50},
     )  # fmt: skip
 
@@ -288,7 +295,7 @@ def main() -> None:
     given = argparse.ArgumentParser(description=__doc__)
     given.add_argument("--rounds", type=int, default=5)
     given.add_argument("--workers", type=int, default=2)
-    given.add_argument("--threads", type=int, default=1)
+    given.add_argument("--threads", type=int, default=16)
     given.add_argument("--json", action="store_true")
     asked = given.parse_args()
     found: dict[tuple[str, int], Answered] = {}
@@ -298,7 +305,8 @@ def main() -> None:
         plan = [(hello, asking.hello, each, b"200") for each in CONNECTIONS]
         plan += [(ours, asking.append, each, b"201") for each in CONNECTIONS]
         plan += [(ours, asking.check, 16, b"200"), (ours, asking.checks, 16, b"200")]
-        plan += [(ours, asking.decide, 16, b"200"), (ours, asking.paced, 16, b"200")]
+        plan += [(ours, asking.decide, each, b"200") for each in CONNECTIONS]
+        plan += [(ours, asking.paced, 64, b"200")]
         for turn in range(asked.rounds + 1):
             for port, request, connections, expected in plan:
                 answered = found.setdefault((request.__name__, connections), Answered()) if turn else Answered()

@@ -1,75 +1,29 @@
-"""USE CASE: one customer, one decision; the contact reserved, the decision logged, before the answer is out."""
+"""USE CASE: one customer, one decision; the contact reserved, the decision logged, before the answer is out.
 
+Those who ask at the same time share a chunk, and a transaction.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, Literal, TypedDict
+from typing import Any, Final, Literal
 
-from consent.base.errors import CustomerUnknown, IdempotencyConflict, Place, RequestUnfit
+from consent.base.errors import Conflict, CustomerUnknown, IdempotencyConflict, Invalid, NotFound, Place, RequestUnfit
+from consent.base.gathering import Gathering
 from consent.base.ids import CustomerId, DecisionId, new_id
 from consent.base.store import Work
 from consent.deployment import Deployment
 from consent.ledger import log as ledger
 from consent.uses import Use
-from personalise import halts
+from personalise import halts, telling
 from personalise.campaigns.messages import OURS
-from personalise.content.wording import Said
 from personalise.life import approving
 from personalise.runs import chunk, log, replaying, visiting, wordings
 from personalise.runs.chunk import Carried
 from personalise.runs.dry_run import load_policy
-from personalise.runs.log import Chunk
-from personalise.steps.invent.response import PRIOR
-from personalise.steps.personalise import words
-from personalise.steps.personalise.explanation import CandidateVerdict, explanation, verdicts
 from personalise.steps.personalise.policy import Policy
-from personalise.steps.personalise.sentences import spoken
 from personalise.steps.personalise.words import WORDING
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """One decision: what was chosen (None: leave alone), and why. A visitor whom nobody knows has ids of ""."""
-
-    id: DecisionId
-    customer: CustomerId
-    campaign: str
-    chosen: str | None
-    content: str | None
-    """What he is told; None where he is left alone, or it isn't settled before it is sent, or was made of his data."""
-    subject: str | None
-    html: str | None
-    """The same as an HTML mail; None where there is none, or as for the content."""
-    wording: Literal["personal", "general"] | None
-    """Whether what he is told was made of what is known of him; None where that isn't settled."""
-    propensity: float
-    scorer: str
-    """What scored it: `rule`, or `response`, `uplift`, `thompson` by a model."""
-    scored_on: tuple[str, ...] | None
-    """The features that a model scored it on: none where a prior stood in. None where rules score."""
-    verdicts: tuple[CandidateVerdict, ...]
-    explanation: str
-    categories_used: tuple[str, ...]
-    position: int
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the decision as the faces show it."""
-        return {
-            "decision": self.id or None,
-            "customer": self.customer or None,
-            "campaign": self.campaign,
-            "chosen": self.chosen,
-            "content": self.content,
-            "subject": self.subject,
-            "html": self.html,
-            "wording": self.wording,
-            "propensity": self.propensity,
-            "scorer": self.scorer,
-            "scored_on": None if self.scored_on is None else list(self.scored_on),
-            "verdicts": [each.as_json() for each in self.verdicts],
-            "explanation": self.explanation,
-            "categories_used": list(self.categories_used),
-            "position": self.position,
-        }
+from personalise.telling import Decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,94 +34,154 @@ class _Asked:
     campaign: str
     channel: str
     actor: str
-    identity: str
+    key: str
+    four_eyes: bool
     carried: bool
+
+    def alike(self, other: "_Asked") -> bool:
+        """Say whether two are decided about in one chunk, were they two customers."""
+        return replace(self, customer=other.customer, key=other.key) == other
+
+
+_STRANGER: Final = "stranger"
+"""The answer about somebody who isn't enrolled."""
+
+_Answer = Decision | Literal["stranger"]
+_MOST: Final = 500
+"""Customers that are decided about in one transaction."""
+
+
+class Deciding:
+    """The way to decisions for the threads of one process: those who ask at the same time share a chunk."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        """Start with nobody waiting."""
+        self._deployment = deployment
+        self._gathering: Gathering[_Asked, _Answer] = Gathering(deployment.store, self._each, _together)
+
+    def decide(
+        self, customer: CustomerId | None, *, campaign: str, actor: str, channel: str = "", idempotency_key: str = "",
+        four_eyes: bool = False, carried: bool = False,
+    ) -> Decision:  # fmt: skip
+        """Decide for one customer, now; reserve the contact and log the decision in the same transaction.
+
+        A denial is an answer, not an error: the decision then says what stood in the way. The same idempotency key
+        asked again for the same gives the same decision, out of the log, and reserves nothing more.
+
+        What was chosen is in the caller's hands with the answer, and counts from then on. Where it is to be `carried`
+        out here instead, the contact has a time to live, and whoever is held back for now is decided about again.
+
+        Who isn't enrolled, or has no id (None), and came to a surface of the company himself gets what is chosen and
+        worded for nobody in particular; of that nothing is kept.
+
+        Raises:
+            CustomerUnknown: nobody of that id is enrolled, and he didn't come himself.
+            CampaignUnknown: no campaign by that key.
+            RequestUnfit: it has no treatment on that channel.
+            StateConflict: a second person is demanded (`four_eyes`), and no version of it is approved; or it is paused,
+                or was stopped.
+            IdempotencyConflict: the key stood for another customer, campaign or channel.
+        """
+        if customer is not None:
+            key = self._deployment.desk.blinded("decision", f"{actor}\x00{idempotency_key}") if idempotency_key else b""
+            asked = _Asked(
+                customer=customer, campaign=campaign, channel=channel, actor=actor, four_eyes=four_eyes,
+                carried=carried, key=f"dec_{key[:16].hex()}" if key else "",
+            )  # fmt: skip
+            answer = self._gathering.ask(asked)
+            if answer != _STRANGER:
+                return answer
+            if channel not in OURS:
+                raise CustomerUnknown
+        return _visitor(self._deployment, campaign, channel, four_eyes=four_eyes, at=self._deployment.clock())
+
+    def _each(self, work: Work, asked: Sequence[_Asked]) -> list[_Answer | Exception]:
+        """Answer those who fit together: each a customer of his own."""
+        at = self._deployment.clock()
+        enrolled = set(chunk.locked(work, sorted(each.customer for each in asked), at=at))
+        known = log.keyed(work, [each.key for each in asked if each.key])
+        answers: dict[CustomerId, _Answer | Exception] = {}
+        new = []
+        for each in asked:
+            if each.customer not in enrolled:
+                answers[each.customer] = _STRANGER
+            elif each.key in known:
+                answers[each.customer] = _again(self._deployment, work, each, known[each.key], at=at)
+            else:
+                new.append(each)
+        if new:
+            answers |= _anew(self._deployment, work, sorted(new, key=lambda one: one.customer), at=at)
+        return [answers[each.customer] for each in asked]
+
+
+def _together(asked: Sequence[_Asked]) -> list[bool]:
+    """Say who shares a chunk with the first: whoever asks alike, each customer and each key once."""
+    seen: set[str] = set()
+    fits: list[bool] = []
+    for each in asked:
+        own = {each.customer, each.key} - {""}
+        fits.append(each.alike(asked[0]) and not own & seen and sum(fits) < _MOST)
+        if fits[-1]:
+            seen |= own
+    return fits
 
 
 def decide_one(
     deployment: Deployment, customer: CustomerId | None, *, campaign: str, actor: str, channel: str = "",
     idempotency_key: str = "", four_eyes: bool = False, carried: bool = False,
 ) -> Decision:  # fmt: skip
-    """Decide for one customer, now; reserve the contact and log the decision in the same transaction.
-
-    A denial is an answer, not an error: the decision then says what stood in the way. The same idempotency key asked
-    again for the same gives the same decision, out of the log, and reserves nothing more.
-
-    What was chosen is in the caller's hands with the answer, and counts from then on. Where it is to be `carried` out
-    here instead, the contact has a time to live, and whoever is held back for now is decided about again.
-
-    Who isn't enrolled, or has no id (None), and came to a surface of the company himself gets what is chosen and worded
-    for nobody in particular; of that nothing is kept.
-
-    Raises:
-        CustomerUnknown: nobody of that id is enrolled, and he didn't come himself.
-        CampaignUnknown: no campaign by that key.
-        RequestUnfit: it has no treatment on that channel.
-        StateConflict: a second person is demanded (`four_eyes`), and no version of it is approved; or it is paused, or
-            was stopped.
-        IdempotencyConflict: the key stood for another customer, campaign or channel.
-    """
-    at = deployment.clock()
-    if customer is not None:
-        asked = _Asked(
-            customer=customer, campaign=campaign, channel=channel, actor=actor, carried=carried,
-            identity=_identity(deployment, f"{actor}\x00{idempotency_key}" if idempotency_key else "", at),
-        )  # fmt: skip
-        with deployment.store.write() as work:
-            if chunk.locked(work, [customer], at=at):
-                known = log.find(work, asked.identity) if idempotency_key else None
-                if known:
-                    return _again(deployment, work, asked, known, at=at)
-                return _anew(deployment, work, asked, four_eyes=four_eyes, at=at)
-        if channel not in OURS:
-            raise CustomerUnknown
-    return _visitor(deployment, campaign, channel, four_eyes=four_eyes, at=at)
+    """Decide for one customer, alone; as `Deciding.decide` says."""
+    return Deciding(deployment).decide(
+        customer, campaign=campaign, actor=actor, channel=channel, idempotency_key=idempotency_key,
+        four_eyes=four_eyes, carried=carried,
+    )  # fmt: skip
 
 
-def _identity(deployment: Deployment, key: str, at: datetime) -> str:
-    """Return the id of a decision's chunk: for the same idempotency key the same."""
-    return "dec_" + deployment.desk.blinded("decision", key)[:16].hex() if key else new_id("dec", at)
-
-
-def _anew(deployment: Deployment, work: Work, asked: _Asked, *, four_eyes: bool, at: datetime) -> Decision:
-    desk, customer = deployment.desk, asked.customer
-    version = approving.in_force(desk, work, asked.campaign, four_eyes=True) if four_eyes else 0
-    policy = _policy(deployment, work, asked.campaign, asked.channel, version=version)
-    halts.require_going(work, policy.campaign.key, policy.version)
-    use = _use(asked, policy)
-    made = chunk.decided(desk, work, [customer], policy, use=use, at=at, now=at)
+def _anew(
+    deployment: Deployment, work: Work, asked: Sequence[_Asked], *, at: datetime
+) -> dict[CustomerId, _Answer | Exception]:
+    """Decide for customers in one chunk, in the order of their ids; what they asked but for that is the same."""
+    desk, one = deployment.desk, asked[0]
+    who = [each.customer for each in asked]
+    try:
+        policy = _in_force(deployment, work, one.campaign, one.channel, four_eyes=one.four_eyes)
+    except (Conflict, Invalid, NotFound) as refused:  # nothing was written yet
+        return dict.fromkeys(who, refused)
+    identity = new_id("dec", at)
+    alone = {"decision": f"{identity}.0", "customer": who[0]} if len(who) == 1 else {"decision": identity}
+    use = Use(actor=one.actor, purpose=policy.campaign.purpose, **alone)
+    made = chunk.decided(desk, work, who, policy, use=use, at=at, now=at)
     made = wordings.worded(desk, work, made, policy, use=use)
-    out = Carried(channel=asked.channel) if asked.carried else None
-    kept = chunk.keep(desk, work, made, policy, chunk_id=asked.identity, at=at, carried=out)
-    told = wordings.said(made, policy)
-    return _decision(policy, made.table.to_pylist()[0], kept, decision=DecisionId(f"{kept.id}.0"), said=told)
+    out = Carried(channel=one.channel) if one.carried else None
+    kept = chunk.keep(desk, work, made, policy, chunk_id=identity, at=at, carried=out)
+    log.key(work, {each.key: f"{identity}.{spot}" for spot, each in enumerate(asked) if each.key})
+    return {
+        customer: telling.told(policy, row, kept, spot=spot, said=wordings.said(made, policy, spot))
+        for spot, (customer, row) in enumerate(zip(who, made.table.to_pylist(), strict=True))
+    }
 
 
-def _again(deployment: Deployment, work: Work, asked: _Asked, kept: Chunk, *, at: datetime) -> Decision:
+def _again(
+    deployment: Deployment, work: Work, asked: _Asked, decision: str, *, at: datetime
+) -> Decision | IdempotencyConflict:
     """Tell a decision that was made before; a wording made of the customer's data is made anew, if it still may be."""
-    policy = _policy(deployment, work, asked.campaign, asked.channel, pinned=kept)
-    row = kept.row(0, policy.rules)
+    kept, spot = log.place(work, decision)
+    if kept.campaign != asked.campaign:
+        return IdempotencyConflict()
+    policy, _ = load_policy(deployment, work, asked.campaign, **log.pins(kept.about))
+    try:
+        policy = _on(policy, asked.channel)
+    except RequestUnfit:
+        return IdempotencyConflict()
+    row = kept.row(spot, policy.rules)
     if row["customer"] != asked.customer or kept.about["candidates"] != [one.key for one in policy.candidates]:
-        raise IdempotencyConflict
-    told = _settled(policy, row, kept)
+        return IdempotencyConflict()
+    said = telling.settled(policy, row, kept)
     if row.get(WORDING):
         one = policy.candidates[row["chosen"]]
-        told = wordings.said_again(deployment.desk, work, asked.customer, policy, one, use=_use(asked, policy), at=at)
-    return _decision(policy, row, kept, decision=DecisionId(f"{kept.id}.0"), said=told)
-
-
-def _use(asked: _Asked, policy: Policy) -> Use:
-    purpose = policy.campaign.purpose
-    return Use(actor=asked.actor, purpose=purpose, decision=f"{asked.identity}.0", customer=asked.customer)
-
-
-def _settled(policy: Policy, row: dict[str, Any], kept: Chunk) -> Said | None:
-    """Return what was said by a decision, as far as the log tells: not what was made of data, nor what is yet to be."""
-    one = policy.candidates[row["chosen"]] if row["chosen"] >= 0 else None
-    later = kept.run or kept.about.get("carried")  # worded when it leaves, by what is permitted then
-    if one is None or row.get(WORDING) or (later and one.wording_uses):
-        return None
-    return words.said(one, None)
+        use = Use(actor=asked.actor, purpose=policy.campaign.purpose, decision=decision, customer=asked.customer)
+        said = wordings.said_again(deployment.desk, work, asked.customer, policy, one, use=use, at=at)
+    return telling.told(policy, row, kept, spot=spot, said=said)
 
 
 def _visitor(deployment: Deployment, campaign: str, channel: str, *, four_eyes: bool, at: datetime) -> Decision:
@@ -176,26 +190,9 @@ def _visitor(deployment: Deployment, campaign: str, channel: str, *, four_eyes: 
         why = f"who has no id is told something where he came himself: {', '.join(sorted(OURS))}"
         raise RequestUnfit(places=[Place("/channel", why)])
     with deployment.store.read() as work:
-        version = approving.in_force(deployment.desk, work, campaign, four_eyes=True) if four_eyes else 0
-        policy = _policy(deployment, work, campaign, channel, version=version)
-        halts.require_going(work, policy.campaign.key, policy.version)
+        policy = _in_force(deployment, work, campaign, channel, four_eyes=four_eyes)
         position = ledger.head(work).position
-    row = visiting.unpersonalised(policy, at)
-    one = policy.candidates[row["chosen"]] if row["chosen"] >= 0 else None
-    told = words.said(one, None) if one else None
-    return Decision(
-        id=DecisionId(""),
-        customer=CustomerId(""),
-        campaign=policy.campaign.key,
-        chosen=one.key if one else None,
-        **_of(told),
-        propensity=row["propensity"],
-        **_scored(policy, row),
-        verdicts=tuple(verdicts(row, policy)),
-        explanation=spoken("en").unknown,
-        categories_used=(),
-        position=position,
-    )
+    return telling.unknown(policy, visiting.unpersonalised(policy, at), position=position)
 
 
 def decided(deployment: Deployment, decision: str, *, language: str = "en") -> Decision:
@@ -210,8 +207,8 @@ def decided(deployment: Deployment, decision: str, *, language: str = "en") -> D
         kept, spot = log.place(work, decision)
         policy = replaying.policy_of(deployment, work, kept)
     row = kept.row(spot, policy.rules)
-    told = _settled(policy, row, kept)
-    return _decision(policy, row, kept, decision=DecisionId(decision), said=told, language=language)
+    said = telling.settled(policy, row, kept)
+    return telling.told(policy, row, kept, spot=spot, said=said, language=language)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,71 +266,19 @@ _WHY: Final = {
 }
 
 
-def _policy(
-    deployment: Deployment, work: Work, campaign: str, channel: str, *, version: int = 0, pinned: Chunk | None = None
-) -> Policy:
-    """Return the policy of a campaign on a channel ("" for all): the newest, or the one that a chunk was decided by."""
-    if pinned is None:
-        policy, _ = load_policy(deployment, work, campaign, version=version)
-    else:
-        if pinned.campaign != campaign:
-            raise IdempotencyConflict
-        about = pinned.about
-        policy, _ = load_policy(deployment, work, campaign, **log.pins(about))
-    return _on(policy, channel) if channel else policy
-
-
-def _decision(
-    policy: Policy, row: dict[str, Any], kept: Chunk, *, decision: DecisionId, said: Said | None, language: str = "en"
-) -> Decision:
-    one = policy.candidates[row["chosen"]] if row["chosen"] >= 0 else None
-    return Decision(
-        id=decision,
-        customer=CustomerId(row["customer"]),
-        campaign=kept.campaign,
-        chosen=one.key if one else None,
-        **_of(said, personal=bool(row.get(WORDING))),
-        propensity=row["propensity"],
-        **_scored(policy, row),
-        verdicts=tuple(verdicts(row, policy)),
-        explanation=explanation(row, policy, language=language),
-        categories_used=tuple(key for bit, key in enumerate(kept.about["categories"]) if row["used"] >> bit & 1),
-        position=kept.position,
-    )
-
-
-class _Scored(TypedDict):
-    scorer: str
-    scored_on: tuple[str, ...] | None
-
-
-def _scored(policy: Policy, row: dict[str, Any]) -> _Scored:
-    """Return by what, and on what, a decision was scored."""
-    model = policy.model
-    if model is None:
-        return _Scored(scorer="rule", scored_on=None)
-    number = row.get("scored_by", PRIOR if all(row[f"prior:{one.key}"] for one in policy.candidates) else 0)
-    features = () if number == PRIOR else (model, *model.subsets)[number].features
-    return _Scored(scorer=policy.campaign.scorer, scored_on=features)
-
-
-class _Told(TypedDict):
-    content: str | None
-    subject: str | None
-    html: str | None
-    wording: Literal["personal", "general"] | None
-
-
-def _of(said: Said | None, *, personal: bool = False) -> _Told:
-    """Return how a decision tells what was said; `personal` is what was logged of it."""
-    if said is None:
-        return _Told(content=None, subject=None, html=None, wording="personal" if personal else None)
-    wording: Literal["personal", "general"] = "personal" if said.personal else "general"
-    return _Told(content=said.content, subject=said.subject or None, html=said.html or None, wording=wording)
+def _in_force(deployment: Deployment, work: Work, campaign: str, channel: str, *, four_eyes: bool) -> Policy:
+    """Return the policy that decides now, on a channel ("" for all)."""
+    version = approving.in_force(deployment.desk, work, campaign, four_eyes=True) if four_eyes else 0
+    policy, _ = load_policy(deployment, work, campaign, version=version)
+    policy = _on(policy, channel)
+    halts.require_going(work, policy.campaign.key, policy.version)
+    return policy
 
 
 def _on(policy: Policy, channel: str) -> Policy:
-    """Return the policy with the candidates of one channel only."""
+    """Return the policy with the candidates of one channel only ("" for all)."""
+    if not channel:
+        return policy
     on_it = tuple(one for one in policy.candidates if one.treatment.channel == channel)
     if not on_it:
         those = ", ".join(sorted({one.treatment.channel for one in policy.candidates}))

@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
-from consent.base.database import table_of
+from consent.base.clock import from_ms
+from consent.base.database import Hot, table_of
 from consent.base.errors import StateConflict
 from consent.base.store import Work
 from consent.ledger.position import position
@@ -30,6 +31,14 @@ PAUSED: Final = sa.select(_row.c.campaign).where(_row.c.event == "paused", ~_SIN
 """The keys of the campaigns that are paused."""
 
 _STOPPED: Final = sa.select(_row.c.campaign).where(_row.c.event == "stopped").distinct()
+
+
+_EVENTS: Final = Hot(
+    sa.select(_row.c.version, _row.c.event, _row.c.run, _row.c.log, _row.c.seq, _row.c.at)
+    .where(_row.c.campaign == sa.bindparam("campaign"))
+    .order_by(_row.c.log, _row.c.seq),
+    "campaign",
+)
 
 
 class Step(NamedTuple):
@@ -79,10 +88,10 @@ def fold(steps: Iterable[Step]) -> Halts:
 
 def of(work: Work, campaign: str) -> Halts:
     """Return what holds a campaign up."""
-    names = (_row.c.version, _row.c.event, _row.c.run, _row.c.log, _row.c.seq, _row.c.at)
-    query = sa.select(*names).where(_row.c.campaign == campaign).order_by(_row.c.log, _row.c.seq)
-    rows = work.connection.execute(query)
-    return fold(Step(row.version, row.event, row.run, position(row.log, row.seq), row.at) for row in rows)
+    rows = work.run(_EVENTS, campaign).fetchall()
+    return fold(
+        Step(version, event, run, position(log, seq), from_ms(at)) for version, event, run, log, seq, at in rows
+    )
 
 
 def require_going(work: Work, campaign: str, version: int) -> None:

@@ -43,6 +43,17 @@ _campaigns: Final = table_of(CampaignVersionRow)
 _CAMPAIGN: Final = Hot(
     _version_of(_campaigns, _campaigns.c.key == sa.bindparam("key"), also=(_campaigns.c.compiled,)), "key", "version"
 )
+_models: Final = table_of(ModelVersionRow)
+_MODEL: Final = Hot(
+    sa.select(_models.c.version, _models.c.body)
+    .where(
+        _models.c.campaign == sa.bindparam("campaign"),
+        sa.or_(_models.c.version == sa.bindparam("version"), sa.bindparam("version") == NEWEST),
+    )
+    .order_by(_models.c.version.desc())
+    .limit(1),
+    "campaign", "version",
+)  # fmt: skip
 _CONTACT_POLICY: Final = Hot(_version_of(table_of(ContactPolicyVersionRow)), "version")
 
 
@@ -249,9 +260,5 @@ def save_model(work: Work, campaign: str, model: Response, *, rows: int, at: dat
 
 def load_model(work: Work, campaign: str, *, version: int | None = None) -> tuple[Response | None, int]:
     """Return the campaign's newest model (or one version of it; 0 is "none"), with its number."""
-    table = ModelVersionRow
-    query = sa.select(table.version, table.body).where(table.campaign == campaign)
-    if version is not None:
-        query = query.where(table.version == version)
-    row = work.connection.execute(query.order_by(table.version.desc()).limit(1)).first()
-    return (_model(row.body), row.version) if row else (None, 0)
+    row = work.run(_MODEL, campaign, NEWEST if version is None else version).fetchone()
+    return (_model(row[1]), row[0]) if row else (None, 0)

@@ -1,7 +1,7 @@
 """The rows of the personalise side. Columns only; they never leave this package.
 
-Insert-only: versions of campaigns, contact policies and models, and `decision_chunk`. Customers lead the keys of the
-large tables, so that PostgreSQL can spread them by customer.
+Insert-only: versions of campaigns, contact policies and models, `decision_chunk` and `decision_key`. Customers lead the
+keys of the large tables, so that PostgreSQL can spread them by customer.
 """
 
 from datetime import datetime
@@ -18,6 +18,7 @@ INSERT_ONLY: Final = (
     "campaign_version",
     "contact_policy_version",
     "decision_chunk",
+    "decision_key",
     "model_version",
 )
 
@@ -159,6 +160,15 @@ class DecisionChunkRow(Row):
     log: Mapped[int]
     seq: Mapped[int]
     columns: Mapped[bytes]
+
+
+class DecisionKeyRow(Row):
+    """Which decision a caller's idempotency key was answered by; the key is blinded."""
+
+    __tablename__ = "decision_key"
+    __table_args__ = _clustered("the decision that a blinded idempotency key was answered by; insert-only")
+    key: Mapped[str] = mapped_column(primary_key=True)
+    decision: Mapped[str]
 
 
 class DecisionInputRow(Row):

@@ -24,8 +24,8 @@ from consent.base import strict_json
 from consent.base.clock import rfc3339
 from consent.base.errors import Invalid
 from personalise import engine
-from personalise.engine import Decision
 from personalise.responses import outcomes, rejections
+from personalise.telling import Decision
 
 
 @click.command(cls=Command, example="byleave decide S000001 --campaign spring --channel email")

@@ -33,7 +33,7 @@ _LOG: Final = "%(asctime)s %(levelname)s %(name)s %(message)s"
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", type=Number(1, 65_535), default=8000, show_default=True, help="The port to listen at.")
 @click.option("--workers", type=Number(1, 64), default=2, show_default=True, help="Processes that answer.")
-@click.option("--threads", type=Number(1, 256), default=1, show_default=True, help="Requests each answers at once.")
+@click.option("--threads", type=Number(1, 256), default=16, show_default=True, help="Requests each answers at once.")
 @click.option("--with-worker", is_flag=True, help="Run the worker as well.")
 @action("house.serve")
 def serve(host: str, port: int, workers: int, threads: int, *, with_worker: bool) -> None:

@@ -200,8 +200,8 @@ def decide() -> Response:
     on it would be allowed. Asked again under the same idempotency key, the same decision comes out of the log.
     """
     key, asked = idempotency_key(), body(DECIDE)
-    made = engine.decide_one(
-        here().deployment, CustomerId(asked.customer) if asked.customer else None, campaign=asked.campaign,
+    made = here().deciding.decide(
+        CustomerId(asked.customer) if asked.customer else None, campaign=asked.campaign,
         channel=asked.channel,
         actor=actor.current().name, idempotency_key=key, four_eyes=here().settings.demands_four_eyes,
         carried=asked.carried,

@@ -18,6 +18,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from consent.base import turns
 from consent.base.errors import DatabaseDown, Invalid, StateConflict
 from consent.base.store import Store
 
@@ -108,8 +109,8 @@ def put_in_place(restored: Path, target: Path, aside: Path) -> bool:
 
 
 def drop(file: Path) -> None:
-    """Delete a SQLite database that isn't needed, with its journals."""
-    for suffix in ("", *_SUFFIXES):
+    """Delete a SQLite database that isn't needed, with its journals and the queue of its writers."""
+    for suffix in ("", *_SUFFIXES, *turns.SUFFIXES):
         file.with_name(file.name + suffix).unlink(missing_ok=True)
 
 

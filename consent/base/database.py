@@ -27,6 +27,12 @@ from consent.base.errors import SettingsInvalid
 BUSY_MS: Final = 10_000
 """How long a SQLite connection waits for a lock, in milliseconds."""
 
+_KEPT: Final = {"sqlite": 64, "postgresql": 8}
+"""How many connections of each kind stay open once they were needed at the same time.
+
+To open one takes longer than what it is mostly for. Of PostgreSQL's there are only so many, for all processes together.
+"""
+
 _JOURNAL_BYTES: Final = 4_194_304
 """What of the journal stays on the disk after a large transaction."""
 
@@ -298,28 +304,42 @@ def open_engines(url: str) -> Engines:
     """
     address = sa.make_url(url)
     if address.get_backend_name() == "sqlite":
-        options: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": BUSY_MS / 1000}}
-        return Engines(
-            write=_prepare_sqlite(sa.create_engine(address, **options), WRITING),
-            read=_prepare_sqlite(sa.create_engine(address, **options), "BEGIN"),
-            live=_prepare_sqlite(sa.create_engine(address, **options), None),
-        )
+        return _sqlite_engines(address)
     if address.get_backend_name() == "postgresql":
-        address = address.set(drivername="postgresql+psycopg")
-        settings = f"-c lock_timeout={BUSY_MS} -c idle_in_transaction_session_timeout=600000 -c timezone=UTC"
-        options = {"connect_args": {"options": settings, "connect_timeout": 5}, "pool_pre_ping": True}
-        engine = sa.create_engine(address, **options)
-        # The driver's own read-only flag goes with BEGIN, which a live reader never sends: the server has to know.
-        options["connect_args"] = {
-            **options["connect_args"],
-            "options": f"{settings} -c default_transaction_read_only=on",
-        }
-        reader = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        live = {"isolation_level": "AUTOCOMMIT", "postgresql_readonly": True}
-        return Engines(
-            write=engine,
-            read=sa.create_engine(address, execution_options=reader, **options),
-            live=sa.create_engine(address, execution_options=live, **options),
-        )
+        return _postgresql_engines(address.set(drivername="postgresql+psycopg"))
     msg = f"{address.get_backend_name()!r} is not a database Byleave runs on: use sqlite:///FILE or postgresql://HOST/NAME"
     raise SettingsInvalid(msg)
+
+
+def _sqlite_engines(address: sa.URL) -> Engines:
+    options: dict[str, Any] = {
+        "connect_args": {"check_same_thread": False, "timeout": BUSY_MS / 1000},
+        "poolclass": sa.QueuePool, "pool_size": _KEPT["sqlite"], "max_overflow": -1,
+    }  # fmt: skip
+    return Engines(
+        write=_prepare_sqlite(sa.create_engine(address, **options), WRITING),
+        read=_prepare_sqlite(sa.create_engine(address, **options), "BEGIN"),
+        live=_prepare_sqlite(sa.create_engine(address, **options), None),
+    )
+
+
+def _postgresql_engines(address: sa.URL) -> Engines:
+    settings = f"-c lock_timeout={BUSY_MS} -c idle_in_transaction_session_timeout=600000 -c timezone=UTC"
+    # The driver's own read-only flag goes with BEGIN, which a live reader never sends: the server has to know.
+    reading = f"{settings} -c default_transaction_read_only=on"
+
+    def engine(settings: str, **execution: Any) -> sa.Engine:  # noqa: ANN401 -- SQLAlchemy's options of many kinds
+        return sa.create_engine(
+            address,
+            connect_args={"options": settings, "connect_timeout": 5},
+            pool_pre_ping=True,
+            pool_size=_KEPT["postgresql"],
+            max_overflow=-1,
+            execution_options=execution,
+        )
+
+    return Engines(
+        write=engine(settings),
+        read=engine(reading, isolation_level="REPEATABLE READ", postgresql_readonly=True),
+        live=engine(reading, isolation_level="AUTOCOMMIT", postgresql_readonly=True),
+    )

@@ -6,7 +6,6 @@ commit, which is what a permission check needs to be true at once.
 """
 
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -19,10 +18,13 @@ from sqlalchemy.exc import DBAPIError
 
 from consent.base.database import SPANS, WRITING, Bounds, Engines, Hot, arranged, drop_journal, open_engines
 from consent.base.errors import ByleaveError, CommitUnknown, DatabaseDown, Invalid, StateConflict
+from consent.base.turns import Turns
 
 _LOST = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.errors.UndefinedTable, sa.exc.TimeoutError)
 _TAKEN = psycopg.errors.UniqueViolation
 _FAULTS = (DBAPIError, sa.exc.TimeoutError, sqlite3.DatabaseError, psycopg.Error, UnicodeEncodeError)
+_PATIENCE_S: Final = 5.0
+"""How long a writer of a SQLite file waits for his turn before he tries without."""
 _RACED = "somebody else wrote the same at this moment: nothing was recorded, try again"
 _TRIES: Final = 10
 """Times that a transaction looks again for what others may have written meanwhile."""
@@ -163,8 +165,7 @@ class Store:
         """Open the engines; nothing connects before the first use."""
         self.url = url
         self.engines: Engines = open_engines(url)
-        # SQLite lets one writer in at a time and makes the others poll: queueing them here is fair and faster.
-        self._turn = threading.Lock() if self.dialect == "sqlite" else nullcontext()
+        self._turns = Turns(self.file, patience=_PATIENCE_S) if self.dialect == "sqlite" else None
         self._doubtful = False
 
     @property
@@ -187,7 +188,7 @@ class Store:
             StateConflict: somebody else wrote the same key at the same moment; nothing was recorded.
         """
         committing = False
-        with self._turn, _named_faults():
+        with self._turn(), _named_faults():
             try:
                 with _pooled(self.engines.write) as pooled:
                     work = Work(self.engines.write, pooled, doubtful=self._doubtful)
@@ -203,6 +204,9 @@ class Store:
                     raise CommitUnknown("the connection was lost while it was committed") from fault
                 raise
             self._doubtful = work.doubtful
+
+    def _turn(self) -> AbstractContextManager[object]:
+        return self._turns.taken() if self._turns else nullcontext()
 
     def _doubt(self, fault: BaseException | None) -> None:
         """After the disk failed, forget every connection and the pages it holds: what is on the disk has to tell."""
@@ -241,7 +245,7 @@ class Store:
         """
         if self.dialect != "sqlite":
             return
-        with self._turn, _named_faults():
+        with self._turn(), _named_faults():
             pooled = self.engines.write.raw_connection()
             try:
                 driver: Any = pooled.driver_connection

@@ -256,13 +256,13 @@ def count(work: Work) -> int:
     return work.connection.execute(sa.select(sa.func.count()).select_from(CustomerRow)).scalar_one()
 
 
-def lock(work: Work, customers: Sequence[CustomerId]) -> int:
+def lock(work: Work, customers: Sequence[CustomerId]) -> list[CustomerId]:
     """Lock customers in the order of their ids: whoever reserves contacts with them now does so alone.
 
     Returns:
-        How many of them are enrolled.
+        Those of them who are enrolled.
     """
-    return len(work.run(_LOCK, work.listed(customers)).fetchall())
+    return [CustomerId(row[0]) for row in work.run(_LOCK, work.listed(customers)).fetchall()]
 
 
 def before(customer: str) -> str:

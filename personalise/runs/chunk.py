@@ -183,13 +183,13 @@ def _deferred(made: Decided, policy: Policy, chunk: str, run: str, *, at: dateti
     return found
 
 
-def locked(work: Work, customers: Sequence[CustomerId], *, at: datetime) -> int:
+def locked(work: Work, customers: Sequence[CustomerId], *, at: datetime) -> list[CustomerId]:
     """Lock the customers of a chunk: counting their contacts and reserving new ones is one step.
 
     Contacts of theirs that nobody sent in time expire first.
 
     Returns:
-        How many of them are enrolled.
+        Those of them who are enrolled.
     """
     found = enrolled.lock(work, customers)
     reservations.lapse(work, customers, at=at)

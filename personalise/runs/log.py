@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from consent.base.canonical import b64u
 from consent.base.clock import rfc3339, to_ms
-from consent.base.database import Hot, table_of
+from consent.base.database import Hot, among, table_of
 from consent.base.errors import DecisionUnknown, LedgerBroken
 from consent.base.ids import CustomerId
 from consent.base.store import Work
@@ -30,7 +30,7 @@ from consent.ledger.position import position
 from consent.register import publishing
 from consent.register.desk import Desk
 from personalise.steps.personalise.policy import Policy
-from personalise.tables import DecisionChunkRow
+from personalise.tables import DecisionChunkRow, DecisionKeyRow
 
 SALT_BYTES: Final = 32
 _OWN_SALT_BYTES: Final = 16
@@ -49,6 +49,11 @@ _COLUMNS: Final = (
     "id", "run", "chunk", "campaign", "at", "first", "last", "customers", "position", "root", "log", "seq", "columns",
 )  # fmt: skip
 _INSERT: Final = Hot(sa.insert(table_of(DecisionChunkRow)), *_COLUMNS)
+_key: Final = table_of(DecisionKeyRow)
+_KEY: Final = Hot(sa.insert(_key), "key", "decision")
+_KEYED: Final = Hot(
+    lambda dialect: sa.select(_key.c.key, _key.c.decision).where(among(_key.c.key, "keys")(dialect)), "keys"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,6 +302,16 @@ def _chunk(row: Any) -> Chunk:  # noqa: ANN401 -- a row of decision_chunk
         id=row.id, run=row.run, number=row.chunk, campaign=row.campaign, at=row.at, position=row.position,
         root=bytes(row.root), log=row.log, seq=row.seq, table=table, about=about,
     )  # fmt: skip
+
+
+def key(work: Work, answered: Mapping[str, str]) -> None:
+    """Write down which decisions blinded idempotency keys were answered by, in the transaction that logs them."""
+    work.run_many(_KEY, list(answered.items()))
+
+
+def keyed(work: Work, keys: Sequence[str]) -> dict[str, str]:
+    """Return which decisions blinded idempotency keys were answered by, of those that were."""
+    return dict(work.run(_KEYED, work.listed(keys)).fetchall()) if keys else {}
 
 
 def read(work: Work, chunk_id: str) -> Chunk:

@@ -27,13 +27,13 @@ def worded(desk: Desk, work: Work, made: Decided, policy: Policy, *, use: Use) -
     return replace(made, table=words.worded(made.table, columns, policy), inputs=columns)
 
 
-def said(made: Decided, policy: Policy) -> Said | None:
-    """Return what the first customer of a chunk is told; None where he is left alone."""
-    number = made.table["chosen"][0].as_py()
+def said(made: Decided, policy: Policy, spot: int) -> Said | None:
+    """Return what the customer at a place of a chunk is told; None where he is left alone."""
+    number = made.table["chosen"][spot].as_py()
     if number < 0:
         return None
     one = policy.candidates[number]
-    return words.said(one, words.values(one, made.inputs, 0))
+    return words.said(one, words.values(one, made.inputs, spot))
 
 
 def said_again(

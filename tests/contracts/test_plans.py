@@ -12,7 +12,7 @@ WALKED = {"contact_policy_version", "ledger_head", "suppression"}
 """Tables of which a statement may walk the rows: there is one, or it asks for the first."""
 
 _WALKS = re.compile(r"^SCAN (?!anon_\d+ VIRTUAL|CONSTANT)(\w+)")
-_LOOKS_UP = re.compile(r"\((?:\w+=\? AND )*(?:customer|owner|id|merged|household)[=>]\?")
+_LOOKS_UP = re.compile(r"\((?:\w+=\? AND )*(?:customer|owner|id|key|merged|household)[=>]\?")
 
 
 def _statements(dialect):
