@@ -68,6 +68,10 @@ class Halts:
         """
         return version in self.over or any(each.version >= version and each.position > decided for each in self.stops)
 
+    def ended(self, version: int) -> bool:
+        """Say whether nothing is decided by a version any more: it was stopped, or a newer one was."""
+        return version <= max(self.over, default=0)
+
 
 def fold(steps: Iterable[Step]) -> Halts:
     """Return what a campaign's events, in the order of the ledger, come to.
@@ -98,13 +102,13 @@ def require_going(work: Work, campaign: str, version: int) -> None:
     """Require that a campaign's version may decide now: one that was never started may, by whoever asks for it.
 
     Raises:
-        StateConflict: the campaign is paused, or the version was stopped.
+        StateConflict: the campaign is paused, or the version or a newer one was stopped.
     """
     halted = of(work, campaign)
     if halted.paused:
         msg = f"{campaign} is paused: nothing is decided until it goes on (`byleave campaign resume {campaign}`)"
         raise StateConflict(msg)
-    if version in halted.over:
+    if halted.ended(version):
         msg = f"version {version} of {campaign} was stopped: nothing is decided by it any more, unless it is run again"
         raise StateConflict(msg)
 

@@ -177,7 +177,7 @@ def run_(key: str, engine_name: str | None, processes: int | None, *, as_json: b
 @json_option
 @action("campaigns.run")
 def resume(run_or_key: str, engine_name: str | None, processes: int | None, *, as_json: bool) -> None:
-    """Carry on a run that was paused or killed; after its end, let what it reserved go on."""
+    """Carry on a run that was paused or killed; where none is under way, let the campaign go on."""
     with at_home() as house:
         engine = engines.engine(house, name=engine_name, count=processes)
         resumed = _changed(house, run_or_key, RUNNING)
@@ -192,7 +192,7 @@ def resume(run_or_key: str, engine_name: str | None, processes: int | None, *, a
 @json_option
 @action("campaigns.run")
 def pause(run_or_key: str, *, as_json: bool) -> None:
-    """Pause a run at once, and all that a campaign has reserved; after its run's end, that alone."""
+    """Pause a campaign at once: its run, live decisions, and all that it has reserved."""
     with at_home() as house:
         paused = _changed(house, run_or_key, PAUSED)
     if paused:
@@ -207,9 +207,10 @@ def pause(run_or_key: str, *, as_json: bool) -> None:
 @json_option
 @action("campaigns.run")
 def stop(run_or_key: str, *, reason: str | None, as_json: bool) -> None:
-    """Stop a run for good, or call off what is scheduled; after a run's end, stop what it reserved and who waits.
+    """Stop a run for good, or call off what is scheduled; where neither is, stop live decisions, and what is reserved.
 
-    What was decided so far stays decided, and what was reserved and not sent is released.
+    What was decided so far stays decided, and what was reserved and not sent is released. A version published later
+    decides again.
     """
     with at_home() as house:
         stopped = _changed(house, run_or_key, STOPPED, reason=reason or "")
@@ -310,7 +311,9 @@ def _print_between(key: str, state: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"run": None, "campaign": key, "state": state})
     else:
-        print_line(f"{key} is {state}: no run of it is under way, and this is for what it has reserved or scheduled")
+        print_line(
+            f"{key} is {state}: no run of it is under way; this is for who asks, and what it has reserved or scheduled"
+        )
 
 
 def _print_change(stands: Run, *, as_json: bool) -> None:

@@ -82,7 +82,7 @@ class Launch:
     can_cancel: bool
     can_start: bool
     waiting: str
-    """What can be paused, resumed or stopped though no run is under way; "" where nothing can."""
+    """What can be paused, resumed or stopped though no run is under way; "" where nothing can, or a run is."""
     can_pause: bool
     can_resume: bool
 
@@ -101,7 +101,7 @@ def launch(
         four_eyes: whether a second person has to approve it.
     """
     live, version, state = stands.live, stands.version, stands.state
-    fit = not any(each.must for each in advice)
+    fit, decides = not any(each.must for each in advice), _decides(stands, four_eyes=four_eyes)
     own = four_eyes and who == stands.published.by
     startable = live is None and (approved or (fit and not four_eyes))
     key, name = _STATES[state]
@@ -123,21 +123,27 @@ def launch(
         can_schedule=may.run and startable,
         can_cancel=may.run and live is not None and live.state == State.SCHEDULED,
         can_start=startable or (live is not None and live.state == State.SCHEDULED and live.version == version),
-        waiting=_waiting(stands),
-        can_pause=may.run and live is None and stands.ended is not None,
+        waiting=_waiting(stands, decides=decides),
+        can_pause=may.run and live is None and (decides or stands.ended is not None),
         can_resume=may.run and live is not None and live.state == State.PAUSED and not live.run,
     )
 
 
-def _waiting(stands: Standing) -> str:
+def _decides(stands: Standing, *, four_eyes: bool) -> bool:
+    """Say whether programs that ask for a decision get one, unless it is paused."""
+    approved = any(each.did == Did.APPROVED for each in stands.events)
+    return not stands.halts.ended(stands.version) and (approved or not four_eyes)
+
+
+def _waiting(stands: Standing, *, decides: bool) -> str:
     live, ended = stands.live, stands.ended
     if live is not None and live.state == State.PAUSED and not live.run:
-        return f"What version {live.version} has reserved waits: nothing of it is sent or decided again."
+        return "It waits: nobody is decided about, and nothing that it has reserved is sent."
     if live is None and ended is not None:
         return (
             f"A run of version {ended.version} has finished; what it reserved is sent until its time to live is over."
         )
-    return ""
+    return "No run is under way. Programs that ask for a decision get one." if live is None and decides else ""
 
 
 def _live(live: Event | None, version: int) -> str:

@@ -238,7 +238,7 @@ def start(campaign: str) -> Response:
 @action("campaigns.run")
 @contract(Contract(summary="Pause a campaign", answer=CampaignForm, if_match=True, errors=(404,), wrong=_NOT_NOW))
 def pause(campaign: str) -> Response:
-    """Pause a run, of which nothing more is decided, and what was reserved; after the run's end, that alone."""
+    """Pause its run, live decisions and what was reserved: until it goes on, nothing is decided, and nothing leaves."""
     no_query()
     tag = if_match()
     running.pause(here().deployment, campaign, actor=actor.current().name, tag=tag)
@@ -249,7 +249,7 @@ def pause(campaign: str) -> Response:
 @action("campaigns.run")
 @contract(Contract(summary="Resume a campaign", answer=CampaignForm, if_match=True, errors=(404,), wrong=_NOT_NOW))
 def resume(campaign: str) -> Response:
-    """Let a paused run go on, and what was reserved."""
+    """Let a paused run go on, live decisions, and what was reserved."""
     no_query()
     tag = if_match()
     running.resume(here().deployment, campaign, actor=actor.current().name, tag=tag)
@@ -269,7 +269,10 @@ def resume(campaign: str) -> Response:
     )
 )
 def stop(campaign: str) -> Response:
-    """Stop what is under way, scheduled or reserved; what was decided so far stays decided, what waits is released."""
+    """Stop what is under way or scheduled, or else all versions so far; what waits is released.
+
+    What was decided so far stays decided. A version that is published later decides again.
+    """
     tag, given = if_match(), body(STOP)
     running.stop(here().deployment, campaign, actor=actor.current().name, reason=given.reason, tag=tag)
     return _after(campaign)

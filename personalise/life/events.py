@@ -4,7 +4,8 @@ A version is never changed, so what was approved is what is run. Of a run itself
 here stands who let it happen, and what was demanded of him then.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -107,11 +108,13 @@ class Event:
     """The rules that bound when it was approved, all of which it kept."""
     position: int = -1
     """Of its entry in the ledger; -1 before there is one."""
+    back: State = State.FINISHED
+    """How a version stood before it was paused, of one that goes on without a run."""
 
     @property
     def state(self) -> State:
-        """How the version stands after it; what goes on without a run is what a finished one reserved."""
-        return State.FINISHED if self.did is Did.RESUMED and not self.run else LEADS_TO[self.did]
+        """How the version stands after it."""
+        return self.back if self.did is Did.RESUMED and not self.run else LEADS_TO[self.did]
 
     @property
     def by_another(self) -> bool:
@@ -178,12 +181,28 @@ def published(work: Work, key: str, version: int = 0) -> Published:
 def history(work: Work, key: str) -> list[Event]:
     """Return all that became of a campaign's versions, in the order of the ledger."""
     query = sa.select(_row).where(_row.c.campaign == key).order_by(_row.c.log, _row.c.seq)
-    return [of_row(row) for row in work.connection.execute(query)]
+    return _in_order(work.connection.execute(query))
 
 
 def every(work: Work) -> list[Event]:
     """Return the events of all campaigns, in the order of the ledger."""
-    return [of_row(row) for row in work.connection.execute(sa.select(_row).order_by(_row.c.log, _row.c.seq))]
+    return _in_order(work.connection.execute(sa.select(_row).order_by(_row.c.log, _row.c.seq)))
+
+
+def _in_order(rows: Iterable[Any]) -> list[Event]:
+    """Return the events of rows; what goes on without a run stands as it did before it was paused."""
+    found: list[Event] = []
+    stood: dict[tuple[str, int], State] = {}
+    paused: dict[tuple[str, int], State] = {}
+    for row in rows:
+        event, whose = of_row(row), (row.campaign, row.version)
+        if event.did is Did.RESUMED:
+            event = replace(event, back=paused.get(whose, State.FINISHED))
+        if event.did is Did.PAUSED:
+            paused[whose] = stood.get(whose, State.DRAFT)
+        stood[whose] = event.state
+        found.append(event)
+    return found
 
 
 def of_run(work: Work, run: str) -> Event | None:
@@ -207,7 +226,7 @@ def due(work: Work, at: datetime) -> list[Event]:
 
 
 def of_row(row: Any) -> Event:  # noqa: ANN401 -- a Core row
-    """Return the event of a row."""
+    """Return the event of a row, by itself."""
     return Event(
         campaign=row.campaign, version=row.version, did=Did(row.event), at=row.at, actor=row.actor, reason=row.reason,
         due_at=row.due_at, run=row.run, catalogue=row.catalogue, four_eyes=row.four_eyes, publisher=row.publisher,
@@ -239,7 +258,17 @@ class Standing:
 
     def state_of(self, version: int) -> State:
         """Return how a version stands; one of which nothing was noted is a draft."""
-        return next((each.state for each in reversed(self.events) if each.version == version), State.DRAFT)
+        last = self.last_of(version)
+        return last.state if last else State.DRAFT
+
+    def last_of(self, version: int) -> Event | None:
+        """Return the last that became of a version; None of one from before events were kept."""
+        return next((each for each in reversed(self.events) if each.version == version), None)
+
+    def before_pause(self, version: int) -> State:
+        """Return how a version that is paused stood before that."""
+        mine = [each for each in self.events if each.version == version]
+        return mine[-2].state if len(mine) > 1 else State.DRAFT
 
     @property
     def live(self) -> Event | None:

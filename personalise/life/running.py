@@ -141,14 +141,14 @@ def change(
 
 
 def pause(deployment: Deployment, key: str, *, actor: str, tag: str | None = None) -> Run | None:
-    """Pause a campaign: the run that is under way, and all that waits to be sent or to be decided again.
+    """Pause a campaign: the run that is under way, live decisions, all that waits to be sent or to be decided again.
 
     Returns:
-        The run; None where none is under way: what finished ones reserved waits from now on.
+        The run; None where none is under way: what finished ones reserved waits from now on, and so does whoever asks.
 
     Raises:
         CampaignUnknown: no campaign by that key.
-        RunUnknown: no run of it is under way, and nothing waits of one that finished.
+        RunUnknown: it was stopped, and nothing waits.
         StateConflict: it is scheduled, or paused already.
         VersionMoved: something has become of it since it had that tag.
     """
@@ -159,21 +159,23 @@ def resume(deployment: Deployment, key: str, *, actor: str, tag: str | None = No
     """Let a paused campaign go on, as `pause` had it wait.
 
     Raises:
-        CampaignUnknown, RunUnknown, VersionMoved: as for `pause`.
+        CampaignUnknown, VersionMoved: as for `pause`.
         StateConflict: it is not paused.
     """
     return _change(deployment, key, Did.RESUMED, actor=actor, tag=tag)
 
 
 def stop(deployment: Deployment, key: str, *, actor: str, reason: str = "", tag: str | None = None) -> Run | None:
-    """Stop a campaign for good: the run that is under way, and all that waits; or call off what is scheduled.
+    """Stop a campaign for good: its run, or else live decisions by all versions so far; or call off what is scheduled.
+
+    All that waits is over.
 
     Returns:
         The run; None where none was under way.
 
     Raises:
         CampaignUnknown: no campaign by that key.
-        RunUnknown: nothing of it is under way or scheduled, and nothing waits of a run that finished.
+        RunUnknown: it was stopped before, and nothing waits.
         VersionMoved: something has become of it since it had that tag.
     """
     return _change(deployment, key, Did.STOPPED, actor=actor, reason=reason, tag=tag)
@@ -194,31 +196,45 @@ def _change(
             stands = approving.locked(work, key, tag)
             if runs.going(work, key):
                 continue  # it was started between the two looks
-            last = _between_runs(stands, did)
-            version = events.published(work, key, last.version)
-            changed = Event(
-                campaign=key, version=version.version, did=did, at=at, actor=actor, reason=reason,
-                catalogue=last.catalogue, four_eyes=last.four_eyes, publisher=version.by,
-            )  # fmt: skip
-            events.note(deployment.desk, work, changed, version.digest)
+            for number in _between_runs(stands, did):
+                version, last = events.published(work, key, number), stands.last_of(number)
+                catalogue = last.catalogue if last else deployment.desk.catalogues.current(work).version
+                changed = Event(
+                    campaign=key, version=number, did=did, at=at, actor=actor, reason=reason, catalogue=catalogue,
+                    four_eyes=bool(last and last.four_eyes), publisher=version.by, back=stands.before_pause(number),
+                )  # fmt: skip
+                events.note(deployment.desk, work, changed, version.digest)
         return None
 
 
-def _between_runs(stands: Standing, did: Did) -> Event:
-    """Return the event after which something can be changed though no run is under way.
+def _between_runs(stands: Standing, did: Did) -> list[int]:
+    """Return the versions that are changed where no run is under way.
+
+    A pause holds the whole campaign up, whichever version it is of. A stop is of the newest, and thereby of those
+    before it; a start is called off alone.
 
     Raises:
-        RunUnknown: nothing waits.
+        RunUnknown: it was stopped before.
         StateConflict: not as it stands.
     """
-    last = stands.live or stands.ended
-    if last is None:
-        raise RunUnknown(f"no run of {stands.key} is under way or scheduled, and nothing waits of one that finished")
-    ends, goes_on, called = did is Did.STOPPED, did is Did.RESUMED, last.state is State.SCHEDULED
-    if ends or (goes_on == (last.state is State.PAUSED) and not called):
-        return last
+    last, newest = stands.live or stands.ended, stands.version
+    number, state = (last.version, last.state) if last else (newest, stands.state)
+    if did is Did.STOPPED and state is not State.SCHEDULED:
+        paused = {number} if state is State.PAUSED else set()
+        found = sorted(paused if stands.halts.ended(newest) else paused | {newest})
+        if not found:
+            raise RunUnknown(_STOPPED.format(newest, stands.key))
+        return found
+    if last is None and stands.halts.ended(newest):
+        raise RunUnknown(_STOPPED.format(newest, stands.key))
+    called, goes_on = state is State.SCHEDULED, did is Did.RESUMED
+    if did is Did.STOPPED or (goes_on == (state is State.PAUSED) and not called):
+        return [number]
     otherwise = ": call that off first" if called else ""
-    raise StateConflict(f"version {last.version} of {stands.key} is {last.state}, and can't be {did}{otherwise}")
+    raise StateConflict(f"version {number} of {stands.key} is {state}, and can't be {did}{otherwise}")
+
+
+_STOPPED: Final = "version {} of {} was stopped, and nothing of it is under way or waits"
 
 
 def _noting(deployment: Deployment, *, actor: str = "", reason: str = "", tag: str | None = None) -> Noting:

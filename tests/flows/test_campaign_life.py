@@ -410,8 +410,11 @@ def test_what_is_not_there_is_said_so(world):
         with pytest.raises(CampaignUnknown):
             asked()
     publish(world)
+    with pytest.raises(StateConflict, match="draft, and can't be resumed"):
+        running.resume(world.deployment, "spring", actor="cy")
+    running.stop(world.deployment, "spring", actor="cy")
     for change in (running.stop, running.pause, running.resume):
-        with pytest.raises(RunUnknown):
+        with pytest.raises(RunUnknown, match="version 1 of spring was stopped"):
             change(world.deployment, "spring", actor="cy")
 
 

@@ -448,6 +448,57 @@ def test_nobody_is_decided_for_while_a_campaign_is_paused_nor_by_a_version_that_
     assert engine.decide_one(world.deployment, world.bo, **asked).verdicts[0].candidate == "mail"
 
 
+def test_a_campaign_that_only_decides_live_is_paused_and_goes_on_as_it_stood(world):
+    publish(world, **ONE_MAIL)
+    ann, bo = willing(world, 2)
+    asked: dict[str, Any] = {"campaign": "spring", "actor": "mia", "carried": True}
+    first = engine.decide_one(world.deployment, ann, **asked)
+    running.pause(world.deployment, "spring", actor="cy")
+    held = (waiting(world), claim(world, (ann, first.id)), releasing.release(world.deployment))
+    with pytest.raises(StateConflict, match="spring is paused"):
+        engine.decide_one(world.deployment, bo, **asked)
+    with pytest.raises(StateConflict, match="have it go on"):
+        running.start(world.deployment, "spring", actor="mia", four_eyes=False)
+    with pytest.raises(StateConflict, match="paused, and can't be paused"):
+        running.pause(world.deployment, "spring", actor="cy")
+    running.resume(world.deployment, "spring", actor="cy")
+
+    assert held == ([], Refusal(rule="campaign_paused", state=State.RESERVED), 0)
+    with world.store.read() as work:
+        stands = events.standing(work, "spring")
+    assert ([str(each.state) for each in stands.events], stands.live) == (
+        ["paused", "draft"], None,
+    )  # fmt: skip
+    assert isinstance(claim(world, (ann, first.id)), Message)
+    assert engine.decide_one(world.deployment, bo, **asked).chosen is not None
+    world.check_ledger()
+
+
+def test_a_stop_ends_all_versions_so_far_and_what_they_reserved(world):
+    publish(world, **ONE_MAIL)
+    ann, bo, _ = willing(world, 3)
+    asked: dict[str, Any] = {"campaign": "spring", "actor": "mia", "carried": True}
+    engine.decide_one(world.deployment, ann, **asked)
+    running.pause(world.deployment, "spring", actor="cy")
+    newer = {**ONE_MAIL, "treatment": [{**TABLES["treatment"][0], "content": "Another."}]}
+    publish(world, **newer)
+    running.stop(world.deployment, "spring", actor="cy")
+
+    with world.store.read() as work:
+        stands = events.standing(work, "spring")
+    assert [stands.state_of(1), stands.state_of(2), stands.live] == ["stopped", "stopped", None]
+    assert [stands.halts.ended(version) for version in (1, 2, 3)] == [True, True, False]
+    assert (releasing.release(world.deployment), statuses(world)) == (1, ["released"])
+    with pytest.raises(StateConflict, match="version 2 of spring was stopped"):
+        engine.decide_one(world.deployment, bo, **asked)
+    with pytest.raises(RunUnknown, match="version 2 of spring was stopped"):
+        running.stop(world.deployment, "spring", actor="cy")
+    with pytest.raises(RunUnknown, match="version 2 of spring was stopped"):
+        running.pause(world.deployment, "spring", actor="cy")
+    publish(world, **{**ONE_MAIL, "treatment": [{**TABLES["treatment"][0], "content": "A third."}]})
+    assert engine.decide_one(world.deployment, bo, **asked).chosen is not None
+
+
 def test_calling_a_start_off_releases_nothing(world):
     found = finished(world, 1)
     due_at = world.clock() + DAY

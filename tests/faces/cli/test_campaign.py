@@ -188,9 +188,25 @@ def test_an_unknown_campaign_is_named(shell: Shell, typed):
     assert (ran.code, ran.out, ran.err.count("\n"), "autumn" in ran.err) == (2, "", 1, True)
 
 
-def test_without_a_run_there_is_nothing_to_pause(shell: Shell):
+def test_without_a_run_live_decisions_are_paused_resumed_and_stopped(shell: Shell):
+    asked = ("decide", SOMEBODY, "--campaign", "spring")
+    assert shell("campaign", "resume", "spring").err == (
+        "byleave: Not in this state: version 1 of spring is draft, and can't be resumed\n"
+    )
+    paused = shell("campaign", "pause", "spring")
+    assert (paused.code, paused.out) == (
+        0, "spring is paused: no run of it is under way; this is for who asks, and what it has reserved or scheduled\n",
+    )  # fmt: skip
+    assert (shell(*asked).code, shell("campaign", "pause", "spring").code) == (1, 1)
+    assert shell("campaign", "resume", "spring", "--json").json == {
+        "run": None, "campaign": "spring", "state": "resumed",
+    }  # fmt: skip
+    assert shell("campaign", "history", "spring", "--json").json["state"] == "draft"
+    assert shell(*asked).code == 0
+    shell("campaign", "stop", "spring")
+    assert shell(*asked).code == 1
     ran = shell("campaign", "pause", "spring")
-    nothing = "no run of spring is under way or scheduled, and nothing waits of one that finished"
+    nothing = "version 1 of spring was stopped, and nothing of it is under way or waits"
     assert (ran.code, ran.out, ran.err) == (2, "", f"byleave: No such run: {nothing}\n")
 
 

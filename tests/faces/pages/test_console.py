@@ -168,6 +168,8 @@ def test_only_an_approver_is_offered_the_start(marketer, approver, staff, key):
             "Measure what came of it",
             "Check version 1",
             "Approve version 1",
+            "Pause spring",
+            "Stop spring",
             "Schedule version 1",
         ],
     }
@@ -284,14 +286,28 @@ def test_what_a_finished_run_reserved_is_paused_resumed_and_stopped(world, appro
     worker(world, _runs)
     page = approver.open(f"/console/campaigns/{key}")
     assert "A run of version 1 has finished; what it reserved is sent" in page.main.text
-    page = approver.press(page, "Pause what is reserved")
-    assert "What version 1 has reserved waits" in page.main.text
-    page = approver.press(page, "Resume what is reserved")
+    page = approver.press(page, "Pause spring")
+    assert "It waits: nobody is decided about" in page.main.text
+    page = approver.press(page, "Resume spring")
     wrong = approver.press(page, "Stop spring", campaign="sprung")
     assert (wrong.status, wrong.main.one("input", id="stop-key").attrs["value"]) == (422, "sprung")
     page = approver.press(wrong, "Stop spring", campaign="spring")
     assert "Version 1: Stopped" in page.main.text
-    assert not {"Pause what is reserved", "Resume what is reserved", "Stop spring"} & set(page.buttons())
+    assert not {"Pause spring", "Resume spring", "Stop spring"} & set(page.buttons())
+
+
+def test_live_decisions_are_paused_resumed_and_stopped(approver, key):
+    page = approver.open(f"/console/campaigns/{key}")
+    assert "No run is under way. Programs that ask for a decision get one." in page.main.text
+    page = approver.press(page, "Pause spring")
+    assert "It waits: nobody is decided about, and nothing that it has reserved is sent." in page.main.text
+    assert not {"Start the run for 62 customers", "Pause spring"} & set(page.buttons())
+    page = approver.press(page, "Resume spring")
+    assert "Version 1: Draft" in page.main.text
+    page = approver.press(page, "Stop spring", campaign="spring")
+    assert "Version 1: Stopped" in page.main.text
+    assert "Programs that ask" not in page.main.text
+    assert not {"Pause spring", "Resume spring", "Stop spring"} & set(page.buttons())
 
 
 def test_a_second_run_can_not_start_beside_the_first(world, approver, key):

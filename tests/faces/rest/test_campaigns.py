@@ -149,6 +149,9 @@ def test_what_a_finished_run_reserved_is_paused_resumed_and_stopped(world, appro
     assert (states, stopped.json["state"]) == (["paused", "finished"], "stopped")
 
 
-def test_nothing_to_pause_is_not_found(world, approver):
-    assert do(approver, "pause").status_code == 404
+def test_live_decisions_are_paused_and_resumed_and_a_stopped_campaign_is_not_found(world, approver):
+    do(approver, "approve")
+    states = [do(approver, each).json["state"] for each in ("pause", "resume")]
+    states.append(do(approver, "stop", {"reason": ""}).json["state"])
+    assert (states, do(approver, "pause").status_code) == (["paused", "approved", "stopped"], 404)
     assert world.rows("SELECT id FROM run") == []
