@@ -120,6 +120,11 @@ def of(work: Work, those: Sequence[CustomerId]) -> dict[CustomerId, str]:
     return {CustomerId(row[0]): row[1] for row in work.run(_OF, work.listed(those)).fetchall()}
 
 
+def known(work: Work) -> bool:
+    """Say whether of anybody it is known which household he is in."""
+    return bool(work.connection.execute(sa.select(sa.exists(sa.select(_member.c.customer).where(_now)))).scalar_one())
+
+
 def members(work: Work, households: Collection[str]) -> dict[CustomerId, str]:
     """Return all who are in some households now, in the order of their ids."""
     rows = work.run(_MEMBERS, work.listed(sorted(households))).fetchall() if households else []

@@ -59,6 +59,8 @@ class Case:
     """Its version; 0 for a file that isn't published."""
     foreseen: Foreseen | None = None
     contact_policy: ContactPolicy = NONE
+    households: bool = True
+    """Whether of anybody it is known who lives with him."""
 
 
 class Flaw(NamedTuple):

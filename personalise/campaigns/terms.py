@@ -29,6 +29,15 @@ def _capped(case: Case) -> Iterator[Flaw]:
         yield Flaw(what, "cap", "Write a cap: so many in so many days.")
 
 
+def _lived(case: Case) -> Iterator[Flaw]:
+    caps = [*case.campaign.caps, *case.contact_policy.caps]
+    for cap in caps if not case.households else ():
+        if cap.per == "household":
+            what = f"The cap {cap.key} counts by household, and of nobody is it known who lives with him."
+            do = "Have it told (`byleave customer household`, or by an import); until then everybody counts alone."
+            yield Flaw(what, "cap" if cap.source == "campaign" else "", do)
+
+
 def _terms(case: Case) -> Iterator[Flaw]:
     for spot, offer in enumerate(case.campaign.offers.values()):
         if not offer.terms:
@@ -56,6 +65,13 @@ def _budget(case: Case) -> Iterator[Flaw]:
     if case.campaign.kind == HELD_BACK and case.campaign.goodwill_budget <= 0:
         what = "It doesn't say how much of the customers' goodwill it may spend."
         yield Flaw(what, "campaign.goodwill_budget", "Give the most points it may cost, over all customers.")
+
+
+def _priced(case: Case) -> Iterator[Flaw]:
+    free = {each.channel for each in case.campaign.treatments} - set(case.contact_policy.goodwill.prices)
+    if free and case.campaign.goodwill_budget > 0:
+        what = f"Its budget of goodwill limits no contact by {', '.join(sorted(free))}, which costs none."
+        yield Flaw(what, "campaign.goodwill_budget", "Write the price into the contact policy: `goodwill.prices`.")
 
 
 def _scopes(case: Case) -> Iterator[Flaw]:
@@ -109,9 +125,11 @@ def _purpose(case: Case) -> Iterator[Flaw]:
 RULES: Final = (
     Rule(key="terms_alike", heading=Heading.REMEMBER, weight=Weight.SHOULD, judge=_alike),
     Rule(key="contacts_capped", heading=Heading.TIME, weight=Weight.SHOULD, judge=_capped),
+    Rule(key="households_known", heading=Heading.TIME, weight=Weight.SHOULD, judge=_lived),
     Rule(key="offers_used", heading=Heading.SIMPLE, weight=Weight.SHOULD, judge=_used),
     Rule(key="terms_written", heading=Heading.ACCESSIBLE, weight=Weight.SHOULD, judge=_terms),
     Rule(key="goodwill_budget", heading=Heading.VALUE, weight=Weight.GATE, judge=_budget),
+    Rule(key="goodwill_priced", heading=Heading.VALUE, weight=Weight.SHOULD, judge=_priced),
     Rule(key="contact_cost", heading=Heading.VALUE, weight=Weight.SHOULD, judge=_cost),
     Rule(key="purpose", heading=Heading.SECURE, weight=Weight.GATE, judge=_purpose),
     Rule(key="scopes_asked", heading=Heading.SECURE, weight=Weight.GATE, judge=_scopes),

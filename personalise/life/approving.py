@@ -20,6 +20,7 @@ from consent.base.errors import (
 )
 from consent.base.store import Work
 from consent.deployment import Deployment
+from consent.register import households
 from consent.register.desk import Desk
 from personalise import shelf
 from personalise.campaigns import approval
@@ -110,6 +111,7 @@ def judged_file(
         version=number,
         foreseen=dry_run.foreseen(work, campaign.key, number) if number else None,
         contact_policy=shelf.load_contact_policy(work, catalogue),
+        households=households.known(work),
     )
     advice = approval.advise(case, four_eyes=four_eyes)
     if not number:  # a file can't have been tried out: that is for later

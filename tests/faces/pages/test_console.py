@@ -453,10 +453,16 @@ def life(page):
 def test_a_campaign_page_shows_what_stands_in_the_way_of_an_approval(strict, waiting):
     page = strict(Role.APPROVER, "cy").open(waiting)
     advice = page.main.one("section", **{"aria-labelledby": "advice"})
-    assert [each.text for each in advice.all("h3")] == ["Make me feel secure"]
+    assert [each.text for each in advice.all("h3")] == ["Give value for money", "Make me feel secure"]
     do = "Run `byleave campaign dry-run spring` and look at who is lost and why."
     found = [each.text for each in advice.all("li")]
-    assert found == [f"Must: Nobody has looked at whom this version reaches. {do}"]
+    assert found == [
+        (
+            "Should: Its budget of goodwill limits no contact by email, post, sms, which costs none. Write the price "
+            "into the contact policy: `goodwill.prices`. campaign.goodwill_budget"
+        ),
+        f"Must: Nobody has looked at whom this version reaches. {do}",
+    ]
     assert life(page) == ("Version 1: Draft", ["Version 1 published"])
     assert page.buttons() == [
         "Dry run for 62 customers (changes nothing)",

@@ -12,16 +12,20 @@ from consent.catalogue.model import Catalogue
 from personalise.campaigns import approval
 from personalise.campaigns.judging import Case, Foreseen, Heading, Weight
 from personalise.campaigns.reading import parse_campaign
+from personalise.contact_policy.model import NONE, Cap, Goodwill
 from tests.builders import START, toml
 from tests.campaigns import SHOP, ready
 
 ROOT = Path(__file__).parents[3]
+PRICED = replace(NONE, goodwill=Goodwill(prices=MappingProxyType({"email": 2.0, "sms": 5.0, "post": 1.0})))
 SEEN = Foreseen(version=1, catalogue=1, at=START, addressed=30_000, held_out=8_000)
 
 
 def case(*, catalogue: Catalogue = SHOP, foreseen=SEEN, version=1, **changes) -> Case:
     read = parse_campaign(toml(ready(**changes)), "toml", catalogue)
-    return Case(campaign=read, catalogue=catalogue, at=START, version=version, foreseen=foreseen)
+    return Case(
+        campaign=read, catalogue=catalogue, at=START, version=version, foreseen=foreseen, contact_policy=PRICED
+    )  # fmt: skip
 
 
 def advised(judged: Case, *, four_eyes: bool = True) -> list[tuple[str, bool]]:
@@ -131,7 +135,7 @@ def _without_window() -> Case:
     tables = ready()
     del tables["objective"]["window_days"]
     read = parse_campaign(toml(tables), "toml", SHOP)
-    return Case(campaign=read, catalogue=SHOP, at=START, version=1, foreseen=SEEN)
+    return Case(campaign=read, catalogue=SHOP, at=START, version=1, foreseen=SEEN, contact_policy=PRICED)
 
 
 def test_a_waiver_stands_in_for_a_holdout():
@@ -182,6 +186,30 @@ def test_a_scope_that_nobody_is_asked_for_is_named():
     narrowed = replace(SHOP, scopes=MappingProxyType(kept))
     [found] = approval.advise(case(catalogue=narrowed), four_eyes=True)
     assert (found.rule, found.where, found.must) == ("scopes_asked", "treatment[1].channel", True)
+
+
+def test_a_budget_of_goodwill_wants_a_price_for_every_channel():
+    cheap = replace(PRICED, goodwill=Goodwill(prices=MappingProxyType({"email": 2.0})))
+    [found] = approval.advise(replace(case(), contact_policy=cheap), four_eyes=True)
+    assert (found.rule, found.where, found.must, found.what) == (
+        "goodwill_priced", "campaign.goodwill_budget", False,
+        "Its budget of goodwill limits no contact by post, sms, which costs none.",
+    )  # fmt: skip
+    assert advised(replace(case(campaign={"goodwill_budget": 0}), contact_policy=cheap)) == [("goodwill_budget", True)]
+
+
+def test_a_cap_by_household_wants_households():
+    own = {**ready()["cap"][0], "per": "household"}
+    judged = case(cap=[own])
+    assert advised(judged) == []
+    [found] = approval.advise(replace(judged, households=False), four_eyes=True)
+    assert (found.rule, found.where, found.must) == ("households_known", "cap", False)
+    assert found.what == f"The cap {own['key']} counts by household, and of nobody is it known who lives with him."
+
+    everywhere = replace(PRICED, caps=(Cap(key="home", limit=3, days=30, source="company", per="household"),))
+    [found] = approval.advise(replace(case(), households=False, contact_policy=everywhere), four_eyes=True)
+    assert (found.rule, found.where) == ("households_known", "")
+    assert advised(replace(case(), households=False)) == []
 
 
 def test_a_purpose_of_service_is_not_for_advertising():
