@@ -15,81 +15,23 @@ from consent.base.clock import to_ms
 from consent.base.database import Hot, among, table_of
 from consent.base.ids import CustomerId
 from consent.base.store import Work
-from personalise.contact_policy.model import Matching
 from personalise.contact_policy.windows import Window
-from personalise.steps.interact.states import COUNTING, State
+from personalise.history import COUNTS, GHOST, LAPSED, NEVER, STATUS, History
 from personalise.tables import ContactRow
-from personalise.wishes import ANY, Limit, Wishes
+from personalise.wishes import ANY, Wishes
 
-GHOST: Final = State.GHOST
-"""The status of a contact that a holdout's customer would have had."""
-
-RESERVED: Final = State.RESERVED
 _DAY_MS: Final = 86_400_000
-_NEVER: Final = np.iinfo(np.int64).max
 UNLIMITED: Final = -1
 _contact = table_of(ContactRow)
 
-_PLAIN: Final = ("customer", "status", "reserved_at", "channel")
-_TOLD: Final = ("purpose", "tags", "campaign", "offer", "family")
-
-
-_AT: Final = sa.bindparam("at", type_=sa.BigInteger())
-_STATUS: Final = sa.func.coalesce(_contact.c.status, sa.literal_column("''"))
-"""The status, hidden from SQLite's planner: without statistics it takes it for rarer than the customers asked for, and
-would walk all contacts there are."""
-_COUNTS: Final = _STATUS.in_([sa.literal_column(f"'{status}'") for status in COUNTING])
-_LAPSED: Final = sa.and_(_STATUS == RESERVED, _contact.c.expires_at <= _AT)
-"""Reserved, and past its time to live: whether or not somebody has written so yet, it doesn't count."""
-
-
-def _since(*columns: str) -> Hot:
-    return Hot(
-        lambda dialect: sa.select(*(_contact.c[name] for name in columns)).where(
-            among(_contact.c.customer, "customers")(dialect),
-            _contact.c.reserved_at > sa.bindparam("since", type_=sa.BigInteger()),
-            _COUNTS,
-            sa.or_(_STATUS != RESERVED, _contact.c.expires_at.is_(None), _contact.c.expires_at > _AT),
-            _contact.c.decision != sa.bindparam("but"),
-        ),
-        "customers",
-        "since",
-        "at",
-        "but",
-    )
-
-
-_SINCE: Final = _since(*_PLAIN)
-_SINCE_TOLD: Final = _since(*_PLAIN, *_TOLD)
-_TURNED_DOWN: Final = Hot(
-    lambda dialect: sa.select(_contact.c.customer, _contact.c.family, _contact.c.rejected_at).where(
-        among(_contact.c.customer, "customers")(dialect),
-        _contact.c.rejected_at > sa.bindparam("since", type_=sa.BigInteger()),
-    ),
-    "customers",
-    "since",
-)
-_LAST: Final = Hot(
-    lambda dialect: (
-        sa.select(_contact.c.customer, _contact.c.status, sa.func.max(_contact.c.reserved_at))
-        .where(
-            among(_contact.c.customer, "customers")(dialect),
-            _COUNTS,
-            sa.or_(_STATUS != RESERVED, _contact.c.expires_at.is_(None), _contact.c.expires_at > _AT),
-        )
-        .group_by(_contact.c.customer, _contact.c.status)
-    ),
-    "customers",
-    "at",
-)
 _RECENT: Final = Hot(
     lambda dialect: (
         sa.select(_contact.c.customer, _contact.c.channel, _contact.c.purpose, _contact.c.decision)
         .where(
             among(_contact.c.customer, "customers")(dialect),
             _contact.c.reserved_at > sa.bindparam("since", type_=sa.BigInteger()),
-            _COUNTS,
-            _STATUS != GHOST,
+            COUNTS,
+            STATUS != GHOST,
         )
         .order_by(_contact.c.reserved_at, _contact.c.decision)
     ),
@@ -103,7 +45,7 @@ _INSERT: Final = Hot(
 )  # fmt: skip
 _OVER: Final = Hot(
     lambda dialect: sa.select(_contact.c.customer, _contact.c.decision, _contact.c.charge).where(
-        among(_contact.c.customer, "customers")(dialect), _LAPSED
+        among(_contact.c.customer, "customers")(dialect), LAPSED
     ),
     "customers",
     "at",
@@ -167,84 +109,6 @@ def reserve(work: Work, contacts: Sequence[Contact]) -> None:
     work.run_many(_INSERT, contacts)
 
 
-class History:
-    """The contacts of some customers that may count: what every rule about past contacts reads.
-
-    Attributes:
-        n: how many customers.
-        who: (n_contacts,) places of their customers.
-        when: (n_contacts,) milliseconds.
-        ghost: (n_contacts,) those that a holdout's customer would have had.
-    """
-
-    def __init__(
-        self, work: Work, customers: Sequence[CustomerId], windows: Sequence[Window],
-        *, since: int, at: int, but: str = "",
-    ) -> None:  # fmt: skip
-        """Read what was reserved after `since` (ms), with as much of what it says of itself as the windows ask.
-
-        What had lapsed `at` (ms) is left out, and so is the contact of the decision `but`.
-        """
-        self.n = len(customers)
-        self._spots = {customer: spot for spot, customer in enumerate(customers)}
-        whole = any(not each.plain for each in windows if each.of == "contacts")
-        names = (*_PLAIN, *_TOLD) if whole else _PLAIN
-        found = work.run(_SINCE_TOLD if whole else _SINCE, work.listed(customers), since, at, but).fetchall()
-        rows = [row for row in found if row[0] in self._spots]
-        columns = list(zip(*rows, strict=True)) or [()] * len(names)
-        self.who = np.array([self._spots[customer] for customer in columns[0]], dtype=np.int64)
-        self.ghost = np.array([status == GHOST for status in columns[1]], dtype=np.bool_)
-        self.when = np.array(columns[2], dtype=np.int64)
-        self._told = {name: np.array(column, dtype=object) for name, column in zip(names, columns, strict=True)}
-        self._down: list[tuple[int, str, int]] = []
-        if any(each.of == "rejections" for each in windows):
-            down = work.run(_TURNED_DOWN, work.listed(customers), since).fetchall()
-            self._down = [(self._spots[who], family, when) for who, family, when in down if who in self._spots]
-
-    def matching(self, wanted: Matching) -> NDArray[np.bool_]:
-        """Return which of the contacts are of a kind, shape (n_contacts,)."""
-        found = np.ones(len(self.who), dtype=np.bool_)
-        plain = (
-            ("channel", wanted.channels),
-            ("purpose", wanted.purposes),
-            ("campaign", wanted.campaigns),
-            ("offer", wanted.offers),
-            ("family", wanted.families),
-        )
-        for name, names in plain:
-            if names:
-                found &= np.isin(self._told[name], list(names))
-        if wanted.tags:
-            some = set(wanted.tags)
-            found &= np.array([not some.isdisjoint(tags.split()) for tags in self._told["tags"]], dtype=np.bool_)
-        return found
-
-    def turned_down(self, wanted: Matching) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return whose and when (ms) offers of these families were turned down."""
-        found = [(who, when) for who, family, when in self._down if not wanted.families or family in wanted.families]
-        rows = np.array(found, dtype=np.int64).reshape(-1, 2)
-        return rows[:, 0], rows[:, 1]
-
-    def wished(self, spot: int, channel: str, limit: Limit, now: int) -> tuple[int, int, int, int]:
-        """Return one customer's contacts against his own limit, and when one more is allowed (ms); then his ghosts."""
-        length = limit.days * _DAY_MS
-        mine = (self.who == spot) & (self.when > now - length)
-        if channel != ANY:
-            mine &= self._told["channel"] == channel
-        found: list[int] = []
-        for which in (mine & ~self.ghost, mine & self.ghost):
-            when = np.sort(self.when[which])[::-1]
-            full = len(when) >= limit.most
-            found += [len(when), int(when[limit.most - 1]) + length if full and limit.most else _NEVER if full else 0]
-        return found[0], found[1], found[2], found[3]
-
-    def pressure(self, after: int) -> dict[str, pa.Array]:
-        """Return how many contacts, and how many ghosts, each customer had after a time, on any channel."""
-        late = self.when > after
-        which = {"pressure": late & ~self.ghost, "ghost_pressure": late & self.ghost}
-        return {name: pa.array(np.bincount(self.who[one], minlength=self.n)) for name, one in which.items()}
-
-
 def counted(
     work: Work,
     customers: Sequence[CustomerId],
@@ -287,18 +151,6 @@ def counted(
     return columns
 
 
-def last(work: Work, customers: Sequence[CustomerId], at: datetime) -> dict[str, pa.Array]:
-    """Return when each customer had his last contact, and his last ghost, on any channel (ms): 0 for never."""
-    found: dict[str, dict[str, int]] = {"last_contact": {}, "last_ghost": {}}
-    for customer, kind, when in work.run(_LAST, work.listed(customers), to_ms(at)).fetchall():
-        newest = found["last_ghost" if kind == GHOST else "last_contact"]
-        newest[customer] = max(when, newest.get(customer, 0))
-    return {
-        name: pa.array([newest.get(customer, 0) for customer in customers], type=pa.int64())
-        for name, newest in found.items()
-    }
-
-
 def _wished(
     history: History | None,
     wishes: Mapping[str, Wishes],
@@ -339,7 +191,7 @@ def _window(history: History, window: Window, now: int) -> dict[str, pa.Array]:
     for name, (who, when) in counts.items():
         count, frees = per_customer(who, when, history.n, limit=window.limit, window=length)
         if window.needs:
-            frees = np.where(count < window.limit, _NEVER, 0)
+            frees = np.where(count < window.limit, NEVER, 0)
         columns[f"{name}:{window.key}"] = pa.array(count)
         columns[f"{name}_free:{window.key}"] = pa.array(frees)
     return columns
@@ -355,7 +207,7 @@ def per_customer(
     count = np.bincount(who, minlength=n).astype(np.int64)
     frees = np.zeros(n, dtype=np.int64)
     if limit == 0:
-        frees[:] = _NEVER
+        frees[:] = NEVER
         return count, frees
     order = np.lexsort((-when, who))  # newest first, customer by customer
     starts = np.concatenate(([0], np.cumsum(count)[:-1]))

@@ -22,7 +22,7 @@ from consent.ledger.position import parts, position
 from personalise import goodwill as accounts
 from personalise import wishes as wished
 from personalise.contact_policy.model import THOUSANDTHS
-from personalise.contacts import GHOST
+from personalise.history import GHOST
 from personalise.runs import log
 from personalise.runs.dry_run import load_policy
 from personalise.runs.log import Chunk

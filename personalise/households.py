@@ -20,7 +20,8 @@ from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.gate import Permits
 from consent.register import households
-from personalise.contacts import NONE, History, Own, per_customer
+from personalise.contacts import NONE, Own, per_customer
+from personalise.history import History
 from personalise.steps.personalise.policy import Policy, told_by
 
 _DAY_MS: Final = 86_400_000

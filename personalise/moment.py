@@ -11,7 +11,7 @@ from consent.base.store import Work
 from consent.gate import Permits
 from consent.register.desk import Desk
 from consent.uses import Use
-from personalise import commitments, contacts, goodwill, wishes
+from personalise import commitments, contacts, goodwill, history, wishes
 from personalise.contacts import Own
 from personalise.households import Sharing
 from personalise.steps.personalise.holdout import COMPANY, buckets
@@ -95,6 +95,6 @@ def _between(
                 balances[spots[CustomerId(over.customer)]] += over.charge
         columns["goodwill"] = pa.array(balances)
     if policy.quotas:
-        columns.update(contacts.last(work, customers, at))
+        columns.update(history.last(work, customers, at))
     columns.update(commitments.columns(work, customers, policy.families, at))
     return columns

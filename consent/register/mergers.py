@@ -6,7 +6,7 @@ what he said, a statement, a link. Nothing may be done under the old id itself (
 restriction), so that a run never counts anybody twice; and that restriction is what makes this look-up rare.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -33,6 +33,14 @@ _FORMER: Final = Hot(
     .where(_merger.c.customer == sa.bindparam("customer"))
     .order_by(_merger.c.merged),
     "customer",
+)
+_GIVEN_UP: Final = Hot(
+    lambda dialect: (
+        sa.select(_merger.c.merged, _merger.c.customer, _merger.c.merged_at, _merger.c.position)
+        .where(among(_merger.c.customer, "customers")(dialect))
+        .order_by(_merger.c.merged)
+    ),
+    "customers",
 )
 _NOTE: Final = Hot(sa.insert(_merger), "merged", "customer", "merged_at", "position")
 
@@ -74,6 +82,19 @@ def into(work: Work, customer: CustomerId) -> list[Merger]:
         for one, other, at, position in work.run(_FORMER, customer).fetchall()
     ]
     return [each for one in found for each in (one, *into(work, one.merged))]
+
+
+def given_up(work: Work, customers: Sequence[CustomerId]) -> list[Merger]:
+    """Return what was merged into some customers, and what into those in turn: each behind what it was merged into."""
+    found: list[Merger] = []
+    asked = customers
+    while asked:
+        those = set(asked)
+        rows = work.run(_GIVEN_UP, work.listed(asked)).fetchall()
+        more = [Merger(CustomerId(one), CustomerId(into), at, place) for one, into, at, place in rows if into in those]
+        found += more
+        asked = [each.merged for each in more]
+    return found
 
 
 def all_of(work: Work, customer: CustomerId) -> tuple[CustomerId, ...]:

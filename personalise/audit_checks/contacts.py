@@ -2,7 +2,8 @@
 
 It counts anew, from the contacts themselves and in the order of the ledger; what a decision had counted is no evidence.
 What had ended by then, because nobody sent it in time or it never reached the customer, must not have counted. Where a
-household counts together, it goes by who was in it where the ledger stood then.
+household counts together, it goes by who was in it where the ledger stood then; and what a customer had had under an id
+that was given up for his before counts as his.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,11 +20,12 @@ from consent.base.errors import ByleaveError, DecisionUnknown, LedgerBroken
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.ledger.position import position
-from consent.register import households
+from consent.register import households, mergers
 from consent.register.households import Stay
+from consent.register.mergers import Merger
 from personalise.contact_policy.model import Told
 from personalise.contact_policy.windows import Window
-from personalise.contacts import GHOST
+from personalise.history import GHOST
 from personalise.runs import log
 from personalise.runs.dry_run import load_policy
 from personalise.runs.log import Chunk
@@ -131,9 +133,9 @@ def contacts(evidence: Evidence) -> Iterator[Yielded]:
         with evidence.store.read() as work:
             rows = _page(work, after)
             made, found = _all_made(behind, work, rows)
-            together = _Together(behind, work, made)
+            before = _Before(behind, work, made)
         for several in made.values():
-            found += _of_one(several, together)
+            found += _of_one(several, before)
         if not rows:
             return
         yield from found
@@ -162,30 +164,46 @@ def _all_made(behind: _Behind, work: Work, rows: Sequence[Any]) -> tuple[dict[st
     return made, found
 
 
-def _of_one(made: Sequence[_Made], together: "_Together") -> Iterator[Yielded]:
+def _of_one(made: Sequence[_Made], before: "_Before") -> Iterator[Yielded]:
     for spot, one in enumerate(made):
-        for why in _wrong(one, made[:spot], together):
+        for why in _wrong(one, made[:spot], before):
             yield _finding(one.row.decision, why)
     yield Judged(len(made))
 
 
-class _Together:
-    """What the others of their households had had when customers' contacts were decided."""
+class _Before:
+    """What customers had had under earlier ids, and the others of their households, when contacts were decided."""
 
     def __init__(self, behind: _Behind, work: Work, made: Mapping[str, Sequence[_Made]]) -> None:
-        """Read it, of those whose contacts a rule by household was to hold back."""
+        """Read it; of households, for those whose contacts a rule by household was to hold back."""
         whose = [CustomerId(one) for one, several in made.items() if any(map(_by_household, several))]
         self._in: dict[str, list[Stay]] = {}
         self._of: dict[str, list[Stay]] = {}
         for stay in households.lived(work, whose) if whose else ():
             self._in.setdefault(stay.household, []).append(stay)
             self._of.setdefault(stay.customer, []).append(stay)
-        others = sorted(self._of.keys() - made.keys())
+        everyone = sorted(map(CustomerId, self._of.keys() | made.keys()))
+        self._earlier: dict[CustomerId, list[Merger]] = {}
+        for each in mergers.given_up(work, everyone):
+            self._earlier.setdefault(each.into, []).append(each)
+        gone = {each.merged for several in self._earlier.values() for each in several}
+        others = sorted({*everyone, *gone} - made.keys())
         parts = (others[first : first + _PAGE] for first in range(0, len(others), _PAGE))
         rows = (row for part in parts for row in work.connection.execute(_ALL.where(_contact.c.customer.in_(part))))
         self._made = {**_all_made(behind, work, list(rows))[0], **made}
 
-    def before(self, one: _Made) -> list[_Made]:
+    def earlier(self, one: _Made, whose: str = "") -> list[_Made]:
+        """Return what a customer (or another) had under ids that had been given up for his when his was decided."""
+        joined = self._earlier.get(CustomerId(whose or one.row.customer), ())
+        gone = [each.merged for each in joined if each.position < one.position]
+        return [
+            each
+            for old in gone
+            for each in (*self._made.get(old, ()), *self.earlier(one, old))
+            if each.place < one.place
+        ]
+
+    def together(self, one: _Made) -> list[_Made]:
         """Return what the others' contacts were that counted in his household, in no order; ghosts never do."""
         place = one.position
         homes = (stay.household for stay in self._of.get(one.row.customer, ()) if stay.holds(place))
@@ -194,7 +212,7 @@ class _Together:
             for home in homes
             for stay in self._in[home]
             if stay.holds(place) and stay.customer != one.row.customer
-            for each in self._made.get(stay.customer, ())
+            for each in (*self._made.get(stay.customer, ()), *self.earlier(one, stay.customer))
             if not each.ghost and _counted_together(each, one)
         ]
 
@@ -243,8 +261,9 @@ def _ms(at: datetime | None) -> int:
     return to_ms(at) if at else 0
 
 
-def _wrong(one: _Made, before: Sequence[_Made], together: _Together) -> Iterator[str]:
-    """Walk what a contact broke, by what had come before it."""
+def _wrong(one: _Made, own: Sequence[_Made], known: _Before) -> Iterator[str]:
+    """Walk what a contact broke, by what had come before it under the same id, and under others."""
+    before = [*known.earlier(one), *own]
     campaign = one.policy.campaign
     [bucket] = buckets([one.row.customer], salt=campaign.holdout.salt, scope=campaign.key).tolist()
     company = one.policy.contact_policy.holdout.salt
@@ -254,7 +273,7 @@ def _wrong(one: _Made, before: Sequence[_Made], together: _Together) -> Iterator
     if (one.row.status in ENDED) != (one.row.ended_position is not None):
         yield f"it is {one.row.status}, and when it ended is not what that says"
     alike = [each for each in before if each.ghost == one.ghost and each.counted_by(one)]
-    household = [*alike, *together.before(one)] if _by_household(one) else alike
+    household = [*alike, *known.together(one)] if _by_household(one) else alike
     for window in one.candidate.windows:
         count = _counted(window, one, household if window.per == "household" else alike, before)
         if count < window.limit if window.needs else count >= window.limit:
@@ -262,7 +281,7 @@ def _wrong(one: _Made, before: Sequence[_Made], together: _Together) -> Iterator
             yield f"{window.rule} asks for {limit} in {window.days} days, and there were {count}"
     yield from _mispriced(one, alike)
     if not one.ghost:
-        yield from _broken_word(one, [each for each in before if not each.ghost])
+        yield from _broken_word(one, [each for each in own if not each.ghost])
 
 
 def _counted(window: Window, one: _Made, alike: Sequence[_Made], before: Sequence[_Made]) -> int:

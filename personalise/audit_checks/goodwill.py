@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from consent.audit.findings import Evidence, Finding, Judged, Severity, Yielded
 from consent.base.database import table_of
 from consent.base.store import Work
-from personalise.contacts import GHOST
 from personalise.goodwill import CREDITS, Entry
+from personalise.history import GHOST
 from personalise.steps.interact.states import ENDED
 from personalise.tables import ContactRow, GoodwillEntryRow, GoodwillRow
 

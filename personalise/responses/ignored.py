@@ -24,8 +24,8 @@ from consent.uses import Use
 from personalise import goodwill, shelf
 from personalise.campaigns.model import SILENCE_IS_NO, Campaign
 from personalise.contact_policy.model import HELD_BACK
-from personalise.contacts import GHOST
 from personalise.goodwill import Entry, Posting
+from personalise.history import GHOST
 from personalise.responses import coming
 from personalise.responses.coming import Came, Fits
 from personalise.steps.interact.states import COUNTING, State

@@ -21,8 +21,8 @@ from consent.register.hearing import NOES
 from consent.uses import Use
 from personalise.campaigns.model import SILENCE_IS_NO, Campaign
 from personalise.contact_policy.model import HELD_BACK, NONE, Holdout
-from personalise.contacts import GHOST
 from personalise.goodwill import CREDITS, Entry
+from personalise.history import GHOST
 from personalise.responses import coming
 from personalise.responses.coming import Fits
 from personalise.steps.interact.states import ENDED

@@ -19,7 +19,7 @@ from consent.gate import Permits
 from consent.register import customers as enrolled
 from consent.register.desk import Desk
 from consent.uses import Use
-from personalise import commitments, contacts, deferrals, goodwill, households, moment, quotas, reservations
+from personalise import commitments, contacts, deferrals, goodwill, history, households, moment, quotas, reservations
 from personalise.campaigns.model import Campaign, Offer
 from personalise.commitments import Commitment
 from personalise.contacts import Contact
@@ -214,16 +214,16 @@ def _following(table: pa.Table, policy: Policy, chunk: str, at: datetime, expire
     names = table["customer"].to_pylist()
     charges = {one.key: np.asarray(table[f"charge:{one.key}"]) for one in policy.candidates if policy.charges}
     found, at_ms = _Following(), to_ms(at)
-    for column, status in (("chosen", contacts.RESERVED), ("ghost", contacts.GHOST)):
+    for column, status in (("chosen", history.RESERVED), ("ghost", history.GHOST)):
         numbers = np.asarray(table[column])
         for spot in np.flatnonzero(numbers >= 0).tolist():
             one = policy.candidates[numbers[spot]]
-            charge = int(charges[one.key][spot]) if charges and status != contacts.GHOST else 0
-            until = None if status == contacts.GHOST else expires_at
+            charge = int(charges[one.key][spot]) if charges and status != history.GHOST else 0
+            until = None if status == history.GHOST else expires_at
             whose = (names[spot], f"{chunk}.{spot}")
             made = _contact(one, policy.campaign, whose, status, at=at_ms, charge=charge, until=until)
             found.contacts.append(made)
-            if status == contacts.GHOST:
+            if status == history.GHOST:
                 continue  # nothing reaches him: it costs nothing, and promises nothing
             if charge:
                 found.charges.append(Posting(names[spot], Entry.CONTACT, -charge, made.decision))

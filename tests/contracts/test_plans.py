@@ -48,5 +48,5 @@ def test_customers_are_looked_up_by_their_ids(sqlite_world):
     with sqlite_world.store.read() as work:
         plans = {name: _plan(work, sql) for name, sql in _statements("sqlite").items() if "json_each" in sql}
     lists = {name: plan for name, plan in plans.items() if not plan[0].startswith("SCAN anon")}
-    assert "personalise.contacts._SINCE" in lists
+    assert "personalise.history._SINCE" in lists
     assert {name: plan[0] for name, plan in lists.items() if not _LOOKS_UP.search(plan[0])} == {}

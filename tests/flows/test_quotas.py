@@ -8,7 +8,7 @@ from consent import gate
 from consent.base.clock import to_ms
 from consent.base.errors import CampaignInvalid
 from personalise import engine
-from personalise.contacts import last
+from personalise.history import last
 from personalise.runs import run
 from personalise.runs.comparing import Named, compare
 from personalise.runs.dry_run import dry_run

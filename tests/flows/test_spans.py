@@ -61,7 +61,7 @@ def test_what_belongs_to_nobody_who_is_enrolled_is_passed_over(world, people):
             decision = f"dec_{who}.0"
             contacts.reserve(work, [Contact(
                 customer=who, decision=decision, campaign="spring", treatment="t", offer="o", channel="email",
-                purpose="p", status=contacts.RESERVED, reserved_at=at - 10, family="f", tags="", kind="marketing",
+                purpose="p", status="reserved", reserved_at=at - 10, family="f", tags="", kind="marketing",
                 charge=5, expires_at=None,
             )])  # fmt: skip
             assert contacts.turn_down(work, who, decision, at=world.clock())

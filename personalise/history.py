@@ -1,0 +1,199 @@
+"""Who was reached, and when: what every rule about past contacts reads.
+
+A customer's contacts are also those of the ids that were given up when records of his were joined: it was he whom they
+reached. They stay where they are, and are looked up under the ids that were merged into his.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from consent.base.clock import to_ms
+from consent.base.database import Hot, among, table_of
+from consent.base.ids import CustomerId
+from consent.base.store import Work
+from consent.register import mergers
+from personalise.contact_policy.model import Matching
+from personalise.contact_policy.windows import Window
+from personalise.steps.interact.states import COUNTING, State
+from personalise.tables import ContactRow
+from personalise.wishes import ANY, Limit
+
+GHOST: Final = State.GHOST
+"""The status of a contact that a holdout's customer would have had."""
+
+RESERVED: Final = State.RESERVED
+NEVER: Final = np.iinfo(np.int64).max
+"""When one more is allowed, in milliseconds, where it never is."""
+
+_DAY_MS: Final = 86_400_000
+_contact = table_of(ContactRow)
+
+_PLAIN: Final = ("customer", "status", "reserved_at", "channel")
+_TOLD: Final = ("purpose", "tags", "campaign", "offer", "family")
+
+
+_AT: Final = sa.bindparam("at", type_=sa.BigInteger())
+STATUS: Final = sa.func.coalesce(_contact.c.status, sa.literal_column("''"))
+"""The status, hidden from SQLite's planner: without statistics it takes it for rarer than the customers asked for, and
+would walk all contacts there are."""
+COUNTS: Final = STATUS.in_([sa.literal_column(f"'{status}'") for status in COUNTING])
+LAPSED: Final = sa.and_(STATUS == RESERVED, _contact.c.expires_at <= _AT)
+"""Reserved, and past its time to live: whether or not somebody has written so yet, it doesn't count."""
+
+
+def _since(*columns: str) -> Hot:
+    return Hot(
+        lambda dialect: sa.select(*(_contact.c[name] for name in columns)).where(
+            among(_contact.c.customer, "customers")(dialect),
+            _contact.c.reserved_at > sa.bindparam("since", type_=sa.BigInteger()),
+            COUNTS,
+            sa.or_(STATUS != RESERVED, _contact.c.expires_at.is_(None), _contact.c.expires_at > _AT),
+            _contact.c.decision != sa.bindparam("but"),
+        ),
+        "customers",
+        "since",
+        "at",
+        "but",
+    )
+
+
+_SINCE: Final = _since(*_PLAIN)
+_SINCE_TOLD: Final = _since(*_PLAIN, *_TOLD)
+_TURNED_DOWN: Final = Hot(
+    lambda dialect: sa.select(_contact.c.customer, _contact.c.family, _contact.c.rejected_at).where(
+        among(_contact.c.customer, "customers")(dialect),
+        _contact.c.rejected_at > sa.bindparam("since", type_=sa.BigInteger()),
+    ),
+    "customers",
+    "since",
+)
+_LAST: Final = Hot(
+    lambda dialect: (
+        sa.select(_contact.c.customer, _contact.c.status, sa.func.max(_contact.c.reserved_at))
+        .where(
+            among(_contact.c.customer, "customers")(dialect),
+            COUNTS,
+            sa.or_(STATUS != RESERVED, _contact.c.expires_at.is_(None), _contact.c.expires_at > _AT),
+        )
+        .group_by(_contact.c.customer, _contact.c.status)
+    ),
+    "customers",
+    "at",
+)
+
+
+class _Reader:
+    """Reads the rows of some customers, under whichever id they stand."""
+
+    def __init__(self, work: Work, customers: Sequence[CustomerId]) -> None:
+        self._work, self._customers = work, customers
+        self._those = set(customers)
+        self._now: dict[CustomerId, list[CustomerId]] = {}  # by the id that was given up, who of these goes on
+        for each in mergers.given_up(work, customers):
+            itself = [each.into] if each.into in self._those else []
+            self._now[each.merged] = [*itself, *self._now.get(each.into, ())]
+
+    def rows(self, statement: Hot, *asked: int | str) -> list[tuple[Any, ...]]:
+        """Return the rows that a statement finds, of which the first column is whose they are: as he is called now."""
+        run, listed = self._work.run, self._work.listed
+        rows = [row for row in run(statement, listed(self._customers), *asked).fetchall() if row[0] in self._those]
+        if self._now:
+            earlier = run(statement, listed(sorted(self._now)), *asked).fetchall()
+            rows += [(now, *row[1:]) for row in earlier for now in self._now[row[0]]]
+        return rows
+
+
+class History:
+    """The contacts of some customers that may count: what every rule about past contacts reads.
+
+    Attributes:
+        n: how many customers.
+        who: (n_contacts,) places of their customers.
+        when: (n_contacts,) milliseconds.
+        ghost: (n_contacts,) those that a holdout's customer would have had.
+    """
+
+    def __init__(
+        self, work: Work, customers: Sequence[CustomerId], windows: Sequence[Window],
+        *, since: int, at: int, but: str = "",
+    ) -> None:  # fmt: skip
+        """Read what was reserved after `since` (ms), with as much of what it says of itself as the windows ask.
+
+        What had lapsed `at` (ms) is left out, and so is the contact of the decision `but`.
+        """
+        self.n = len(customers)
+        self._spots = {customer: spot for spot, customer in enumerate(customers)}
+        whole = any(not each.plain for each in windows if each.of == "contacts")
+        names = (*_PLAIN, *_TOLD) if whole else _PLAIN
+        read = _Reader(work, customers)
+        rows = read.rows(_SINCE_TOLD if whole else _SINCE, since, at, but)
+        columns = list(zip(*rows, strict=True)) or [()] * len(names)
+        self.who = np.array([self._spots[customer] for customer in columns[0]], dtype=np.int64)
+        self.ghost = np.array([status == GHOST for status in columns[1]], dtype=np.bool_)
+        self.when = np.array(columns[2], dtype=np.int64)
+        self._told = {name: np.array(column, dtype=object) for name, column in zip(names, columns, strict=True)}
+        self._down: list[tuple[int, str, int]] = []
+        if any(each.of == "rejections" for each in windows):
+            down = read.rows(_TURNED_DOWN, since)
+            self._down = [(self._spots[who], family, when) for who, family, when in down]
+
+    def matching(self, wanted: Matching) -> NDArray[np.bool_]:
+        """Return which of the contacts are of a kind, shape (n_contacts,)."""
+        found = np.ones(len(self.who), dtype=np.bool_)
+        plain = (
+            ("channel", wanted.channels),
+            ("purpose", wanted.purposes),
+            ("campaign", wanted.campaigns),
+            ("offer", wanted.offers),
+            ("family", wanted.families),
+        )
+        for name, names in plain:
+            if names:
+                found &= np.isin(self._told[name], list(names))
+        if wanted.tags:
+            some = set(wanted.tags)
+            found &= np.array([not some.isdisjoint(tags.split()) for tags in self._told["tags"]], dtype=np.bool_)
+        return found
+
+    def turned_down(self, wanted: Matching) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return whose and when (ms) offers of these families were turned down."""
+        found = [(who, when) for who, family, when in self._down if not wanted.families or family in wanted.families]
+        rows = np.array(found, dtype=np.int64).reshape(-1, 2)
+        return rows[:, 0], rows[:, 1]
+
+    def wished(self, spot: int, channel: str, limit: Limit, now: int) -> tuple[int, int, int, int]:
+        """Return one customer's contacts against his own limit, and when one more is allowed (ms); then his ghosts."""
+        length = limit.days * _DAY_MS
+        mine = (self.who == spot) & (self.when > now - length)
+        if channel != ANY:
+            mine &= self._told["channel"] == channel
+        found: list[int] = []
+        for which in (mine & ~self.ghost, mine & self.ghost):
+            when = np.sort(self.when[which])[::-1]
+            full = len(when) >= limit.most
+            found += [len(when), int(when[limit.most - 1]) + length if full and limit.most else NEVER if full else 0]
+        return found[0], found[1], found[2], found[3]
+
+    def pressure(self, after: int) -> dict[str, pa.Array]:
+        """Return how many contacts, and how many ghosts, each customer had after a time, on any channel."""
+        late = self.when > after
+        which = {"pressure": late & ~self.ghost, "ghost_pressure": late & self.ghost}
+        return {name: pa.array(np.bincount(self.who[one], minlength=self.n)) for name, one in which.items()}
+
+
+def last(work: Work, customers: Sequence[CustomerId], at: datetime) -> dict[str, pa.Array]:
+    """Return when each customer had his last contact, and his last ghost, on any channel (ms): 0 for never."""
+    found: dict[str, dict[str, int]] = {"last_contact": {}, "last_ghost": {}}
+    for customer, kind, when in _Reader(work, customers).rows(_LAST, to_ms(at)):
+        newest = found["last_ghost" if kind == GHOST else "last_contact"]
+        newest[customer] = max(when, newest.get(customer, 0))
+    return {
+        name: pa.array([newest.get(customer, 0) for customer in customers], type=pa.int64())
+        for name, newest in found.items()
+    }
