@@ -25,7 +25,8 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "That what the catalogue asks is lawful or well worded.",
     ),
     "notices": Explained(
-        "Whoever agreed was shown a published wording, kept byte by byte as the ledger committed to it.",
+        "Whoever agreed was shown a published wording, kept byte by byte as the ledger committed to it; or his yes is "
+        "from elsewhere, to no wording of ours, and gives nothing.",
         "That he read or understood it.",
     ),
     "standing": Explained(

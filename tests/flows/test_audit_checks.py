@@ -14,7 +14,8 @@ from consent.audit.run import run
 from consent.base.canonical import b64u
 from consent.base.clock import to_ms
 from consent.base.ids import Scope
-from consent.register import alarms, proving, rekeying, reminders, rules, snapshots
+from consent.catalogue.reading import DEFAULT
+from consent.register import alarms, proving, recording, rekeying, reminders, rules, snapshots
 from consent.register.alarms import AlarmKind
 from consent.rights import requests
 from consent.rights.asked import Outcome, Right
@@ -216,6 +217,33 @@ def test_a_yes_without_a_notice_is_found(world, monkeypatch):
 
     assert audited(world, "notices") == [
         ("high", world.bo, f"entry {said.seq}: he agreed to {USE} and was shown no notice")
+    ]
+
+
+def retold(world, customer, scope):
+    """Record that a customer agreed elsewhere, to which no wording of ours is known."""
+    said = world.statement(customer, "grant", scope, method="import", evidence="their export of May")
+    with world.store.write() as work:
+        [recorded] = recording.record(
+            world.deployment.desk, work, [said], actor="import", at=world.clock(), retold=True
+        )  # fmt: skip
+    return recorded
+
+
+def test_a_yes_from_elsewhere_without_a_wording_gives_nothing_and_breaks_no_rule(world):
+    retold(world, world.bo, USE)
+    assert (world.reason(world.bo, USE), audited(world, "notices")) == ("NOTICE_STALE", [])
+
+
+def test_a_yes_from_elsewhere_that_stands_without_any_wording_is_found(world):
+    rule = 'scope = "use:browsing:newsletter"\nlegal_basis = "consent"\nnotice = "minor"\nbenefit = "News."\norder = 71'
+    words = 'key = "minor"\nversion = 1\nmaterial = false\n[notice.wording]\nen = "May we?"\nde = "Dürfen wir?"\n'
+    world.publish(f"{DEFAULT.read_text(encoding='utf-8')}\n[[scope]]\n{rule}\n[[notice]]\n{words}")
+    said = retold(world, world.bo, "use:browsing:newsletter")
+
+    assert world.reason(world.bo, "use:browsing:newsletter") == "PERMIT"
+    assert audited(world, "notices") == [
+        ("high", world.bo, f"entry {said.seq}: he agreed to use:browsing:newsletter and was shown no notice")
     ]
 
 

@@ -31,8 +31,9 @@ class Notices(Reader):
     """Look up what each customer was shown, and hold every published wording against the entry that tells of it.
 
     A statement names a version of the notice of each scope: it must have been published in the catalogue in force, and
-    whoever agreed must have been shown one. A wording must hash to what the ledger committed to when it was published,
-    and be the one that the catalogue holds.
+    whoever agreed must have been shown one, unless his yes comes with evidence from elsewhere and counts for nothing
+    until he agrees anew. A wording must hash to what the ledger committed to when it was published, and be the one that
+    the catalogue holds.
     """
 
     def __init__(self, evidence: Evidence) -> None:
@@ -64,15 +65,20 @@ class Notices(Reader):
     def _why(self, said: Reopened) -> str:
         """Say what is wrong with what was shown; statements that were shown the same are judged once."""
         told = said.payload["statement"]
-        shown = (said.version, told.get("act"), tuple(told.get("scopes", ())), tuple(told.get("notices", ())))
+        shown = (
+            said.version, told.get("act"), tuple(told.get("scopes", ())), tuple(told.get("notices", ())),
+            bool(told.get("evidence")),
+        )  # fmt: skip
         why = self._known.get(shown)
         if why is None:
-            why = self._judged(*shown)
+            why = self._judged(*shown[:-1], elsewhere=shown[-1])
             if len(self._known) < _MOST_KNOWN:
                 self._known[shown] = why
         return why
 
-    def _judged(self, version: int, act: str, scopes: tuple[str, ...], versions: tuple[int, ...]) -> str:
+    def _judged(
+        self, version: int, act: str, scopes: tuple[str, ...], versions: tuple[int, ...], *, elsewhere: bool
+    ) -> str:
         catalogue = self._catalogue(version)
         if catalogue is None:
             return f"it was recorded under catalogue {version}, which is not there"
@@ -82,7 +88,8 @@ class Notices(Reader):
                 continue
             if shown and (rule.notice, shown) not in self._versions:
                 return f"of {scope} he was shown version {shown} of notice {rule.notice}, which was never published"
-            if not shown and act in _GIVING and rule.legal_basis in ASKED:
+            # A yes from elsewhere, whose wording nobody knows, gives nothing where a material one stands: he is asked.
+            if not shown and act in _GIVING and rule.legal_basis in ASKED and not (elsewhere and rule.material_since):
                 return f"he agreed to {scope} and was shown no notice"
         return ""
 
