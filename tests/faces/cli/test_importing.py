@@ -182,4 +182,5 @@ def test_a_format_is_looked_for_only_when_asked(shell: Shell):
 def test_the_examples_of_the_guide_come_in(shell: Shell, name):
     ran = shell("import", "statements", EXAMPLES / f"{name}.csv", "--mapping", EXAMPLES / f"{name}.toml", "--json")
     assert (ran.code, ran.json["left_out"]) == (0, 0)
+    assert shell("audit", "run", "--json").json["status"] == "passed"
     shell.check_ledger()
