@@ -112,10 +112,8 @@ class Gathering(Generic[Q, A]):
     def _take(self) -> list[_Waiting[Q, A]]:
         """Take those who wait now, as far as they fit with the first."""
         with self._door:
-            waiting, self._waiting = self._waiting, []
-            if self._fitting is None:
-                return waiting
-            fit = self._fitting([each.request for each in waiting])
+            waiting = self._waiting
+            fit = self._fitting([each.request for each in waiting]) if self._fitting else [True] * len(waiting)
             self._waiting = [each for each, fits in zip(waiting, fit, strict=True) if not fits]
         return [each for each, fits in zip(waiting, fit, strict=True) if fits]
 
