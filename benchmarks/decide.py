@@ -3,7 +3,8 @@
 Limit: Polars reading the same columns from Parquet and computing the same 20 conditions, scores and their maximum,
 with nothing else: no permissions, no reasons, no record. Peer: a plain Python loop that decides row by row, by the
 same rules, and records the same verdicts. Ours runs its chunks on as many threads as there are processors; so does
-Polars.
+Polars. Chunks are so large that threads seldom wait for each other: at 25,000 customers two threads are hardly faster
+than one. A run's own are smaller, for the sake of its transactions, and one a process.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from personalise.decide import decide
 from personalise.steps.personalise.policy import Policy, policy
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
-CHUNK = 25_000
+CHUNK = 100_000
 HARD = frozenset({Reason.CUSTOMER_ERASED, Reason.SUPPRESSED, Reason.RESTRICTED, Reason.PAUSED, Reason.MINOR})
 
 
