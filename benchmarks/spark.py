@@ -14,8 +14,7 @@ from typing import Any, Final
 import numpy as np
 import sqlalchemy as sa
 
-from benchmarks.append import postgresql
-from benchmarks.ledgers import NOW, scratch
+from benchmarks.ledgers import NOW, postgresql, scratch
 from benchmarks.ratio import Line, measured, show
 from benchmarks.run import CANDIDATES, filled, with_campaign
 from consent.base.ids import RunId
