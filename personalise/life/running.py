@@ -159,7 +159,7 @@ def resume(deployment: Deployment, key: str, *, actor: str, tag: str | None = No
     """Let a paused campaign go on, as `pause` had it wait.
 
     Raises:
-        CampaignUnknown, VersionMoved: as for `pause`.
+        CampaignUnknown, RunUnknown, VersionMoved: as for `pause`.
         StateConflict: it is not paused.
     """
     return _change(deployment, key, Did.RESUMED, actor=actor, tag=tag)
