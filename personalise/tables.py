@@ -63,6 +63,7 @@ class CampaignEventRow(Row):
     four_eyes: Mapped[bool]
     publisher: Mapped[str]
     rules: Mapped[str]
+    back: Mapped[str] = mapped_column(server_default="")
 
 
 class CampaignDryRunRow(Row):

@@ -123,14 +123,14 @@ def launch(
         can_schedule=may.run and startable,
         can_cancel=may.run and live is not None and live.state == State.SCHEDULED,
         can_start=startable or (live is not None and live.state == State.SCHEDULED and live.version == version),
-        waiting=_waiting(stands, decides=decides),
+        waiting=_waiting(stands, decides=decides and (approved or not four_eyes)),
         can_pause=may.run and live is None and (decides or stands.ended is not None),
         can_resume=may.run and live is not None and live.state == State.PAUSED and not live.run,
     )
 
 
 def _decides(stands: Standing, *, four_eyes: bool) -> bool:
-    """Say whether programs that ask for a decision get one, unless it is paused."""
+    """Say whether programs that ask for a decision may get one, by whichever version."""
     approved = any(each.did == Did.APPROVED for each in stands.events)
     return not stands.halts.ended(stands.version) and (approved or not four_eyes)
 

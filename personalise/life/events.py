@@ -4,8 +4,7 @@ A version is never changed, so what was approved is what is run. Of a run itself
 here stands who let it happen, and what was demanded of him then.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -157,6 +156,7 @@ def note(desk: Desk, work: Work, event: Event, digest: bytes) -> None:
         "actor": event.actor, "event": str(event.did), "reason": event.reason,
         "due_at": event.due_at, "run": event.run, "catalogue": event.catalogue, "four_eyes": event.four_eyes,
         "publisher": event.publisher, "rules": ",".join(event.rules),
+        "back": str(event.back) if event.did is Did.RESUMED and not event.run else "",
     }  # fmt: skip
     work.connection.execute(sa.insert(CampaignEventRow).values(**row))
 
@@ -181,28 +181,12 @@ def published(work: Work, key: str, version: int = 0) -> Published:
 def history(work: Work, key: str) -> list[Event]:
     """Return all that became of a campaign's versions, in the order of the ledger."""
     query = sa.select(_row).where(_row.c.campaign == key).order_by(_row.c.log, _row.c.seq)
-    return _in_order(work.connection.execute(query))
+    return [of_row(row) for row in work.connection.execute(query)]
 
 
 def every(work: Work) -> list[Event]:
     """Return the events of all campaigns, in the order of the ledger."""
-    return _in_order(work.connection.execute(sa.select(_row).order_by(_row.c.log, _row.c.seq)))
-
-
-def _in_order(rows: Iterable[Any]) -> list[Event]:
-    """Return the events of rows; what goes on without a run stands as it did before it was paused."""
-    found: list[Event] = []
-    stood: dict[tuple[str, int], State] = {}
-    paused: dict[tuple[str, int], State] = {}
-    for row in rows:
-        event, whose = of_row(row), (row.campaign, row.version)
-        if event.did is Did.RESUMED:
-            event = replace(event, back=paused.get(whose, State.FINISHED))
-        if event.did is Did.PAUSED:
-            paused[whose] = stood.get(whose, State.DRAFT)
-        stood[whose] = event.state
-        found.append(event)
-    return found
+    return [of_row(row) for row in work.connection.execute(sa.select(_row).order_by(_row.c.log, _row.c.seq))]
 
 
 def of_run(work: Work, run: str) -> Event | None:
@@ -226,11 +210,12 @@ def due(work: Work, at: datetime) -> list[Event]:
 
 
 def of_row(row: Any) -> Event:  # noqa: ANN401 -- a Core row
-    """Return the event of a row, by itself."""
+    """Return the event of a row."""
     return Event(
         campaign=row.campaign, version=row.version, did=Did(row.event), at=row.at, actor=row.actor, reason=row.reason,
         due_at=row.due_at, run=row.run, catalogue=row.catalogue, four_eyes=row.four_eyes, publisher=row.publisher,
         rules=tuple(filter(None, row.rules.split(","))), position=position(row.log, row.seq),
+        back=State(row.back or State.FINISHED),
     )  # fmt: skip
 
 

@@ -37,6 +37,7 @@ from personalise.life.events import Did, State
 from personalise.life.running import Came
 from personalise.runs import dry_run
 from personalise.runs import run as runs
+from tests.attacker import Attacker
 from tests.builders import START, toml
 from tests.campaigns import chunks, decisions, fill, open_run, publish, ready, willing
 
@@ -515,6 +516,27 @@ def forged(world, **changes):
 def test_a_forged_approval_is_found_by_its_name(shop):
     subject = forged(shop)
     assert findings(shop) == [(subject, "no entry of the ledger tells of it")]
+
+
+def went_on(shop, back):
+    """Pause and resume a version that was approved; then have its row say that it stood otherwise before."""
+    approving.approve(shop.deployment, "spring", **SECOND)
+    running.pause(shop.deployment, "spring", actor="cy")
+    running.resume(shop.deployment, "spring", actor="cy")
+    assert (stands(shop).state, findings(shop)) == (State.APPROVED, [])
+    Attacker(shop).do("UPDATE campaign_event SET back = :back WHERE event = 'resumed'", back=back)
+    return stands(shop).events[-1].position
+
+
+def test_how_a_version_stood_before_its_pause_is_held_against_the_ledger(shop):
+    place = went_on(shop, "checked")
+    assert findings(shop) == [(f"campaign_event spring {place}", f"its state is not what entry {place} says")]
+
+
+def test_a_version_that_went_on_before_it_was_kept_how_it_stood_had_finished(shop):
+    """Migration 0021: nothing else could go on without a run then."""
+    went_on(shop, "")
+    assert stands(shop).state is State.FINISHED
 
 
 def test_a_run_that_a_forged_approval_let_start_is_found(shop):
