@@ -28,12 +28,6 @@ _MANY: Final = Hot(
     ),
     "customers",
 )
-_FORMER: Final = Hot(
-    sa.select(_merger.c.merged, _merger.c.customer, _merger.c.merged_at, _merger.c.position)
-    .where(_merger.c.customer == sa.bindparam("customer"))
-    .order_by(_merger.c.merged),
-    "customer",
-)
 _GIVEN_UP: Final = Hot(
     lambda dialect: (
         sa.select(_merger.c.merged, _merger.c.customer, _merger.c.merged_at, _merger.c.position)
@@ -77,15 +71,11 @@ def former(work: Work, customer: CustomerId) -> list[CustomerId]:
 
 def into(work: Work, customer: CustomerId) -> list[Merger]:
     """Return what was merged into a customer, and what into those in turn: each behind what it was merged into."""
-    found = [
-        Merger(CustomerId(one), CustomerId(other), at, position)
-        for one, other, at, position in work.run(_FORMER, customer).fetchall()
-    ]
-    return [each for one in found for each in (one, *into(work, one.merged))]
+    return given_up(work, [customer])
 
 
 def given_up(work: Work, customers: Sequence[CustomerId]) -> list[Merger]:
-    """Return what was merged into some customers, and what into those in turn: each behind what it was merged into."""
+    """Return the same of some customers."""
     found: list[Merger] = []
     asked = customers
     while asked:
