@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from api.actors import links
@@ -98,12 +98,20 @@ def visit(browser: Browser, served: Served) -> Iterator[Callable[..., Visitor]]:
         context.close()
 
 
-def enter(visitor: Visitor, door: str) -> Page:
-    """Sign in through a door, and wait until what lies behind it is loaded: a key pressed before goes nowhere."""
-    page = visitor.open(door)
-    page.click("button.primary")
-    page.wait_for_url(lambda address: door not in address)
+def follow(page: Page, target: str | Locator) -> Page:
+    """Click on what leads to a page, and wait until that is loaded.
+
+    A click by itself waits for nothing: what is looked at next may be the page before, or one that is half gone,
+    and an address may be the same before and after.
+    """
+    with page.expect_event("load"):
+        (page.locator(target).first if isinstance(target, str) else target).click()
     return page
+
+
+def enter(visitor: Visitor, door: str) -> Page:
+    """Sign in through a door."""
+    return follow(visitor.open(door), "button.primary")
 
 
 def run_of(page: Page) -> RunId:

@@ -11,7 +11,7 @@ from consent.register import links
 from personalise import engine
 from personalise.runs import run as runs
 from tests.campaigns import TABLES, fill, publish, willing
-from tests.faces.browser.conftest import DESK, PHONE, enter, run_of
+from tests.faces.browser.conftest import DESK, PHONE, enter, follow, run_of
 from tests.flows.test_contact_policy import rule
 
 BOTH = pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_customers_pages(served, visit, size, scheme):
         # What is folded away is a part of the page too.
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
         look_at(visitor, seen)
-    visitor.open(stop).click("button.primary")
+    follow(visitor.open(stop), "button.primary")
     look_at(visitor, seen)
     assert (seen, visitor.complaints) == (good(seen), [])
 
@@ -81,7 +81,7 @@ def test_a_customers_dealings_and_wishes_with_content(served, visit, size, schem
     for until, note in (("07:30", ".note-good"), ("", ".note-bad")):
         for field, value in (("#most-all", "3"), ("#from", "22:00"), ("#until", until)):
             page.fill(field, value)
-        page.click("text=Save my limits")
+        follow(page, "text=Save my limits")
         page.wait_for_selector(note)
         look_at(visitor, seen)
     # The status of the answer stands in the console: what was typed can't be kept.
@@ -103,9 +103,9 @@ def test_the_staffs_pages(served, visit, size, scheme):
         visitor.open(path)
         look_at(visitor, seen)
     for button in ("Dry run", "Measure what came"):
-        visitor.open(f"/console/campaigns/{key}").click(f"text={button}")
+        follow(visitor.open(f"/console/campaigns/{key}"), f"text={button}")
         look_at(visitor, seen)
-    visitor.open(f"/console/campaigns/{key}").click("text=Start the run")
+    follow(visitor.open(f"/console/campaigns/{key}"), "text=Start the run")
     visitor.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
     look_at(visitor, seen)
     runs.advance(served.house.deployment, run_of(visitor.page))

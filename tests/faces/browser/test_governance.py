@@ -13,7 +13,7 @@ from consent.audit.findings import Check, Finding, Gap, Judged, Severity, Yielde
 from consent.audit.packs import making, shelf
 from consent.audit.packs.about import About, Subject
 from consent.register import proving
-from tests.faces.browser.conftest import DESK, PHONE, enter
+from tests.faces.browser.conftest import DESK, PHONE, enter, follow
 from tests.faces.browser.test_every_page import good, look_at
 
 BOTH = pytest.mark.parametrize(
@@ -67,9 +67,9 @@ def test_findings_schedules_reports_and_packs(served, visit, size, scheme):
     ):  # fmt: skip
         visitor.open(path)
         look_at(visitor, seen)
-    visitor.open(f"/audit/findings/{first}").click("text=Accept this finding")
+    follow(visitor.open(f"/audit/findings/{first}"), "text=Accept this finding")
     look_at(visitor, seen)
-    visitor.open("/audit/packs").click("text=Make this pack")
+    follow(visitor.open("/audit/packs"), "text=Make this pack")
     look_at(visitor, seen)
     assert seen == good(seen)
     assert [each for each in visitor.complaints if "422" not in each] == []
@@ -80,13 +80,13 @@ def test_a_finding_is_handled_without_a_script(served, visit):
     page = enter(visit(java_script_enabled=False, viewport=PHONE), served.staff_door(Role.OFFICER))
     page.goto(f"{served.base}/audit/findings")
     page.select_option("#state", "accepted")
-    page.click("text=Show these findings")
+    follow(page, "text=Show these findings")
     assert page.locator("ul.rows > li").count() == 1
     page.goto(f"{served.base}/audit/findings/{first}")
     page.fill("#owner", "anna")
-    page.click("text=Assign this finding")
+    follow(page, "text=Assign this finding")
     assert page.locator(".state").first.inner_text() == "Assigned to anna"
-    page.click("text=Run the check standing again")
+    follow(page, "text=Run the check standing again")
     assert "no longer finds it" in page.locator("[role=status]").inner_text()
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from consent.register import confirmations
 from tests.builders import scope_table, tables, toml
-from tests.faces.browser.conftest import DESK, PHONE, enter
+from tests.faces.browser.conftest import DESK, PHONE, enter, follow
 from tests.faces.browser.test_every_page import good, look_at
 
 MAIL, POST, INTEREST = "contact:email:offers", "contact:post:offers", "use:replies:service"
@@ -36,17 +36,17 @@ def test_every_page_is_accessible_and_needs_no_scrolling_sideways(served, sellin
     seen: dict[str, object] = {}
     page = visitor.open(link)
     look_at(visitor, seen)
-    page.click("button.primary")
+    follow(page, "button.primary")
     look_at(visitor, seen)
     page = enter(visitor, served.customer_door(world.bo))
     look_at(visitor, seen)
     page.eval_on_selector("#until", "field => { field.removeAttribute('min'); field.value = '2026-11-10' }")
-    page.click(BUTTON.format("Pause everything"))
+    follow(page, BUTTON.format("Pause everything"))
     assert (page.title(), page.input_value("#until")) == ("Error: Your choices · A small shop", "2026-11-10")
     visitor.complaints.clear()  # that the answer was 422
     look_at(visitor, seen)
     page.fill("#until", "2026-12-24")
-    page.click(BUTTON.format("Pause everything"))
+    follow(page, BUTTON.format("Pause everything"))
     look_at(visitor, seen)
     for path in ("/p/choices", "/p/choices?lang=de", "/p/history?by=2026-11-21"):
         visitor.open(path)
@@ -57,15 +57,15 @@ def test_every_page_is_accessible_and_needs_no_scrolling_sideways(served, sellin
 def test_a_customer_stops_everything_and_takes_it_back_without_a_script(served, selling, visit):
     world, link = selling
     visitor = visit(java_script_enabled=False, viewport=PHONE)
-    visitor.open(link).click("button.primary")
+    follow(visitor.open(link), "button.primary")
     page = enter(visitor, served.customer_door(world.bo))
     boxes = [
         page.locator(BUTTON.format(name)).bounding_box() for name in ("Yes to all", "No to all", "Stop everything")
     ]
-    page.click(BUTTON.format("Stop everything"))
+    follow(page, BUTTON.format("Stop everything"))
     stopped = [world.reason(world.bo, scope) for scope in (MAIL, POST, INTEREST)]
     world.clock.advance(seconds=1)
-    page.click('button:has-text("Undo")')
+    follow(page, 'button:has-text("Undo")')
 
     # What stops is no smaller than what allows.
     yes, no, stop = ((round(box["width"]), round(box["height"])) for box in boxes if box)

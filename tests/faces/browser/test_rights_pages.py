@@ -10,7 +10,7 @@ from api.roles import Role
 from consent.rights import requests
 from consent.rights.asked import How, Right
 from consent.rights.requests import Asking
-from tests.faces.browser.conftest import PHONE, enter
+from tests.faces.browser.conftest import PHONE, enter, follow
 from tests.faces.browser.test_every_page import BOTH, good, look_at
 
 OPEN_ALL = "document.querySelectorAll('details').forEach(each => each.open = true)"
@@ -44,15 +44,16 @@ def test_a_customers_pages(served, visit, size, scheme):
     for path in ("/p/remembered", "/p/requests", "/p/requests?lang=de", "/p/erase"):
         visitor.open(path)
         look_at(visitor, seen)
-    visitor.open("/p/remembered").click("text=Show what it is")
+    follow(visitor.open("/p/remembered"), "text=Show what it is")
     visitor.page.wait_for_url("**look=use_*")
     visitor.page.evaluate(OPEN_ALL)
     look_at(visitor, seen)
     # What was refused is a page too: the summary has its links, the field says why.
     visitor.page.fill("#value-spend_past_year", "much")
-    visitor.page.locator("form", has=visitor.page.locator("#value-spend_past_year")).locator("button").click()
+    form = visitor.page.locator("form", has=visitor.page.locator("#value-spend_past_year"))
+    follow(visitor.page, form.locator("button"))
     look_at(visitor, seen)
-    visitor.open("/p/erase").click("text=Erase me for good")
+    follow(visitor.open("/p/erase"), "text=Erase me for good")
     look_at(visitor, seen)
     assert seen == good(seen)
     assert [each for each in visitor.complaints if "422" not in each] == []
@@ -70,7 +71,7 @@ def test_the_staffs_pages(served, visit, asked, size, scheme):
     page = visitor.open("/audit/file")
     page.fill("#customer", "ANN")
     page.fill("#reason", "a complaint")
-    page.click("text=Open 1 customer file")
+    follow(page, "text=Open 1 customer file")
     page.wait_for_url("**/audit/file/use_*")
     look_at(visitor, seen)
     assert (seen, visitor.complaints) == (good(seen), [])
@@ -80,21 +81,21 @@ def test_the_staffs_pages(served, visit, asked, size, scheme):
 def test_a_customer_corrects_takes_and_erases_without_a_script(served, visit):
     world = served.world
     page = enter(visit(java_script_enabled=False, viewport=PHONE), served.customer_door(world.ann))
-    page.click("text=Remembered")
-    page.click("text=Show what it is")
+    follow(page, "text=Remembered")
+    follow(page, "text=Show what it is")
     item = page.locator("li", has_text="What you like most")
     item.locator("summary", has_text="Correct").click()
     item.locator("input[name=value]").fill("roses")
-    item.locator("button", has_text="Save the correction").click()
+    follow(page, item.locator("button", has_text="Save the correction"))
     expect(page.locator(".note-good")).to_have_text("Corrected. This is what we remember now.")
     expect(page.locator("li", has_text="What you like most").locator(".fact strong")).to_have_text("roses")
     with page.expect_download() as download:
         page.click("text=Download as JSON >> nth=0")
     with download.value.path().open() as taken:
         assert json.load(taken)["customer"]["id"] == world.ann
-    page.click("text=Requests")
-    page.click("text=Go to erasing")
+    follow(page, "text=Requests")
+    follow(page, "text=Go to erasing")
     page.fill("#word", "Erase")
-    page.click("text=Erase me for good")
+    follow(page, "text=Erase me for good")
     expect(page.locator("h1")).to_have_text("You are erased")
     assert world.reason(world.ann, "contact:email:service") == "CUSTOMER_ERASED"

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from consent.ledger.note import verifier_of
 from consent.receipts import checking, issuing
 from consent.receipts.checking import Holds
-from tests.faces.browser.conftest import DESK, PHONE, enter
+from tests.faces.browser.conftest import DESK, PHONE, enter, follow
 from tests.faces.browser.test_every_page import RULES
 from tests.receipts import (
     FIRST,
@@ -273,6 +273,6 @@ def test_a_customer_takes_a_receipt_home_and_checks_it(served, visit):
     with page.expect_download() as waiting:
         page.click("text=Download the receipt")
     raw = waiting.value.path().read_bytes()
-    page.click("text=check a receipt")
+    follow(page, "text=check a receipt")
     assert check(page, raw, waiting.value.suggested_filename) == "holds"
     assert json.loads(raw)["@type"] == "dpv:ConsentReceipt"

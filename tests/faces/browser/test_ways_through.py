@@ -6,7 +6,7 @@ from api.jobs.worker import _heartbeat
 from api.roles import Role
 from personalise.runs import run as runs
 from tests.campaigns import fill, open_run, publish
-from tests.faces.browser.conftest import PHONE, enter, run_of
+from tests.faces.browser.conftest import PHONE, enter, follow, run_of
 
 MAIL, NEWS = "contact:email:recommendations", "contact:email:newsletter"
 FOCUS = """() => {
@@ -25,14 +25,14 @@ def test_a_customer_needs_no_script(served, visit):
     page = enter(visitor, served.customer_door(world.bo))
     page.check(f'input[name="answer:{MAIL}"][value=yes]')
     page.check(f'input[name="answer:{NEWS}"][value=no]')
-    page.click("text=Save my choices")
+    follow(page, "text=Save my choices")
     expect(page.locator("h1")).to_have_text("Saved")
     assert [world.reason(world.bo, scope) for scope in (MAIL, NEWS)] == ["PERMIT", "REFUSED"]
-    page.click("text=Undo this change")
+    follow(page, "text=Undo this change")
     assert world.reason(world.bo, MAIL) == "WITHDRAWN"
-    page.click("text=Show my history")
+    follow(page, "text=Show my history")
     expect(page.locator("ol.rows > li")).to_have_count(3)
-    page.click("text=Sign out")
+    follow(page, "text=Sign out")
     assert (page.url, visitor.open("/p/choices").locator("h1").text_content()) == (
         f"{served.base}/", "Please identify yourself",
     )  # fmt: skip
@@ -43,15 +43,15 @@ def test_a_marketer_needs_no_script(served, visit):
     fill(world, 30)
     publish(world)
     page = enter(visit(java_script_enabled=False), served.staff_door(Role.APPROVER))
-    page.click("text=Spring")
-    page.click("text=Dry run for 32 customers (changes nothing)")
+    follow(page, "text=Spring")
+    follow(page, "text=Dry run for 32 customers (changes nothing)")
     expect(page.locator("h1")).to_have_text("Dry run: Spring")
-    page.click("text=Start the run for 32 customers")
-    page.click("text=Pause the run")
+    follow(page, "text=Start the run for 32 customers")
+    follow(page, "text=Pause the run")
     expect(page.locator(".state").first).to_have_text("Paused")
-    page.click("text=Resume the run")
+    follow(page, "text=Resume the run")
     runs.advance(served.house.deployment, run_of(page))
-    page.click("text=Reload")
+    follow(page, "text=Reload")
     expect(page.locator(".state").first).to_have_text("Finished")
 
 
@@ -87,8 +87,8 @@ def test_a_runs_page_keeps_itself_up_to_date(served, visit):
     publish(world)
     visitor = visit()
     page = enter(visitor, served.staff_door(Role.APPROVER))
-    page.click("text=Spring")
-    page.click("text=Start the run for 32 customers")
+    follow(page, "text=Spring")
+    follow(page, "text=Start the run for 32 customers")
     expect(page.locator(".note-warn")).to_contain_text("No worker has been seen yet.")
     _heartbeat(served.house, "a worker")
     expect(page.locator(".note-warn")).to_have_count(0)
@@ -111,7 +111,7 @@ def test_a_refused_form_says_where_and_keeps_what_was_typed(served, visit):
     page = visitor.open(f"/console/runs/{run}")
     page.click("text=Stop the run for good")
     page.fill("#stop-key", "sprung")
-    page.click("text=Stop the run of spring")
+    follow(page, "text=Stop the run of spring")
     assert (page.title(), page.input_value("#stop-key")) == ("Error: Run of spring: Running · Byleave", "sprung")
     page.click("text=That is not spring: nothing was stopped. >> nth=0")
     assert page.url.endswith("#stop-key")
