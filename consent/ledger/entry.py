@@ -64,7 +64,9 @@ _DAY: Final = (
 )
 _TIME: Final = rf"{_DAY}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{{3}}Z"
 # 32 bytes in base64url without padding: 43 signs, the last of which carries four bits only.
-_HASH: Final = r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
+HASH_SIGN: Final = r"[A-Za-z0-9_-]"
+HASH_LAST_SIGN: Final = r"[AEIMQUYcgkosw048]"
+_HASH: Final = rf"{HASH_SIGN}{{42}}{HASH_LAST_SIGN}"
 FORM: Final = re.compile(
     (
         rf'\{{"at":"({_TIME})","c":"({_HASH})","cv":(0|[1-9]\d{{0,9}}),"h":"({_HASH})",'
