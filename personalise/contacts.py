@@ -16,7 +16,7 @@ from consent.base.database import Hot, among, table_of
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from personalise.contact_policy.windows import Window
-from personalise.history import COUNTS, GHOST, LAPSED, NEVER, STATUS, History
+from personalise.history import COUNTS, GHOST, LAPSED, NEVER, STATUS, Counting, History
 from personalise.tables import ContactRow
 from personalise.wishes import ANY, Wishes
 
@@ -115,10 +115,10 @@ def counted(
     windows: Sequence[Window],
     at: datetime,
     *,
+    counting: Counting,
     pressure_days: int = 0,
     wishes: Mapping[str, Wishes] = MappingProxyType({}),
     wished: Sequence[str] = (),
-    but: str = "",
 ) -> dict[str, pa.Array]:
     """Count each customer's contacts in every rule's rolling window `(at - days, at]`, and those reserved since.
 
@@ -126,14 +126,13 @@ def counted(
     began, a live decision at the instant it was asked for, and both may get their turn after somebody who came later.
     With k contacts against a limit of k, one more is allowed when the limit-th newest of them leaves the window.
 
-    The contact of the decision `but` is not counted: it is what is judged.
-
     Returns:
         For each rule `contacts:<key>`, `contacts_free:<key>`, `ghosts:<key>`, `ghosts_free:<key>`, in the order of
-        `customers`; times in ms, 0 where the rule doesn't bind. With `pressure_days`, `pressure` and `ghost_pressure`
-        as well: contacts in so many days, on any channel. For each of the channels `wished`, `wish:<channel>` (how many
-        count against the customer's own limit), `wish_limit:<channel>` (`UNLIMITED` where he has none),
-        `wish_free:<channel>`, and the same of ghosts.
+        `customers`; times in ms, 0 where the rule doesn't bind. What begins with `ghost` is what counts where he is a
+        control: what reached him, and what he was left out of, as `counting` says. With `pressure_days`, `pressure` and
+        `ghost_pressure` as well: contacts in so many days, on any channel. For each of the channels `wished`,
+        `wish:<channel>` (how many count against the customer's own limit), `wish_limit:<channel>` (`UNLIMITED` where he
+        has none), `wish_free:<channel>`, and the same for controls.
     """
     columns: dict[str, pa.Array] = {}
     own = [limit.days for each in wishes.values() for limit in each.limits.values()]
@@ -142,7 +141,7 @@ def counted(
         return columns | _wished(None, {}, customers, wished, now=0)
     now = to_ms(at)
     since = now - max(longest, pressure_days) * _DAY_MS
-    history = History(work, customers, windows, since=since, at=now, but=but)
+    history = History(work, customers, windows, since=since, at=now, counting=counting)
     columns |= _wished(history, wishes, customers, wished, now=now)
     for each in windows:
         columns |= _window(history, each, now)
@@ -186,8 +185,8 @@ def _window(history: History, window: Window, now: int) -> dict[str, pa.Array]:
         counts = dict.fromkeys(("contacts", "ghosts"), (who[late], when[late]))
     else:
         inside = (history.when > now - length) & history.matching(window.counts)
-        apart = {"contacts": inside & ~history.ghost, "ghosts": inside & history.ghost}
-        counts = {name: (history.who[which], history.when[which]) for name, which in apart.items()}
+        arms = {"contacts": inside & history.real, "ghosts": inside & history.apart}
+        counts = {name: (history.who[which], history.when[which]) for name, which in arms.items()}
     for name, (who, when) in counts.items():
         count, frees = per_customer(who, when, history.n, limit=window.limit, window=length)
         if window.needs:

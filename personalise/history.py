@@ -2,11 +2,16 @@
 
 A customer's contacts are also those of the ids that were given up when records of his were joined: it was he whom they
 reached. They stay where they are, and are looked up under the ids that were merged into his.
+
+For a control counts what would have counted, had chance put him into the other arm: what really reached him, and the
+ghosts that he has of the same campaign. Ghosts that another campaign gave him are no contacts in either arm; but whom
+the company holds out from all of them has nothing else.
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +26,8 @@ from consent.register import mergers
 from personalise.contact_policy.model import Matching
 from personalise.contact_policy.windows import Window
 from personalise.steps.interact.states import COUNTING, State
+from personalise.steps.personalise.holdout import COMPANY, buckets
+from personalise.steps.personalise.policy import Policy
 from personalise.tables import ContactRow
 from personalise.wishes import ANY, Limit
 
@@ -34,8 +41,8 @@ NEVER: Final = np.iinfo(np.int64).max
 _DAY_MS: Final = 86_400_000
 _contact = table_of(ContactRow)
 
-_PLAIN: Final = ("customer", "status", "reserved_at", "channel")
-_TOLD: Final = ("purpose", "tags", "campaign", "offer", "family")
+_PLAIN: Final = ("customer", "status", "reserved_at", "campaign", "channel")
+_TOLD: Final = ("purpose", "tags", "offer", "family")
 
 
 _AT: Final = sa.bindparam("at", type_=sa.BigInteger())
@@ -75,13 +82,13 @@ _TURNED_DOWN: Final = Hot(
 )
 _LAST: Final = Hot(
     lambda dialect: (
-        sa.select(_contact.c.customer, _contact.c.status, sa.func.max(_contact.c.reserved_at))
+        sa.select(_contact.c.customer, _contact.c.status, _contact.c.campaign, sa.func.max(_contact.c.reserved_at))
         .where(
             among(_contact.c.customer, "customers")(dialect),
             COUNTS,
             sa.or_(STATUS != RESERVED, _contact.c.expires_at.is_(None), _contact.c.expires_at > _AT),
         )
-        .group_by(_contact.c.customer, _contact.c.status)
+        .group_by(_contact.c.customer, _contact.c.status, _contact.c.campaign)
     ),
     "customers",
     "at",
@@ -109,6 +116,36 @@ class _Reader:
         return rows
 
 
+class Counting(NamedTuple):
+    """Which contacts count where a campaign decides.
+
+    Of ghosts those of the campaign count for its controls, and all of a customer whom the company holds out. The
+    contact of the decision `but` doesn't, since it is what is judged.
+    """
+
+    campaign: str
+    by_company: AbstractSet[str] = frozenset()
+    but: str = ""
+
+    @classmethod
+    def of(cls, customers: Sequence[CustomerId], policy: Policy, *, but: str = "") -> "Counting":
+        """Say so for some customers, under a policy."""
+        held: set[str] = set()
+        if policy.company_share:
+            drawn = buckets(customers, salt=policy.contact_policy.holdout.salt, scope=COMPANY)
+            held = {customers[spot] for spot in np.flatnonzero(drawn < policy.company_share).tolist()}
+        return cls(policy.campaign.key, held, but)
+
+    def for_control(self, customer: str, campaign: str) -> bool:
+        """Say whether a ghost of a campaign counts for a customer, where he is a control.
+
+        >>> counting = Counting("spring", by_company={"cus_2"})
+        >>> [counting.for_control(who, of) for who in ("cus_1", "cus_2") for of in ("spring", "autumn")]
+        [True, False, True, True]
+        """
+        return campaign == self.campaign or customer in self.by_company
+
+
 class History:
     """The contacts of some customers that may count: what every rule about past contacts reads.
 
@@ -116,26 +153,29 @@ class History:
         n: how many customers.
         who: (n_contacts,) places of their customers.
         when: (n_contacts,) milliseconds.
-        ghost: (n_contacts,) those that a holdout's customer would have had.
+        real: (n_contacts,) those that reached somebody: no ghosts.
+        apart: (n_contacts,) those that count for their customer if he is a control.
     """
 
     def __init__(
         self, work: Work, customers: Sequence[CustomerId], windows: Sequence[Window],
-        *, since: int, at: int, but: str = "",
+        *, since: int, at: int, counting: Counting,
     ) -> None:  # fmt: skip
         """Read what was reserved after `since` (ms), with as much of what it says of itself as the windows ask.
 
-        What had lapsed `at` (ms) is left out, and so is the contact of the decision `but`.
+        What had lapsed `at` (ms) is left out.
         """
         self.n = len(customers)
         self._spots = {customer: spot for spot, customer in enumerate(customers)}
         whole = any(not each.plain for each in windows if each.of == "contacts")
         names = (*_PLAIN, *_TOLD) if whole else _PLAIN
         read = _Reader(work, customers)
-        rows = read.rows(_SINCE_TOLD if whole else _SINCE, since, at, but)
+        rows = read.rows(_SINCE_TOLD if whole else _SINCE, since, at, counting.but)
         columns = list(zip(*rows, strict=True)) or [()] * len(names)
         self.who = np.array([self._spots[customer] for customer in columns[0]], dtype=np.int64)
-        self.ghost = np.array([status == GHOST for status in columns[1]], dtype=np.bool_)
+        self.real = np.array([status != GHOST for status in columns[1]], dtype=np.bool_)
+        whose = zip(columns[0], columns[3], strict=True)
+        self.apart = self.real | np.array([counting.for_control(*each) for each in whose], dtype=np.bool_)
         self.when = np.array(columns[2], dtype=np.int64)
         self._told = {name: np.array(column, dtype=object) for name, column in zip(names, columns, strict=True)}
         self._down: list[tuple[int, str, int]] = []
@@ -168,31 +208,33 @@ class History:
         return rows[:, 0], rows[:, 1]
 
     def wished(self, spot: int, channel: str, limit: Limit, now: int) -> tuple[int, int, int, int]:
-        """Return one customer's contacts against his own limit, and when one more is allowed (ms); then his ghosts."""
+        """Return one customer's contacts against his own limit, and when one more is allowed (ms); then if held out."""
         length = limit.days * _DAY_MS
         mine = (self.who == spot) & (self.when > now - length)
         if channel != ANY:
             mine &= self._told["channel"] == channel
         found: list[int] = []
-        for which in (mine & ~self.ghost, mine & self.ghost):
+        for which in (mine & self.real, mine & self.apart):
             when = np.sort(self.when[which])[::-1]
             full = len(when) >= limit.most
             found += [len(when), int(when[limit.most - 1]) + length if full and limit.most else NEVER if full else 0]
         return found[0], found[1], found[2], found[3]
 
     def pressure(self, after: int) -> dict[str, pa.Array]:
-        """Return how many contacts, and how many ghosts, each customer had after a time, on any channel."""
+        """Return how many contacts each customer had after a time, on any channel; and how many count for a control."""
         late = self.when > after
-        which = {"pressure": late & ~self.ghost, "ghost_pressure": late & self.ghost}
+        which = {"pressure": late & self.real, "ghost_pressure": late & self.apart}
         return {name: pa.array(np.bincount(self.who[one], minlength=self.n)) for name, one in which.items()}
 
 
-def last(work: Work, customers: Sequence[CustomerId], at: datetime) -> dict[str, pa.Array]:
-    """Return when each customer had his last contact, and his last ghost, on any channel (ms): 0 for never."""
+def last(work: Work, customers: Sequence[CustomerId], at: datetime, *, counting: Counting) -> dict[str, pa.Array]:
+    """Return when each customer was last contacted, on any channel (ms; 0 for never), and when, if he is a control."""
     found: dict[str, dict[str, int]] = {"last_contact": {}, "last_ghost": {}}
-    for customer, kind, when in _Reader(work, customers).rows(_LAST, to_ms(at)):
-        newest = found["last_ghost" if kind == GHOST else "last_contact"]
-        newest[customer] = max(when, newest.get(customer, 0))
+    for customer, status, campaign, when in _Reader(work, customers).rows(_LAST, to_ms(at)):
+        real = status != GHOST
+        for name, counts in (("last_contact", real), ("last_ghost", real or counting.for_control(customer, campaign))):
+            if counts:
+                found[name][customer] = max(when, found[name].get(customer, 0))
     return {
         name: pa.array([newest.get(customer, 0) for customer in customers], type=pa.int64())
         for name, newest in found.items()

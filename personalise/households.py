@@ -1,9 +1,9 @@
 """What the members of a household had together: what a cap `per = "household"` counts.
 
 For whom it is decided count his own contacts and those of all who are in his household now, wherever each was when he
-had them. A control's own contacts are ghosts; those of the others count for him as they do for everybody: they are what
-reached the household. Ghosts reached nobody, so another's never count: held out or not, what keeps somebody from a
-contact is the same, and groups stay comparable.
+had them. Of a control's own count his ghosts too, as `history` says; those of the others count for him as they do for
+everybody: they are what reached the household. Ghosts reached nobody, so another's never count: held out or not, what
+keeps somebody from a contact is the same, and groups stay comparable.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from consent.base.store import Work
 from consent.gate import Permits
 from consent.register import households
 from personalise.contacts import NONE, Own, per_customer
-from personalise.history import History
+from personalise.history import Counting, History
 from personalise.steps.personalise.policy import Policy, told_by
 
 _DAY_MS: Final = 86_400_000
@@ -69,7 +69,8 @@ def read(
     members = households.members(work, set(homes.values()))
     sharing = Sharing(customers, homes, policy, at, given.kinds if given else {})
     # What nobody had sent in time counts no longer as of now, whenever the decision is of.
-    sharing.count(work, members, lapsed_at=permitted.at, but=own.decision)
+    counting = Counting.of(customers, policy, but=own.decision)
+    sharing.count(work, members, lapsed_at=permitted.at, counting=counting)
     return sharing
 
 
@@ -100,14 +101,14 @@ class Sharing:
         self._who = self._what = np.empty(0, dtype=np.int64)
         self._own = np.empty(0, dtype=np.bool_)
 
-    def count(self, work: Work, members: Mapping[CustomerId, str], *, lapsed_at: datetime, but: str) -> None:
+    def count(self, work: Work, members: Mapping[CustomerId, str], *, lapsed_at: datetime, counting: Counting) -> None:
         """Read the contacts of all members of these households, and of the customers who are in none."""
         if not self._windows:
             return
         homes = {**members, **self.homes}
         everyone = sorted({*self.customers, *homes})
         since = self._at - max(each.days for each in self._windows) * _DAY_MS
-        history = History(work, everyone, self._windows, since=since, at=to_ms(lapsed_at), but=but)
+        history = History(work, everyone, self._windows, since=since, at=to_ms(lapsed_at), counting=counting)
         rows_of = [self._rows[homes.get(one, one)] for one in everyone]
         many = np.array([len(rows) for rows in rows_of], dtype=np.int64)[history.who]
         # Each contact once for every customer of the chunk who is in that household.
@@ -148,9 +149,9 @@ class Sharing:
         for window in self._windows:
             length = window.days * _DAY_MS
             inside = (history.when > self._at - length) & history.matching(window.counts)
-            real = ~history.ghost[self._what]
+            real, apart = history.real[self._what], history.apart[self._what]
             also = more[self._holds[window.key][more[:, 1]], 0]
-            for name, counts in (("contacts", real), ("ghosts", np.where(self._own, ~real, real))):
+            for name, counts in (("contacts", real), ("ghosts", np.where(self._own, apart, real))):
                 which = inside[self._what] & counts
                 who = np.concatenate([self._who[which], also])
                 when = np.concatenate([history.when[self._what[which]], np.full(len(also), self._at)])

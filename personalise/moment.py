@@ -13,6 +13,7 @@ from consent.register.desk import Desk
 from consent.uses import Use
 from personalise import commitments, contacts, goodwill, history, wishes
 from personalise.contacts import Own
+from personalise.history import Counting
 from personalise.households import Sharing
 from personalise.steps.personalise.holdout import COMPANY, buckets
 from personalise.steps.personalise.policy import Policy
@@ -71,7 +72,8 @@ def _between(
     Returns:
         For each of `policy.windows` that counts customers alone `contacts:<key>` and `ghosts:<key>` with
         `contacts_free:<key>` and `ghosts_free:<key>` (ms); for each of `policy.wished` `wish:<channel>`,
-        `wish_limit:<channel>` (-1 for none), `wish_free:<channel>`, `ghost_wish:…` and `ghost_wish_free:…`; `own_hours`
+        `wish_limit:<channel>` (-1 for none), `wish_free:<channel>`, `ghost_wish:…` and `ghost_wish_free:…` (what begins
+        with `ghost` is what counts for a control: what reached him, and what he was left out of); `own_hours`
         (minutes of the day, `from-until`, null for none) where rules of hours bind; for each of `policy.families`
         `committed:<family>` (the hash of the promised terms, null for none) and `committed_grade:<family>`; where
         `policy.charges`, `goodwill` (thousandths of a point), `pressure` and `ghost_pressure` (contacts lately); where
@@ -81,10 +83,10 @@ def _between(
     pressure = terms.pressure_days if policy.charges else 0
     wished = wishes.read(work, customers)
     alone = [each for each in policy.windows if each.per == "customer"]
+    counting = Counting.of(customers, policy, but=own.decision)
     columns = contacts.counted(
-        work, customers, alone, at, pressure_days=pressure, wishes=wished, wished=policy.wished,
-        but=own.decision,
-    )  # fmt: skip
+        work, customers, alone, at, counting=counting, pressure_days=pressure, wishes=wished, wished=policy.wished
+    )
     if policy.hours:
         columns["own_hours"] = pa.array([wishes.of(wished, each).told for each in customers], type=pa.string())
     if policy.charges:
@@ -95,6 +97,6 @@ def _between(
                 balances[spots[CustomerId(over.customer)]] += over.charge
         columns["goodwill"] = pa.array(balances)
     if policy.quotas:
-        columns.update(history.last(work, customers, at))
+        columns.update(history.last(work, customers, at, counting=counting))
     columns.update(commitments.columns(work, customers, policy.families, at))
     return columns

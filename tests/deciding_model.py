@@ -441,14 +441,17 @@ class _Moment:
                 yield f"rest:{rest['key']}:{family}", 1, rest["days"], when
 
     def those(self, wanted: Tables, *, together: bool = False) -> list[int]:
-        """Return when his contacts of a kind were (where he is held out, his ghosts), and those of his household."""
-        home = self.shop.homes.get(self.who)
+        """Return when his contacts of a kind were, and those of his household.
+
+        Where he is held out, his ghosts count as well: by the company all, by the campaign alone those of this one.
+        """
+        home, own = self.shop.homes.get(self.who), self.campaign["campaign"]["key"]
         return [
             one.at
             for one in self.shop.contacts
             if fits(wanted, one.told)
             and (
-                one.ghost == bool(self.control)
+                not one.ghost or self.control == "company_holdout" or (self.control and own in one.told["campaigns"])
                 if one.customer == self.who
                 else together and home and self.shop.homes.get(one.customer) == home and not one.ghost
             )

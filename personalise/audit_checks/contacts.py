@@ -9,6 +9,7 @@ that was given up for his before counts as his.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -46,12 +47,13 @@ _contact = table_of(ContactRow)
 _ALL: Final = sa.select(_contact)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Made:
     """A contact, with the decision and the policy behind it.
 
     `place` is where the ledger commits to the decision, and which of its chunk it is; `judged` where the ledger stood,
-    and `judged_at` when it was, that permissions were judged.
+    and `judged_at` when it was, that permissions were judged. `beside`: if it is a ghost, what had reached its customer
+    was to count as well.
     """
 
     row: Any
@@ -59,6 +61,7 @@ class _Made:
     place: tuple[int, int, int]
     judged: int
     judged_at: int
+    beside: bool
     policy: Policy
     candidate: Candidate
 
@@ -72,10 +75,23 @@ class _Made:
         ended: int | None = self.row.ended_position
         return ended is None or ended > later.position
 
+    def counted_for(self, later: "_Made") -> bool:
+        """Whether such a contact counted for its customer: who is no control has no ghosts, and who is has some."""
+        if not (self.ghost and later.ghost):
+            return not self.ghost and (later.beside or not later.ghost)
+        return not later.beside or self.row.campaign == later.row.campaign or later.by_company
+
     @property
     def ghost(self) -> bool:
         """Whether it is a holdout's."""
         return bool(self.row.status == GHOST)
+
+    @cached_property
+    def by_company(self) -> bool:
+        """Whether the company holds its customer out."""
+        salt = self.policy.contact_policy.holdout.salt
+        [bucket] = buckets([self.row.customer], salt=salt, scope=COMPANY).tolist()
+        return bool(bucket < self.policy.company_share)
 
     @property
     def told(self) -> Told:
@@ -254,7 +270,8 @@ def _made(behind: _Behind, work: Work, row: Any) -> _Made | Finding | Gap:  # no
         return Gap(check=KEY, why=policy)
     candidate = next(one for one in policy.candidates if one.key == row.treatment)
     place = (chunk.log, chunk.seq, spot)
-    return _Made(row, _ms(row.reserved_at), place, chunk.position, to_ms(chunk.at), policy, candidate)
+    beside = chunk.about.get(log.GHOSTS) == log.BESIDE
+    return _Made(row, _ms(row.reserved_at), place, chunk.position, to_ms(chunk.at), beside, policy, candidate)
 
 
 def _ms(at: datetime | None) -> int:
@@ -266,13 +283,11 @@ def _wrong(one: _Made, own: Sequence[_Made], known: _Before) -> Iterator[str]:
     before = [*known.earlier(one), *own]
     campaign = one.policy.campaign
     [bucket] = buckets([one.row.customer], salt=campaign.holdout.salt, scope=campaign.key).tolist()
-    company = one.policy.contact_policy.holdout.salt
-    [by_company] = buckets([one.row.customer], salt=company, scope=COMPANY).tolist()
-    if (bucket < one.policy.share or by_company < one.policy.company_share) != one.ghost:
+    if (bucket < one.policy.share or one.by_company) != one.ghost:
         yield "a customer who is held out was contacted" if not one.ghost else "a ghost stands for no control"
     if (one.row.status in ENDED) != (one.row.ended_position is not None):
         yield f"it is {one.row.status}, and when it ended is not what that says"
-    alike = [each for each in before if each.ghost == one.ghost and each.counted_by(one)]
+    alike = [each for each in before if each.counted_by(one) and each.counted_for(one)]
     household = [*alike, *known.together(one)] if _by_household(one) else alike
     for window in one.candidate.windows:
         count = _counted(window, one, household if window.per == "household" else alike, before)

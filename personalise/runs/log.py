@@ -38,6 +38,10 @@ _SALTS: Final = "salts"
 REPLAY: Final = "replay"
 """The column of each decision's hash over policy, instant and what it was made from; empty where nothing was kept."""
 
+GHOSTS: Final = "ghosts"
+BESIDE: Final = "beside_contacts"
+"""What counts for a control: his ghosts beside what really reached him. Before this was told, his ghosts alone did."""
+
 _ABOUT: Final = b"byleave"
 _SIZED: Final = ("mask", REPLAY)
 _COMPRESSED: Final = pa.ipc.IpcWriteOptions(compression="zstd")
@@ -180,6 +184,7 @@ def _about(policy: Policy, permitted: Permits, salt: bytes) -> dict[str, Any]:
         "model_digest": policy.model.digest.hex() if policy.model else "",
         "needs": [[one.contact, *one.uses] for one in policy.candidates],
         "policy": policy.digest.hex(),
+        GHOSTS: BESIDE,
         "purpose": policy.campaign.purpose,
         "read_under": policy.catalogue.version,
         "rules": list(policy.rules),

@@ -8,7 +8,7 @@ from consent import gate
 from consent.base.clock import to_ms
 from consent.base.errors import CampaignInvalid
 from personalise import engine
-from personalise.history import last
+from personalise.history import Counting, last
 from personalise.runs import run
 from personalise.runs.comparing import Named, compare
 from personalise.runs.dry_run import dry_run
@@ -134,10 +134,10 @@ def test_a_contact_that_lapsed_was_none_where_equals_go_by_who_waited_longer(wor
     engine.decide_one(world.deployment, second, campaign="late", actor="mia", carried=True)
     world.clock.advance(days=2, milliseconds=-1)
     with world.store.read() as work:
-        before = last(work, [first, second], world.clock())["last_contact"].to_pylist()
+        before = last(work, [first, second], world.clock(), counting=Counting("spring"))["last_contact"].to_pylist()
     world.clock.advance(milliseconds=1)
     with world.store.read() as work:
-        after = last(work, [first, second], world.clock())["last_contact"].to_pylist()
+        after = last(work, [first, second], world.clock(), counting=Counting("spring"))["last_contact"].to_pylist()
     campaign(world, treatment=[BY_MAIL], volume=[{"key": "desk", "channels": ["email"], "limit": 1}])
     went(world)
 

@@ -13,6 +13,7 @@ from personalise import contacts as history
 from personalise import shelf
 from personalise.contact_policy.model import Cap
 from personalise.contact_policy.windows import of_cap
+from personalise.history import Counting
 from personalise.runs import dry_run, log, run
 from tests.builders import START
 from tests.campaigns import (
@@ -254,17 +255,21 @@ def test_each_cap_counts_in_its_own_window_and_on_its_own_channels(world):
                             "", "marketing", 0, None)
             for number, (channel, status, ago) in enumerate(made)
         ])  # fmt: skip
-    with world.store.read() as work:
-        found = history.counted(work, [world.bo, world.ann], [of_cap(cap) for cap in caps], START)
 
-    def told(key):
+    def told(key, **counting):
+        with world.store.read() as work:
+            windows = [of_cap(cap) for cap in caps]
+            found = history.counted(work, [world.bo, world.ann], windows, START, counting=Counting(**counting))
         return [found[f"{what}:{key}"].to_pylist() for what in ("contacts", "contacts_free", "ghosts", "ghosts_free")]
 
-    never = 2**63 - 1
-    # Newest first Ann's mails are of tomorrow, of now, of a moment less than a week ago; the ghost is counted apart.
-    assert told("week") == [[0, 3], [0, to_ms(START + week)], [0, 1], [0, 0]]
-    assert told("month") == [[0, 6], [0, to_ms(START - day + month)], [0, 1], [0, 0]]
-    assert told("never") == [[0, 0], [never, never], [0, 0], [never, never]]
+    never, frees = 2**63 - 1, to_ms(START - day + month)
+    # Newest first Ann's mails are of tomorrow, of now, the ghost, of a moment less than a week ago.
+    assert told("week", campaign="c") == [[0, 3], [0, to_ms(START + week)], [0, 4], [0, to_ms(START + week)]]
+    assert told("month", campaign="c") == [[0, count_or_time] for count_or_time in (6, frees, 7, frees)]
+    assert told("never", campaign="c") == [[0, 0], [never, never], [0, 0], [never, never]]
+    # Another campaign's ghost is none of its own, but of whom the company holds out all count.
+    assert told("week", campaign="d") == [[0, 3], [0, to_ms(START + week)]] * 2
+    assert told("week", campaign="d", by_company={world.ann}) == told("week", campaign="c")
 
 
 def test_contacts_count_across_campaigns_and_only_on_the_channels_of_the_cap(sqlite_world):

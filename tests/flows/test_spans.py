@@ -14,6 +14,7 @@ from personalise.commitments import Commitment
 from personalise.contact_policy.model import Matching
 from personalise.contact_policy.windows import Window
 from personalise.contacts import Contact
+from personalise.history import Counting
 
 SCOPES = ("use:purchases:recommendations", "contact:email:newsletter")
 
@@ -68,7 +69,7 @@ def test_what_belongs_to_nobody_who_is_enrolled_is_passed_over(world, people):
             commitments.promise(work, [Commitment(who, "f", "o", "terms", None, "spring", decision, at, at + 9)])
     with world.store.read() as work:
         inside = customers.after(work, "", 100)
-        found = contacts.counted(work, inside, [rest], world.clock(), pressure_days=7)
+        found = contacts.counted(work, inside, [rest], world.clock(), counting=Counting("spring"), pressure_days=7)
         promised = commitments.columns(work, inside, ["f"], world.clock())
 
     second = [spot == 1 for spot in range(len(people))]

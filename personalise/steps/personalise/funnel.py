@@ -146,7 +146,7 @@ class Funnel:
         return self._rules.by(NOT_ENROLLED, np.zeros(self.rows, dtype=np.bool_))
 
     def _held_back(self, one: Candidate) -> tuple[Refusals, NDArray[np.int64]]:
-        """Stage 6: all rules must hold; the binding one is the one that frees last. Controls count their ghosts.
+        """Stage 6: all rules must hold; the binding one is the one that frees last. Controls' ghosts count too.
 
         Returns:
             By which rule, and until when (ms); -1 where none refuses.
@@ -176,7 +176,7 @@ class Funnel:
         """Return until when (ms) customers have to wait whom only rules about contacts keep from a candidate, for now.
 
         It is the one that is worth most of those that nothing else refuses and whose rule names a time; controls wait
-        by their ghosts, as long as they would if they were none.
+        by their ghosts too, as long as they would if they were none.
 
         Returns:
             The time, 0 for who waits for nothing, and the number of the rule in `policy.rules`.
@@ -195,7 +195,7 @@ class Funnel:
         return until, by
 
     def wish(self, channel: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the count against customers' own limits, and when they free (ms); of controls, ghosts."""
+        """Return the count against customers' own limits, and when they free (ms); of controls, ghosts too."""
         names = ("wish", "wish_free")
         count, frees = (
             np.where(self.control, self.column(f"ghost_{name}:{channel}"), self.column(f"{name}:{channel}"))
@@ -204,7 +204,7 @@ class Funnel:
         return count, frees
 
     def contacts(self, window: Window) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return how many contacts a rule counts, and when one more is allowed (ms); of controls, ghosts."""
+        """Return how many contacts a rule counts, and when one more is allowed (ms); of controls, ghosts too."""
         known = self._contacts.get(window.key)
         if known is None:
             count, ghosts = self.column(f"contacts:{window.key}"), self.column(f"ghosts:{window.key}")
@@ -260,7 +260,7 @@ class Funnel:
 
     @cached_property
     def pressure(self) -> NDArray[np.int64]:
-        """How many contacts there were lately, on any channel; of controls, ghosts."""
+        """How many contacts there were lately, on any channel; of controls, ghosts too."""
         return np.where(self.control, self.column("ghost_pressure"), self.column("pressure"))
 
     def charge(self, one: Candidate) -> NDArray[np.int64]:
