@@ -12,6 +12,7 @@ from flask import Blueprint
 from api.pages import (
     audit,
     campaign_life,
+    comparing,
     console,
     contact_policy,
     customer,
@@ -49,6 +50,7 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     mails.blueprint,
     campaign_life.blueprint,
     contact_policy.blueprint,
+    comparing.blueprint,
     runs.blueprint,
     audit.blueprint,
     findings.blueprint,

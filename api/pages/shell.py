@@ -31,6 +31,7 @@ _ROOMS: Final[Mapping[str, tuple[tuple[str, str, str], ...]]] = {
     "Console": (
         ("/console", "Overview", "console.show"),
         ("/console/contact-policy", "Contact policy", "contact_policy.show"),
+        ("/console/compare", "Compare", "campaigns.dry_run"),
     ),
     "Audit": (
         ("/audit", "Overview", "audits.show"),

@@ -163,6 +163,8 @@ PAGES = {
     ("GET", "/console/contact-policy/versions/<version>/file"): CAMPAIGNS,
     ("POST", "/console/contact-policy/check"): CAMPAIGNS,
     ("POST", "/console/contact-policy/publish"): {"approver"},
+    ("GET", "/console/compare"): {"approver", "marketer"},
+    ("POST", "/console/compare"): {"approver", "marketer"},
     ("GET", "/console/runs/<run>"): CAMPAIGNS,
     ("POST", "/console/runs/<run>/pause"): {"approver"},
     ("POST", "/console/runs/<run>/resume"): {"approver"},
