@@ -115,7 +115,12 @@ def _because(what: str, unfit: ByleaveError) -> str:
 
 
 def _page(typed: Typed, *, wrong: dict[str, str] | None = None) -> Response:
-    shown = render_template("console/compare.html", wrong=wrong or {}, **_choices(typed))
+    shown = render_template(
+        "console/compare.html",
+        wrong=wrong or {},
+        summary=[(field, f"{'A' if field[0] == 'a' else 'B'}: {why}") for field, why in (wrong or {}).items()],
+        **_choices(typed),
+    )
     return Response(shown, _UNPROCESSABLE if wrong else 200, mimetype="text/html")
 
 

@@ -63,6 +63,7 @@ def show() -> str:
         opened=opened,
         versions=listed,
         newest=listed[0] if listed else None,
+        may_compare=actor.current().may("campaigns.dry_run"),
         published=bool(listed) and asked == str(listed[0].number),
         may_publish=actor.current().may("contact_policy.publish"),
     )

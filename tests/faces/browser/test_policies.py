@@ -116,5 +116,5 @@ def test_a_marketer_compares_without_a_script(served, visit):
     expect(page.locator(".lead")).to_contain_text("of 32 customers")
     page.fill("#b_version", "9")
     follow(page, "text=Compare 2 policies for 32 customers")
-    expect(page.locator("#errors li")).to_have_text("spring has no version 9: its newest is 2")
+    expect(page.locator("#errors li")).to_have_text("B: spring has no version 9: its newest is 2")
     expect(page.locator("#b_version")).to_have_value("9")

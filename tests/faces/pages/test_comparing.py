@@ -56,10 +56,11 @@ def wrong(page):
     """What is wrong, by field: in the summary and at the field."""
     links = page.main.one("div", id="errors").all("a")
     found = {each.attrs["href"].removeprefix("#"): each.text for each in links}
-    assert {name: page.main.one("span", id=f"{name}-why").text for name in found} == found
+    told = {name: page.main.one("span", id=f"{name}-why").text for name in found}
+    assert found == {name: f"{'A' if name in ('a', 'a_version') else 'B'}: {why}" for name, why in told.items()}
     fields = [node.attrs["name"] for node in page.main.walk() if node.attrs.get("aria-invalid")]
     assert fields == list(found)
-    return found
+    return told
 
 
 def compare(who, button=BUTTON, **typed):

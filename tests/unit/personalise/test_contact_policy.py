@@ -34,11 +34,11 @@ def binding(policy, told=MAIL, caps=()):
 # ------------------------------------------------------------------------------------------------------------- reading
 
 
-def test_what_somebody_wrote_that_says_nothing_is_refused():
-    for text, form in (("# nothing", "toml"), ("{}", "json")):
-        assert parse_contact_policy(text, form, SHOP).caps == ()
-        with pytest.raises(ContactPolicyInvalid, match="is empty: a policy that holds nothing back says so"):
-            read_written(text, form, SHOP)
+@pytest.mark.parametrize(("text", "form"), [("# nothing", "toml"), ("{}", "json")])
+def test_what_somebody_wrote_that_says_nothing_is_refused(text, form):
+    assert parse_contact_policy(text, form, SHOP).caps == ()
+    with pytest.raises(ContactPolicyInvalid, match="is empty: a policy that holds nothing back says so"):
+        read_written(text, form, SHOP)
 
 
 def test_an_empty_file_has_no_rules():
