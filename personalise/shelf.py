@@ -178,6 +178,44 @@ def newest_contact_policy(work: Work) -> int:
     return newest or 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyVersion:
+    """A version of the contact policy: who published it, when, and at which position of the ledger."""
+
+    version: int
+    published_at: datetime
+    published_by: str
+    position: int
+    format: str
+
+
+def contact_policies(work: Work) -> list[PolicyVersion]:
+    """Return every version of the contact policy, the newest first."""
+    names = ("version", "published_at", "published_by", "position", "format")
+    columns = [getattr(ContactPolicyVersionRow, name) for name in names]
+    rows = work.connection.execute(sa.select(*columns).order_by(ContactPolicyVersionRow.version.desc()))
+    return [PolicyVersion(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def written_contact_policy(
+    work: Work, *, version: int | None = None
+) -> tuple[int, str, Literal["toml", "json"]] | None:
+    """Return the newest contact policy, or a version of it, as it was written: number, text and format.
+
+    Whether it still holds under the catalogue nobody asks here. None stands for "none": nothing is published, or
+    version 0 was asked for.
+
+    Raises:
+        ContactPolicyUnknown: there is no such version.
+    """
+    row = None if version == 0 else work.run(_CONTACT_POLICY, version or NEWEST).fetchone()
+    if row is None and version:
+        newest = newest_contact_policy(work)
+        msg = f"it has no version {version}: {f'its newest is {newest}' if newest else 'none was published yet'}"
+        raise ContactPolicyUnknown(msg)
+    return None if row is None else (row[0], row[1], row[2])
+
+
 def load_contact_policy(work: Work, catalogue: Catalogue, *, version: int | None = None) -> ContactPolicy:
     """Return the newest contact policy, or one version of it (0 is "none"), read under `catalogue`.
 
@@ -185,14 +223,10 @@ def load_contact_policy(work: Work, catalogue: Catalogue, *, version: int | None
         ContactPolicyUnknown: there is no such version.
         ContactPolicyInvalid: the catalogue has changed, so that it no longer holds; every place is named.
     """
-    row = None if version == 0 else work.run(_CONTACT_POLICY, version or NEWEST).fetchone()
-    if row is None and version:
-        newest = newest_contact_policy(work)
-        msg = f"it has no version {version}: {f'its newest is {newest}' if newest else 'none was published yet'}"
-        raise ContactPolicyUnknown(msg)
-    if row is None:
+    written = written_contact_policy(work, version=version)
+    if written is None:
         return NONE
-    number, body, form = row
+    number, body, form = written
     return _contact_policy(body, form, _under(catalogue), number)
 
 

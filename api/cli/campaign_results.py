@@ -41,8 +41,7 @@ def compare(a: str, b: str | None, *, contact_policy: int | None, as_json: bool)
         second = Named(campaign=second.campaign, version=second.version, contact_policy=contact_policy)
         found = compared(house.deployment, first, second, actor=caller().name, progress=tick)
     if as_json:
-        told = found.table.as_json()
-        print_json({**told, "a": {**_of(found.a), **told["a"]}, "b": {**_of(found.b), **told["b"]}})
+        print_json(found.as_json())
     else:
         _print_compared(found)
 
@@ -52,15 +51,6 @@ def _named(text: str) -> Named:
     if found is None:
         raise RequestUnfit(places=[Place(text[:80], "is neither KEY nor KEY@VERSION")])
     return Named(campaign=found[1], version=int(found[2] or 0))
-
-
-def _of(policy: Policy) -> dict[str, Any]:
-    return {
-        "campaign": policy.campaign.key,
-        "version": policy.version,
-        "contact_policy": policy.contact_policy.version,
-        "outcome": policy.campaign.objective.measure,
-    }
 
 
 def _title(policy: Policy) -> str:

@@ -12,7 +12,9 @@ from flask import Blueprint
 from api.pages import (
     audit,
     campaign_life,
+    comparing,
     console,
+    contact_policy,
     customer,
     customer_file,
     findings,
@@ -47,6 +49,8 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     console.blueprint,
     mails.blueprint,
     campaign_life.blueprint,
+    contact_policy.blueprint,
+    comparing.blueprint,
     runs.blueprint,
     audit.blueprint,
     findings.blueprint,

@@ -53,7 +53,7 @@ def home() -> str:
     with deployment.store.read() as work:
         alive = worker(work, at=at)
         newest = runs.newest(work)
-        campaigns = _campaigns(deployment, work)
+        campaigns = every_campaign(deployment, work)
     shown = [progress(one, at=at) for one in newest]
     return render_template(
         "console/home.html",
@@ -65,7 +65,8 @@ def home() -> str:
     )
 
 
-def _campaigns(deployment: Deployment, work: Work) -> list[Listed]:
+def every_campaign(deployment: Deployment, work: Work) -> list[Listed]:
+    """Return every campaign with its newest version, by key."""
     catalogue = deployment.desk.catalogues.current(work)
     return [_listed(work, catalogue, key, version, at) for key, version, at in shelf.keys(work)]
 
@@ -152,6 +153,7 @@ def _next(opened: _Opened) -> dict[str, object]:
         "customers": present.counted(opened.customers, "customer"),
         "anybody": opened.customers > 0,
         "may_dry_run": who.may("campaigns.dry_run"),
+        "version": opened.version,
         "may_run": who.may("campaigns.run"),
         "startable": opened.life.can_start,
         "life": opened.life,

@@ -19,6 +19,7 @@ from consent.permission.statement import OLDEST
 _ANSWERS: Final = frozenset({"yes", "no"})
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
 _DAY: Final = re.compile(r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_VERSION: Final = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 _MOST_ENTRIES: Final = 20
 _MOST_FIELDS: Final = 900
 _ONE_CLICK: Final = "List-Unsubscribe"
@@ -92,6 +93,15 @@ def read_day(text: str) -> datetime | None:
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def read_version(text: str) -> int | None:
+    """Read the number of a version, of a campaign or the contact policy; None where it is none.
+
+    >>> read_version("12"), read_version("0"), read_version("two")
+    (12, None, None)
+    """
+    return int(text) if _VERSION.fullmatch(text) else None
 
 
 def read_entries(text: str) -> tuple[int, ...]:

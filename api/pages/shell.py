@@ -28,7 +28,11 @@ FILES: Final[Mapping[str, str]] = {
 
 _KEPT: Final = "public, max-age=31536000, immutable"
 _ROOMS: Final[Mapping[str, tuple[tuple[str, str, str], ...]]] = {
-    "Console": (("/console", "Console", "console.show"),),
+    "Console": (
+        ("/console", "Overview", "console.show"),
+        ("/console/contact-policy", "Contact policy", "contact_policy.show"),
+        ("/console/compare", "Compare", "campaigns.dry_run"),
+    ),
     "Audit": (
         ("/audit", "Overview", "audits.show"),
         ("/audit/audits", "Audits", "audits.show"),

@@ -57,14 +57,14 @@ def written(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
 
 def csv_file(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Response:
     """Answer with a CSV file."""
-    return Response(written(columns, rows), mimetype="text/csv", headers=_attached(f"{name}.csv"))
+    return Response(written(columns, rows), mimetype="text/csv", headers=attached(f"{name}.csv"))
 
 
 def json_file(name: str, value: object) -> Response:
     """Answer with a JSON file."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_PASSTHROUGH_DATETIME
     body = orjson.dumps(value, default=_plain, option=options)
-    return Response(body, mimetype="application/json", headers=_attached(f"{name}.json"))
+    return Response(body, mimetype="application/json", headers=attached(f"{name}.json"))
 
 
 def _plain(value: object) -> str:
@@ -73,5 +73,6 @@ def _plain(value: object) -> str:
     raise TypeError(type(value).__name__)
 
 
-def _attached(name: str) -> dict[str, str]:
+def attached(name: str) -> dict[str, str]:
+    """Return the header by which a browser keeps an answer as a file of this name."""
     return {"Content-Disposition": f'attachment; filename="{name}"'}

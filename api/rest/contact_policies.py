@@ -18,7 +18,7 @@ from consent.base.errors import ContactPolicyUnknown, VersionMoved
 from consent.base.store import Work
 from personalise import shelf
 from personalise.contact_policy.model import ContactPolicy
-from personalise.contact_policy.reading import DEFAULT, parse_contact_policy
+from personalise.contact_policy.reading import DEFAULT, read_written
 from personalise.contact_policy.words import told
 from personalise.life import ruling
 
@@ -163,7 +163,7 @@ def publish() -> Response:
 
 def _read(work: Work, given: Written) -> ContactPolicy:
     catalogue = here().deployment.desk.catalogues.current(work)
-    return parse_contact_policy(given.body, given.format, catalogue)
+    return read_written(given.body, given.format, catalogue)
 
 
 def _loaded(work: Work, *, version: int | None = None) -> ContactPolicy:

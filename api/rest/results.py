@@ -23,7 +23,6 @@ from personalise.measure.holdout import Target, Withheld
 from personalise.results import judging
 from personalise.runs import comparing, dry_run
 from personalise.runs.comparing import Named
-from personalise.steps.personalise.policy import Policy
 
 KEY: Final = r"^[a-z][a-z0-9_-]{0,62}$"
 
@@ -308,8 +307,8 @@ def compare() -> Response:
     """
     given = body(COMPARE)
     found = comparing.compare(here().deployment, Named(**given.a), Named(**given.b), actor=actor.current().name)
-    told = found.table.as_json()
-    a, b = ({**_of(policy), **_listed(told[name])} for name, policy in (("a", found.a), ("b", found.b)))
+    told = found.as_json()
+    a, b = (_listed(told[name]) for name in ("a", "b"))
     moves = [{**move, "from_": move["from"]} for move in told["moves"]]
     gain, lose = _listed(told["gain"]), _listed(told["lose"])
     return answer(ComparisonForm, {**told, "a": a, "b": b, "moves": moves, "gain": gain, "lose": lose})
@@ -342,15 +341,6 @@ def measure(campaign: str) -> Response:
     found = learning.effects(deployment, campaign, actor=by)
     held = judging.results(deployment, campaign, actor=by, covariate=given.covariate, together=given.together)
     return answer(ResultsForm, {"campaign": campaign, **found.as_json(), "holdout": held.as_json()})
-
-
-def _of(policy: Policy) -> dict[str, Any]:
-    return {
-        "campaign": policy.campaign.key,
-        "version": policy.version,
-        "contact_policy": policy.contact_policy.version,
-        "outcome": policy.campaign.objective.measure,
-    }
 
 
 def _listed(told: Mapping[str, Any]) -> dict[str, Any]:

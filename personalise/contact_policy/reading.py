@@ -29,6 +29,9 @@ from personalise.hours.reading import hours_rule, shipped, shipped_pack
 DEFAULT: Final = Path(__file__).with_name("default.toml")
 """The shipped policy: what a company can start from."""
 
+_THE_POLICY: Final = "the contact policy"
+"""What one is called that has no file name."""
+
 _LONGEST_DAYS: Final = 3_650
 _ONE_IN: Final = 10_000
 _NOISE: Final = 1e-6
@@ -42,10 +45,26 @@ def read_contact_policy(path: Path, catalogue: Catalogue) -> ContactPolicy:
         ContactPolicyInvalid: with every place that is wrong.
     """
     table, text = read_table(path, ContactPolicyInvalid)
-    if not table:  # as a shell leaves it that had nothing to write: publishing it would lift every rule
-        msg = f"{path.name} is empty: a policy that holds nothing back says so by weight_of_benefit = 1"
-        raise ContactPolicyInvalid(msg)
+    _require_content(table, path.name)
     return _policy(table, text, catalogue, form="json" if path.suffix == ".json" else "toml")
+
+
+def read_written(text: str, form: Literal["toml", "json"], catalogue: Catalogue) -> ContactPolicy:
+    """Read a policy that somebody has written into a form or a request, as he would a file.
+
+    Raises:
+        ContactPolicyInvalid: with every place that is wrong.
+    """
+    table, _ = read_text(text.encode(), _THE_POLICY, ContactPolicyInvalid, as_json=form == "json")
+    _require_content(table, _THE_POLICY)
+    return _policy(table, text, catalogue, form=form)
+
+
+def _require_content(table: Mapping[str, Any], name: str) -> None:
+    """Refuse what a shell leaves that had nothing to write: publishing it would lift every rule."""
+    if not table:
+        msg = f"{name} is empty: a policy that holds nothing back says so by weight_of_benefit = 1"
+        raise ContactPolicyInvalid(msg)
 
 
 def parse_contact_policy(
@@ -56,7 +75,7 @@ def parse_contact_policy(
     Raises:
         ContactPolicyInvalid: with every place that is wrong under this catalogue.
     """
-    table, _ = read_text(text.encode(), "the contact policy", ContactPolicyInvalid, as_json=form == "json")
+    table, _ = read_text(text.encode(), _THE_POLICY, ContactPolicyInvalid, as_json=form == "json")
     return _policy(table, text, catalogue, form=form, version=version)
 
 
@@ -131,7 +150,7 @@ def per(form: Form) -> Per:
 
 def parse_holdout(text: str, form: Literal["toml", "json"]) -> Holdout:
     """Read the holdout alone of a policy that was published: no catalogue has a say in it."""
-    table, _ = read_text(text.encode(), "the contact policy", ContactPolicyInvalid, as_json=form == "json")
+    table, _ = read_text(text.encode(), _THE_POLICY, ContactPolicyInvalid, as_json=form == "json")
     return _holdout(Form(table, "", []).form("holdout", required=False))
 
 
@@ -268,7 +287,7 @@ def parse_goodwill(text: str, form: Literal["toml", "json"]) -> Goodwill:
         ContactPolicyInvalid: it is none that could have been published.
     """
     places: list[Place] = []
-    table, _ = read_text(text.encode(), "the contact policy", ContactPolicyInvalid, as_json=form == "json")
+    table, _ = read_text(text.encode(), _THE_POLICY, ContactPolicyInvalid, as_json=form == "json")
     read = _goodwill(Form(table, "", places), channels=None)
     if places:
         raise ContactPolicyInvalid(counted(places), places=places)

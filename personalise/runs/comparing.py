@@ -6,7 +6,7 @@ Nothing is kept but the record that data were read, once for each policy and chu
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from consent.base.ids import CustomerId
 from consent.base.store import Work
@@ -42,6 +42,20 @@ class Compared:
     a: Policy
     b: Policy
     table: Crosstab
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the comparison as the faces show it: of each policy what it is made of, and what it comes to."""
+        told = self.table.as_json()
+        return {**told, "a": {**_made_of(self.a), **told["a"]}, "b": {**_made_of(self.b), **told["b"]}}
+
+
+def _made_of(policy: Policy) -> dict[str, Any]:
+    return {
+        "campaign": policy.campaign.key,
+        "version": policy.version,
+        "contact_policy": policy.contact_policy.version,
+        "outcome": policy.campaign.objective.measure,
+    }
 
 
 def compare(

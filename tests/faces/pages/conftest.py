@@ -69,7 +69,7 @@ class Visitor:
         sent.update({name: value for name, value in changes.items() if value is not None})
         for name in [name for name, value in changes.items() if value is None]:
             del sent[name]
-        return self.send(form.attrs.get("action", page.path), sent)
+        return self.send(pressed.attrs.get("formaction", form.attrs.get("action", page.path)), sent)
 
     def send(self, path: str, sent: dict[str, str], headers: dict[str, str] | None = None) -> Page:
         """Post a form and follow where it leads."""

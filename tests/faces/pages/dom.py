@@ -60,7 +60,7 @@ class Node:
             if kind not in ("radio", "checkbox") or "checked" in one.attrs:
                 sent[one.attrs["name"]] = one.attrs.get("value", "on" if kind == "checkbox" else "")
         for one in self.all("textarea"):
-            sent[one.attrs["name"]] = "".join(one._texts())
+            sent[one.attrs["name"]] = "".join(one._texts()).removeprefix("\n")  # as browsers drop the first line end
         for one in self.all("select"):
             options = one.all("option")
             chosen = next((each for each in options if "selected" in each.attrs), options[0])

@@ -15,6 +15,7 @@ from api.security import HEADERS, SILENT
 from consent.audit import run as audits
 from tests.campaigns import open_run, publish
 from tests.faces.pages.conftest import house_of
+from tests.flows.test_contact_policy import rule as publish_rules
 
 TABLES = (
     "ledger_entry", "standing", "data_use", "run", "decision_chunk", "contact", "audit_run", "job_run", "web_session",
@@ -31,6 +32,7 @@ def world(sqlite_world):
 def places(world):
     """Every page that can be fetched, with whoever may: None for everybody."""
     key = publish(world)
+    publish_rules(world, cap=[{"key": "week", "limit": 2, "days": 7}], goodwill={"prices": {"email": 1}})
     run = open_run(world.deployment, key, actor=world.mia)
     audit = audits.run(world.deployment, CHECKS, asked_by=world.cy).audit
     return {
@@ -46,6 +48,10 @@ def places(world):
         "/console": Role.MARKETER,
         f"/console/campaigns/{key}": Role.MARKETER,
         f"/console/runs/{run}": Role.APPROVER,
+        "/console/contact-policy": Role.MARKETER,
+        "/console/contact-policy/new": Role.APPROVER,
+        "/console/contact-policy/versions/1": Role.MARKETER,
+        "/console/compare": Role.MARKETER,
         "/audit": Role.OFFICER,
         "/audit/requests": Role.OFFICER,
         "/audit/file": Role.OFFICER,

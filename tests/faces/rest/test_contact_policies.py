@@ -67,6 +67,15 @@ def test_a_check_names_every_place_and_publishes_nothing(sqlite_world, caller):
     assert sqlite_world.size() == size
 
 
+def test_a_file_without_content_lifts_no_rule(sqlite_world, approver):
+    put(approver, FILE, '"v0"')
+    size = sqlite_world.size()
+    for empty in ({"format": "toml", "body": "# nothing"}, {"format": "json", "body": "{}"}):
+        answers = (approver.post(f"{PATH}:check", empty), put(approver, empty, '"v1"'))
+        assert [each.get_json()["code"] for each in answers] == ["contact_policy_invalid"] * 2
+    assert sqlite_world.size() == size
+
+
 def test_the_draft_that_comes_with_it_holds(caller):
     who = caller()
     draft = who.get(f"{PATH}/draft").get_json()

@@ -5,8 +5,9 @@ import pytest
 from consent.base.errors import ContactPolicyInvalid
 from personalise.contact_policy import windows
 from personalise.contact_policy.model import NONE, Cap, ContactPolicy, Exclusion, Matching, Order, Rest, Told
-from personalise.contact_policy.reading import DEFAULT, parse_contact_policy, read_contact_policy
+from personalise.contact_policy.reading import DEFAULT, parse_contact_policy, read_contact_policy, read_written
 from personalise.contact_policy.windows import Window
+from personalise.contact_policy.words import rules
 from tests.builders import toml
 from tests.campaigns import SHOP
 
@@ -31,6 +32,13 @@ def binding(policy, told=MAIL, caps=()):
 
 
 # ------------------------------------------------------------------------------------------------------------- reading
+
+
+@pytest.mark.parametrize(("text", "form"), [("# nothing", "toml"), ("{}", "json")])
+def test_what_somebody_wrote_that_says_nothing_is_refused(text, form):
+    assert parse_contact_policy(text, form, SHOP).caps == ()
+    with pytest.raises(ContactPolicyInvalid, match="is empty: a policy that holds nothing back says so"):
+        read_written(text, form, SHOP)
 
 
 def test_an_empty_file_has_no_rules():
@@ -164,3 +172,34 @@ def test_an_empty_file_is_no_policy(tmp_path):
     (tmp_path / "rules.toml").write_text("# nothing\n", encoding="utf-8")
     with pytest.raises(ContactPolicyInvalid, match="is empty: a policy that holds nothing back says so"):
         read_contact_policy(tmp_path / "rules.toml", SHOP)
+
+
+# ----------------------------------------------------------------------------------------------------------- in words
+
+
+def test_rules_are_told_in_words():
+    night = {"key": "night", "quiet": [{"start": "21:00", "end": "08:00"}], "channels": ["sms"], "source": "Rule 7"}
+    lunch = {"key": "lunch", "quiet": [{"days": ["mon", "tue", "wed"], "start": "12:00", "end": "13:00"},
+                                       {"days": ["sat", "sun"], "start": "00:00", "end": "24:00"},
+                                       {"days": ["mon", "tue", "wed"], "start": "18:00", "end": "20:00"}],
+             "regions": ["FR"], "holidays": [{"name": "New Year", "month": 1, "day": 1}]}  # fmt: skip
+    found = read(
+        cap=[{"key": "c", "limit": 1, "days": 1, "per": "household"}, {"key": "d", "limit": 2, "days": 7}],
+        rest=[{"key": "r", "days": 5, "families": ["shoes"], "channels": ["phone"]}, {"key": "s", "days": 1}],
+        hours=[night, lunch],
+        fallback_zones=["Europe/Paris"],
+    )
+    assert rules(found) == [
+        ("company:c", "at most 1 contact with all of a household in 1 day"),
+        ("company:d", "at most 2 contacts in 7 days"),
+        ("rest:r", "5 days after a no, for shoes (channels phone)"),
+        ("rest:s", "1 day after a no, for every offer family"),
+        ("hours:night", "quiet every day 21:00 to 08:00 (channels sms): Rule 7"),
+        (
+            "hours:lunch",
+            (
+                "quiet Monday to Wednesday 12:00 to 13:00 and 18:00 to 20:00, Saturday and Sunday all day, "
+                "on 1 public holiday all day (in FR)"
+            ),
+        ),
+    ]
