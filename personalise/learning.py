@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from consent import gate
 from consent.base.store import Work
@@ -18,7 +19,7 @@ from consent.uses import Use
 from personalise import shelf
 from personalise.campaigns.model import NOTHING, Campaign
 from personalise.measure import effects as measure
-from personalise.measure.effects import ArmEffect, ArmRate
+from personalise.measure.effects import ArmEffect, ArmMean, ArmRate
 from personalise.steps.invent import fitting
 from personalise.steps.invent.fitting import TooFew
 from personalise.steps.invent.response import Response, numeric
@@ -135,22 +136,30 @@ def _scopes(catalogue: Catalogue, campaign: Campaign, features: Sequence[str]) -
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effects:
-    """What treatments did, by the outcomes that came in: rates per arm, and differences to no treatment."""
+    """What a campaign's treatments did, by the outcomes that came in: what each came to, and differences to none.
+
+    What an arm comes to is a rate of a flag, and of a number a mean.
+    """
 
     outcome: str
+    flag: bool
     rates: tuple[ArmRate, ...]
+    means: tuple[ArmMean, ...]
     effects: tuple[ArmEffect, ...]
 
     def as_json(self) -> dict[str, Any]:
         """Return them as the faces show them."""
         return {
             "rates": [each.as_json() for each in self.rates],
+            "means": [each.as_json() for each in self.means],
             "effects": [each.as_json() for each in self.effects],
         }
 
 
 def effects(deployment: Deployment, key: str, *, actor: str, most: int = CHUNK) -> Effects:
     """Measure outcomes by the treatment received, over every customer who permits measuring.
+
+    Who received what another campaign gave, and what the newest version doesn't have any more, is left out.
 
     Raises:
         CampaignUnknown: no campaign by that key.
@@ -165,9 +174,14 @@ def effects(deployment: Deployment, key: str, *, actor: str, most: int = CHUNK) 
         return gate.recall(deployment.desk, work, permitted, attributes=names, use=use)
 
     table = _gathered(deployment, campaign, (), at=at, most=most, recalled=recalled)
+    arms = pa.array([NOTHING, *(each.key for each in campaign.treatments)])
+    table = table.filter(pc.is_in(table[campaign.received], value_set=arms))
     received, outcome = table[campaign.received], table[campaign.objective.measure]
+    flag = pa.types.is_boolean(outcome.type)
     return Effects(
         outcome=campaign.objective.measure,
-        rates=measure.arm_rates(received, outcome),
+        flag=flag,
+        rates=measure.arm_rates(received, outcome) if flag else (),
+        means=() if flag else measure.arm_means(received, outcome),
         effects=measure.effects(received, {campaign.objective.measure: outcome}, control=NOTHING),
     )

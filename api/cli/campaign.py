@@ -10,7 +10,7 @@ from api import engines, lost
 from api.cli import campaign_life, campaign_results
 from api.cli.campaign_life import advised, print_advice
 from api.cli.frame import FILE, OK, REFUSED, Group, Number, Words, at_home, caller, json_option
-from api.cli.output import print_facts, print_json, print_line, print_table, progress, say
+from api.cli.output import print_facts, print_json, print_line, print_table, progress, say, shown
 from api.roles import action
 from api.wiring import House
 from consent.base.ids import RunId, is_id
@@ -370,19 +370,21 @@ def _print_runs(listed: list[Run]) -> None:
 
 def _print_effects(read: Campaign, measured: Effects) -> None:
     measure = read.objective.measure
-    print_table(
-        ("got", "customers", measure, "rate", "from", "to"),
-        [
+    empty = f"No {measure} is known yet of anybody who permits measuring: see `byleave import outcomes --help`."
+    if measured.flag:
+        rates = [
             (rate.arm, rate.n, rate.successes, *map(_percent, (rate.rate, rate.lower, rate.upper)))
             for rate in measured.rates
-        ],
-        empty=f"No {measure} is known yet of anybody who permits measuring: see `byleave import outcomes --help`.",
-    )
+        ]
+        print_table(("got", "customers", measure, "rate", "from", "to"), rates, empty=empty)
+    else:
+        means = [(each.arm, each.n, each.mean, each.lower, each.upper) for each in measured.means]
+        print_table(("got", "customers", f"mean {measure}", "from", "to"), means, empty=empty)
+    told = _percent if measured.flag else shown
     for each in measured.effects:
         print_line()
         if isinstance(each.effect, Effect):
-            low, high = _percent(each.effect.lower), _percent(each.effect.upper)
-            more = _percent(each.effect.difference)
+            more, low, high = map(told, (each.effect.difference, each.effect.lower, each.effect.upper))
             print_line(
                 f"{each.arm} against none: {each.outcome} {more}, {each.effect.level:.0%} interval {low} to {high}"
             )

@@ -7,11 +7,12 @@ from api.pages import present
 from api.pages.charts import Whisker, whiskers
 from personalise.campaigns.model import NOTHING
 from personalise.learning import Effects
-from personalise.measure.effects import ArmEffect, ArmRate, Effect, TooFew
+from personalise.measure.effects import ArmEffect, ArmMean, ArmRate, Effect, TooFew
 from personalise.results.model import Results
 from personalise.results.words import amount, sentences
 
 _NO_MESSAGE: Final = "no message"
+_NOTHING_YET: Final = "No outcomes have come in yet of customers who permit measuring, so there is nothing to judge."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,7 @@ class Arm:
 
     name: str
     customers: str
-    rate: str
+    came: str
     interval: str
     difference: str
     difference_interval: str
@@ -32,6 +33,8 @@ class Measured:
 
     outcome: str
     how: str
+    unit: str
+    flag: bool
     finding: str
     arms: tuple[Arm, ...]
     whiskers: tuple[Whisker, ...]
@@ -83,14 +86,17 @@ def held_against(found: Results) -> Held | None:
 def measured(found: Effects) -> Measured:
     """Return effects in words and as a chart."""
     by_arm = {each.arm: each for each in found.effects}
-    known = [rate for rate in found.rates if rate.n]
+    arms: list[ArmRate | ArmMean] = [*found.rates, *found.means]
+    known = [each for each in arms if each.n]
     outcome = found.outcome.replace("_", " ")
     return Measured(
         outcome=outcome,
         how=f"Measured by “{outcome}”, among customers who permit measuring, by the message that each had received.",
-        finding=_finding(known, found.effects, outcome),
-        arms=tuple(_arm(rate, by_arm.get(rate.arm)) for rate in known),
-        whiskers=whiskers([_row(each) for each in found.effects]) if known else (),
+        flag=found.flag,
+        unit="in percentage points" if found.flag else "on average",
+        finding=_finding(found, outcome) if known else _NOTHING_YET,
+        arms=tuple(_arm(each, by_arm.get(each.arm), flag=found.flag) for each in known),
+        whiskers=whiskers([_row(each, flag=found.flag) for each in found.effects]) if known else (),
     )
 
 
@@ -98,46 +104,57 @@ def _name(arm: str) -> str:
     return _NO_MESSAGE if arm == NOTHING else arm
 
 
-def _arm(rate: ArmRate, compared: ArmEffect | None) -> Arm:
-    difference, interval = ("compared against", "") if compared is None else _difference(compared.effect)
+def _arm(each: ArmRate | ArmMean, compared: ArmEffect | None, *, flag: bool) -> Arm:
+    came = each.rate if isinstance(each, ArmRate) else each.mean
+    difference, interval = ("compared against", "") if compared is None else _difference(compared.effect, flag=flag)
     return Arm(
-        name=_name(rate.arm),
-        customers=present.number(rate.n),
-        rate="–" if rate.rate is None else present.share(rate.rate, 1),
-        interval=f"{present.share(rate.lower, 1)} to {present.share(rate.upper, 1)}",
+        name=_name(each.arm),
+        customers=present.number(each.n),
+        came="–" if came is None else _amount(came, flag=flag),
+        interval="too few to judge"
+        if each.lower is None or each.upper is None
+        else f"{_amount(each.lower, flag=flag)} to {_amount(each.upper, flag=flag)}",
         difference=difference,
         difference_interval=interval,
     )
 
 
-def _difference(effect: Effect | TooFew) -> tuple[str, str]:
+def _amount(value: float, *, flag: bool) -> str:
+    return present.share(value, 1) if flag else amount(value, share=False)
+
+
+def _more(value: float, *, flag: bool) -> str:
+    return present.points(value) if flag else amount(value, share=False, signed=True)
+
+
+def _difference(effect: Effect | TooFew, *, flag: bool) -> tuple[str, str]:
     if isinstance(effect, TooFew):
         return f"too few to judge ({effect.had} {effect.what}, {effect.needed} needed)", ""
-    return present.points(effect.difference), f"{present.points(effect.lower)} to {present.points(effect.upper)}"
+    lower, upper = _more(effect.lower, flag=flag), _more(effect.upper, flag=flag)
+    return _more(effect.difference, flag=flag), f"{lower} to {upper}"
 
 
-def _row(each: ArmEffect) -> tuple[str, str, tuple[float, float, float] | None]:
+def _row(each: ArmEffect, *, flag: bool) -> tuple[str, str, tuple[float, float, float] | None]:
     if isinstance(each.effect, TooFew):
         return _name(each.arm), "too few to judge", None
     effect = each.effect
     return (
         _name(each.arm),
-        f"{present.points(effect.difference)} points",
+        f"{_more(effect.difference, flag=flag)}{' points' if flag else ''}",
         (effect.lower, effect.difference, effect.upper),
     )
 
 
-def _finding(known: list[ArmRate], effects: tuple[ArmEffect, ...], outcome: str) -> str:
-    if not known:
-        return "No outcomes have come in yet of customers who permit measuring, so there is nothing to judge."
-    judged = [(each.arm, each.effect) for each in effects if isinstance(each.effect, Effect)]
+def _finding(found: Effects, outcome: str) -> str:
+    judged = [(each.arm, each.effect) for each in found.effects if isinstance(each.effect, Effect)]
     if not judged:
         return "Too few outcomes have come in to judge any treatment."
     arm, best = max(judged, key=lambda pair: pair[1].lower)
     if best.lower <= 0:
         return f"No treatment can be told from no message by “{outcome}”: every interval holds zero, or lies below it."
+    more, lower, upper = (_more(each, flag=found.flag) for each in (best.difference, best.lower, best.upper))
+    unit = "percentage points of" if found.flag else "on average in"
     return (
-        f"“{arm}” brought {present.points(best.difference)} percentage points of “{outcome}” against no message; "
-        f"the interval is {present.points(best.lower)} to {present.points(best.upper)} (it holds the truth "
-        f"{100 * best.level:.0f} times in 100)."
+        f"“{arm}” brought {more} {unit} “{outcome}” against no message; the interval is {lower} to {upper} (it holds "
+        f"the truth {100 * best.level:.0f} times in 100)."
     )

@@ -224,6 +224,16 @@ class RateForm(Form):
     upper = _number()
 
 
+class MeanForm(Form):
+    """What the number came to with one treatment, on average, among those of whom it is known."""
+
+    arm = Text(1, 63, required=True)
+    n = Whole(0, LARGEST, required=True)
+    mean = _number(allow_none=True)
+    lower = _number(allow_none=True)
+    upper = _number(allow_none=True)
+
+
 class ArmEffectForm(Form):
     """What one treatment did against none; one of `effect` and `too_few` is null."""
 
@@ -239,7 +249,8 @@ class ResultsForm(Form):
     """What came of a campaign."""
 
     campaign = Text(1, 63, KEY, required=True)
-    rates = Items(Part(RateForm), 0, LARGEST, required=True)
+    rates = Items(Part(RateForm), 0, LARGEST, required=True, metadata={"description": "of a flag"})
+    means = Items(Part(MeanForm), 0, LARGEST, required=True, metadata={"description": "of a number"})
     effects = Items(Part(ArmEffectForm), 0, LARGEST, required=True)
     holdout = Part(HoldoutForm, required=True)
 
@@ -334,8 +345,8 @@ def measure(campaign: str) -> Response:
     `holdout` compares those whom it contacted with those whom it left out by chance: the effect with a 95 % interval,
     opt-outs and complaints by arm, goodwill and goodwill for each outcome more, and whether the target is reached.
     Where a fault of the arms is likelier than chance (a sample-ratio mismatch), nothing is concluded, and `withheld`
-    says why. `rates` and `effects` tell each treatment against no message. Outcomes are read as far as their customers
-    permit measuring.
+    says why. `effects` tell each treatment against no message, `rates` what each came to, of a number `means`. Outcomes
+    are read as far as their customers permit measuring.
     """
     given, deployment, by = body(MEASURE), here().deployment, actor.current().name
     found = learning.effects(deployment, campaign, actor=by)

@@ -98,6 +98,24 @@ class ArmRate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArmMean:
+    """The mean of a number in one arm, among the `n` customers of whom it is known.
+
+    `mean` is None where nobody's is known, the interval where fewer than `FEWEST_FOR_MEANS` are, or all are the same.
+    """
+
+    arm: str
+    n: int
+    mean: float | None
+    lower: float | None
+    upper: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the mean as the faces show it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArmEffect:
     """What one arm did to one outcome, against the control; both counts are of known outcomes."""
 
@@ -255,6 +273,22 @@ def arm_rates(treatment_column: Column, outcome_column: Column, *, level: float 
     )
 
 
+def arm_means(treatment_column: Column, outcome_column: Column, *, level: float = 0.95) -> tuple[ArmMean, ...]:
+    """Mean of a number in every arm, by the arm's name, with Student's interval.
+
+    Shapes: both columns `(n_customers,)`; rows with a null in either are left out.
+
+    Raises:
+        ValueError: the columns differ in length, or a number is not finite.
+
+    >>> [(each.arm, each.mean, each.lower) for each in arm_means(np.array(["mail", "mail"]), np.array([1.0, 2.0]))]
+    [('mail', 1.5, None)]
+    """
+    arms, index = _arms(treatment_column)
+    samples = _samples(index, _arrow(outcome_column), n_arms=len(arms))
+    return tuple(_mean(arm, sample, level=level) for arm, sample in zip(arms, samples, strict=True))
+
+
 def effects(
     treatment_column: Column,
     outcome_columns: Mapping[str, Column],
@@ -308,6 +342,14 @@ def _rate(arm: str, sample: Sample, *, level: float) -> ArmRate:
     lower, upper = wilson(successes, sample.n, level=level)
     rate = successes / sample.n if sample.n else None
     return ArmRate(arm=arm, n=sample.n, successes=successes, rate=rate, lower=lower, upper=upper)
+
+
+def _mean(arm: str, sample: Sample, *, level: float) -> ArmMean:
+    mean, half = sample.mean if sample.n else None, None
+    if mean is not None and sample.n >= FEWEST_FOR_MEANS and sample.variance > 0:
+        half = float(special.stdtrit(sample.n - 1, _upper_tail(level))) * sqrt(sample.variance / sample.n)
+    lower, upper = (None, None) if mean is None or half is None else (mean - half, mean + half)
+    return ArmMean(arm=arm, n=sample.n, mean=mean, lower=lower, upper=upper)
 
 
 def _successes(sample: Sample) -> int:

@@ -170,6 +170,29 @@ def test_effects_are_the_rates_and_the_differences_to_nothing(shop):
     assert 0.05 < effect.lower < effect.difference < effect.upper
 
 
+def test_what_other_campaigns_gave_is_no_treatment_of_this_one(shop):
+    who = outcomes(shop, 450)
+    with shop.store.write() as work:
+        gate.remember(shop.deployment.desk, work, [(one, {"got": "letter"}) for one in who[:20]], at=shop.clock())
+    assert effects(shop) == {"mail": 215, "none": 215}
+
+
+def test_of_a_number_means_are_told(shop):
+    spent = [(who, {"spent": float(spot % 7)}) for spot, who in enumerate(outcomes(shop, 450))]
+    with shop.store.write() as work:
+        gate.remember(shop.deployment.desk, work, spent, at=shop.clock())
+    publish(shop, **{**RESPONDS, "campaign": {}}, objective={"measure": "spent"})
+    found = learning.effects(shop.deployment, "spring", actor="mia")
+    [each] = found.effects
+    mail, none = sorted(found.means, key=lambda mean: mean.arm)
+
+    assert (found.flag, found.rates, mail.arm, none.arm, mail.n, none.n) == (False, (), "mail", "none", 225, 225)
+    assert isinstance(each.effect, Effect)
+    assert None not in (mail.mean, none.mean, mail.lower, mail.upper)
+    assert each.effect.difference == pytest.approx((mail.mean or 0) - (none.mean or 0))
+    assert (mail.lower or 0) < (mail.mean or 0) < (mail.upper or 0)
+
+
 def test_customers_of_more_than_one_chunk_are_all_learned_from(shop):
     outcomes(shop, 450)
 

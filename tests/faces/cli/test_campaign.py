@@ -170,7 +170,7 @@ def test_a_report_tells_effects_with_their_intervals(shell: Shell):
     assert (empty.code, empty.json["rates"], empty.json["effects"]) == (0, [], [])
     shell("import", "outcomes", "outcomes.csv", "--mapping", "outcomes_mapping.toml")
     ran = shell("campaign", "report", "spring", "--json")
-    assert (ran.code, list(ran.json)) == (0, ["key", "version", "runs", "rates", "effects", "holdout"])
+    assert (ran.code, list(ran.json)) == (0, ["key", "version", "runs", "rates", "means", "effects", "holdout"])
     assert {tuple(each) for each in ran.json["rates"]} == {("arm", "n", "successes", "rate", "lower", "upper")}
     assert {tuple(each) for each in ran.json["effects"]} == {("outcome", "arm", "n", "n_control", "effect", "too_few")}
     assert {each["arm"] for each in ran.json["rates"]} == {"none", "home-mail", "outdoor-mail", "outdoor-text"}

@@ -19,7 +19,7 @@ def test_a_report_tells_what_the_holdout_says_beside_what_it_told_before(shell: 
     ran = shell("campaign", "report", "spring", "--json")
     holdout = ran.json["holdout"]
 
-    assert (ran.code, list(ran.json)) == (0, ["key", "version", "runs", "rates", "effects", "holdout"])
+    assert (ran.code, list(ran.json)) == (0, ["key", "version", "runs", "rates", "means", "effects", "holdout"])
     assert list(holdout) == HOLDOUT
     [run] = ran.json["runs"]
     assert holdout["addressed"]["customers"] == sum(run["chosen"].values())
@@ -31,6 +31,20 @@ def test_a_report_tells_what_the_holdout_says_beside_what_it_told_before(shell: 
     assert (printed.code, printed.err) == (0, "")
     assert "by the holdout" in printed.out
     assert "too few to judge" in printed.out
+
+
+def test_a_report_of_a_number_tells_means(shell: Shell):
+    file = shell.folder / "campaign.toml"
+    text = file.read_text(encoding="utf-8").replace('measure = "visited"', 'measure = "spent"')
+    file.write_text(text, encoding="utf-8")
+    assert shell("campaign", "publish", "campaign.toml").code == 0
+    shell("import", "outcomes", "outcomes.csv", "--mapping", "outcomes_mapping.toml")
+    ran = shell("campaign", "report", "spring", "--json")
+
+    assert (ran.code, ran.json["rates"], ran.json["holdout"]["flag"]) == (0, [], False)
+    assert {tuple(each) for each in ran.json["means"]} == {("arm", "n", "mean", "lower", "upper")}
+    printed = shell("campaign", "report", "spring")
+    assert (printed.code, printed.err, "mean spent" in printed.out) == (0, "", True)
 
 
 def test_all_campaigns_are_judged_together_where_the_company_holds_somebody_out(shell: Shell):

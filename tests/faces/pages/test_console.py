@@ -371,6 +371,26 @@ def test_effects_are_told_with_their_intervals(world, marketer, key):
     )
 
 
+def test_of_a_number_the_means_are_told(world, marketer):
+    key = publish(world, objective={"measure": "spent"})
+    who = willing(world, 80)
+    with world.store.write() as work:
+        facts = [
+            (each, {"got": "mail" if spot < 40 else "none", "spent": float(spot % 40 + (spot < 40))})
+            for spot, each in enumerate(who)
+        ]
+        gate.remember(world.deployment.desk, work, facts, at=world.clock())
+    page = marketer.press(marketer.open(f"/console/campaigns/{key}"), "Measure what came of it")
+    assert arms(page) == [
+        ("mail", "40", "20.5", "16.76 to 24.24", "+1", "−4.204 to +6.204"),
+        ("no message", "40", "19.5", "15.76 to 23.24", "compared against", ""),
+    ]
+    assert page.main.one("figcaption").text.startswith(
+        "Difference in “spent” against no message, on average No treatment can be told from no message"
+    )
+    assert page.main.one("thead").all("th")[4].text == "Against no message"
+
+
 def test_an_arm_that_is_too_small_says_so(world, marketer, key):
     who = willing(world, 3)
     tell(world, who, "mail", 1)

@@ -67,7 +67,7 @@ def test_results_are_what_the_use_cases_find_and_reading_outcomes_is_written_dow
     found = judging.results(world.deployment, "spring", actor="mia").as_json()
     assert told["holdout"] == found
     assert {"campaign": "spring", **learning.effects(world.deployment, "spring", actor="mia").as_json()} == {
-        name: told[name] for name in ("campaign", "rates", "effects")
+        name: told[name] for name in ("campaign", "rates", "means", "effects")
     }
 
 

@@ -13,6 +13,7 @@ from personalise.measure.effects import (
     Sample,
     SampleRatio,
     TooFew,
+    arm_means,
     arm_rates,
     effects,
     mean_difference,
@@ -168,6 +169,22 @@ def test_rates_count_only_customers_whose_arm_and_outcome_are_known() -> None:
 def test_a_rate_of_something_not_boolean_is_refused() -> None:
     with pytest.raises(ValueError, match="boolean"):
         arm_rates(pa.array(["a"]), pa.array([1]))
+
+
+def test_means_come_with_students_interval() -> None:
+    """NIST/SEMATECH e-Handbook 1.3.5.2, ZARR13.DAT: 195 values of mean 9.261460, deviation 0.022789: ±0.003219."""
+    values = 9.261460 + np.repeat([0.022789, -0.022789, 0.0], [97, 97, 1])
+    [mean] = arm_means(np.array(["zarr"] * 195), values)
+    assert (mean.arm, mean.n, mean.mean) == ("zarr", 195, pytest.approx(9.261460))
+    assert (mean.lower, mean.upper) == (pytest.approx(9.258242, abs=2e-6), pytest.approx(9.264679, abs=2e-6))
+
+
+def test_without_enough_values_that_differ_a_mean_has_no_interval() -> None:
+    treatments = np.array(["alike"] * 40 + ["few"] * 2 + ["nobody"])
+    means = arm_means(treatments, np.array([2.0] * 40 + [1.0, 4.0] + [np.nan]))
+    assert [(each.arm, each.n, each.mean, each.lower, each.upper) for each in means] == [
+        ("alike", 40, 2.0, None, None), ("few", 2, 2.5, None, None), ("nobody", 0, None, None, None),
+    ]  # fmt: skip
 
 
 def test_effects_from_columns_equal_effects_from_counts() -> None:
