@@ -54,6 +54,19 @@ def show(version: int | None, as_of: datetime | None, *, as_json: bool) -> None:
         [(rule.scope, rule.legal_basis, rule.notice, _length(rule.validity), rule.benefit) for rule in chosen.in_order],
         empty="It asks for nothing.",
     )
+    print_line()
+    named = (("purpose", chosen.purposes), ("channel", chosen.channels))
+    print_table(
+        ("what is named in campaigns", "is a", "title"),
+        [(each.key, kind, each.title) for kind, those in named for each in those.values()],
+        empty="It has no purposes and no channels.",
+    )
+    print_line()
+    print_table(
+        ("attribute", "type", "category"),
+        [(each.name, each.type, each.category) for each in chosen.attributes.values()],
+        empty="Nothing is remembered.",
+    )
 
 
 @catalogue.command(example="byleave catalogue diff catalogue.toml")

@@ -20,10 +20,16 @@ def test_show_tells_the_catalogue_in_force(shell: Shell):
     assert {each["scope"]: each["legal_basis"] for each in ran.json["scopes"]}["remember:purchases"] == "consent"
 
 
-def test_show_for_people_has_a_line_a_scope(shell: Shell):
-    scopes = [each["scope"] for each in shell("catalogue", "show", "--json").json["scopes"]]
-    lines = shell("catalogue", "show").out.splitlines()
-    assert [line.split()[0] for line in lines[5:]] == scopes
+def test_show_for_people_has_a_line_a_scope_and_what_campaigns_name(shell: Shell):
+    told = shell("catalogue", "show", "--json").json
+    _, scopes, named, attributes = shell("catalogue", "show").out.split("\n\n")
+    assert [line.split()[0] for line in scopes.splitlines()[1:]] == [each["scope"] for each in told["scopes"]]
+    assert [line.split()[:2] for line in named.splitlines()[1:]] == [
+        [each["key"], kind] for kind in ("purpose", "channel") for each in told[f"{kind}s"]
+    ]
+    assert [line.split() for line in attributes.splitlines()[1:]] == [
+        [name, of_type, each["key"]] for each in told["categories"] for name, of_type in each["attributes"].items()
+    ]
 
 
 def test_a_version_that_was_never_published_is_unknown(shell: Shell):
