@@ -97,6 +97,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
 def _line(error: ByleaveError) -> str:
     spots = [f"{place.where}: {place.why}" if place.where else place.why for place in error.places[:_MOST_PLACES]]
-    if len(error.places) > _MOST_PLACES:
-        spots.append(f"and {len(error.places) - _MOST_PLACES} more places")
+    more = len(error.places) - _MOST_PLACES
+    if more > 0:
+        spots.append(f"and {more} more place{'s' * (more != 1)}")
     return ": ".join(part for part in (error.title, error.detail, "; ".join(spots)) if part)

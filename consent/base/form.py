@@ -6,6 +6,7 @@ wrong; `unknown` notes the keys that nobody asked for. The caller raises once, a
 
 import re
 import tomllib
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -177,7 +178,7 @@ def read_table(path: Path, kind: type[Invalid]) -> tuple[dict[str, Any], str]:
 
 
 def read_text(raw: bytes, name: str, kind: type[Invalid], *, as_json: bool = False) -> tuple[dict[str, Any], str]:
-    """Read the bytes of a TOML or JSON file: its top table, and its text.
+    """Read the bytes of a TOML or JSON file: its top table, and its text. A byte order mark before it is passed over.
 
     Raises:
         Invalid: of the given `kind`: not UTF-8, too large, or not the format, with the line and column.
@@ -185,6 +186,7 @@ def read_text(raw: bytes, name: str, kind: type[Invalid], *, as_json: bool = Fal
     if len(raw) > 4 * 1024 * 1024:
         msg = f"{name} is larger than 4 MiB"
         raise kind(msg)
+    raw = raw.removeprefix(BOM_UTF8)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as wrong:

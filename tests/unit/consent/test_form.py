@@ -159,3 +159,9 @@ def test_a_file_is_read_with_its_text(tmp_path):
     (tmp_path / "x.toml").write_text('a = "é"\n', encoding="utf-8")
     assert read_table(tmp_path / "x.toml", Invalid) == ({"a": "é"}, 'a = "é"\n')
     assert read_text(b'{"a": 1}', "x", Invalid, as_json=True) == ({"a": 1}, '{"a": 1}')
+
+
+@pytest.mark.parametrize(("text", "as_json"), [('a = "é"\n', False), ('{"a": "é"}', True)])
+def test_a_byte_order_mark_is_no_part_of_a_file(text, as_json):
+    read = read_text(text.encode("utf-8-sig"), "file", Invalid, as_json=as_json)
+    assert read == read_text(text.encode(), "file", Invalid, as_json=as_json) == ({"a": "é"}, text)
