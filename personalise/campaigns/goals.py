@@ -16,9 +16,14 @@ _WORST: Final = 0.5
 
 
 def _target(case: Case) -> Iterator[Flaw]:
-    if case.campaign.objective.target == 0:
+    objective = case.campaign.objective
+    if objective.target == 0:
         what = "The target is no change at all, so nobody can say whether it was reached."
         yield Flaw(what, "objective.target", "Say how much more, or less, a customer than in the holdout.")
+    measured = case.catalogue.attributes.get(objective.measure)
+    if measured and measured.type == "boolean" and abs(objective.target) > 1:
+        what = f"The target is {objective.target:g} of “{objective.measure}” a customer, which comes once at most."
+        yield Flaw(what, "objective.target", "Write a share of the customers: 0.05 is five in a hundred.")
 
 
 def _by(case: Case) -> Iterator[Flaw]:

@@ -181,6 +181,12 @@ def test_without_a_base_rate_the_worst_is_assumed():
     assert "base rate 50.0 %, assumed as none is stated)" in found.what
 
 
+@pytest.mark.parametrize(("target", "found"), [(5, [("target", True)]), (-1.5, [("target", True)]), (1, []), (-1, [])])
+def test_of_a_flag_the_target_is_a_share(target, found):
+    assert advised(case(objective={"target": target})) == found
+    assert advised(case(objective={"target": target, "measure": "spent"})) == []
+
+
 def test_a_scope_that_nobody_is_asked_for_is_named():
     kept = {scope: rule for scope, rule in SHOP.scopes.items() if scope != "contact:sms:recommendations"}
     narrowed = replace(SHOP, scopes=MappingProxyType(kept))
