@@ -9,9 +9,9 @@ from personalise.measure.effects import SampleRatio
 from personalise.results.judging import results
 from personalise.runs import log, run
 from personalise.steps.personalise.holdout import buckets
-from tests.campaigns import TABLES, contacts, open_run, publish, willing
+from tests.campaigns import TABLES, again, contacts, fill, open_run, publish, willing
 from tests.flows.test_contact_audit import audited
-from tests.flows.test_contact_policy import rule
+from tests.flows.test_contact_policy import rule, wish
 
 HALF = {"share": 0.5, "salt": "s"}
 ALL = {"share": 0, "salt": "s"}
@@ -120,3 +120,40 @@ def test_ghosts_from_when_ghosts_alone_counted_are_audited_by_that(world, monkey
     found = {whose for _, whose, why in audited(world)[0]}
     ghosts = world.rows("SELECT customer, decision FROM contact WHERE status = 'ghost' AND campaign = 'spring'")
     assert found == ({decision for _, decision in ghosts} if told else set())
+
+
+def had(world, key):
+    """Return what each customer had from a campaign, or would have had, and when it was decided."""
+    rows = [row for status in ("reserved", "ghost") for row in contacts(world, status) if row[1] == key]
+    return {row[0]: (row[2], row[7]) for row in rows}
+
+
+def test_which_arm_somebody_is_in_has_no_say_in_whether_and_what_he_would_get(world, twins):
+    """The same customers, parted otherwise by another salt: as many, the same ones, by the same treatments."""
+    fill(world, 90)
+    rule(
+        world,
+        cap=[{"key": "mails", "channels": ["email"], "limit": 1, "days": 3}, {"key": "any", "limit": 2, "days": 9}],
+        exclusion=[{"key": "x", "days": 2, "one": {"channels": ["post"]}, "other": {"campaigns": ["autumn"]}}],
+        rest=[{"key": "r", "days": 30, "channels": ["sms"]}],
+        goodwill={"opening": 9, "floor": 4, "prices": {"email": 1, "sms": 1.5, "post": 2}, "pressure_days": 9},
+        holdout={"share": 0.1, "salt": "c"},
+    )
+    for spot, key in enumerate(("autumn", "winter")):
+        publish(world, cap=[], campaign={"key": key, "holdout": {"share": 0.4, "salt": key}})
+        ran(world, key)
+        for row in contacts(world)[:: 4 + spot]:
+            wish(world, row[0], email=(1, 30))
+        world.clock.advance(days=1)
+    twin = twins(world)
+    worlds = {"s": world, "t": twin}
+    for salt, each in worlds.items():
+        publish(each, cap=[], campaign={"key": "spring", "holdout": {"share": 0.5, "salt": salt}})
+    parted = [ran(each, "spring") for each in worlds.values()]
+
+    assert had(world, "spring") == had(twin, "spring")
+    assert len(parted[0][0] & parted[1][1]) > 0
+    world.clock.advance(days=3)
+    assert again(world) == again(twin) > 0
+    assert had(world, "spring") == had(twin, "spring")
+    assert [audited(each)[:2] for each in worlds.values()] == [([], [])] * 2
