@@ -283,7 +283,11 @@ def _read(house: House, file: Path) -> tuple[Campaign, dict[str, list[str]], Jud
         four_eyes = house.settings.demands_four_eyes
         found = approving.judged_file(desk, work, read, four_eyes=four_eyes, at=at)
     compiled = policy(read, 0, in_force)
-    return read, {"categories": list(compiled.categories), "scopes": list(compiled.scopes)}, found
+    # Before it has learned, its rules score; what the model will read is asked for all the same.
+    features = read.features if read.scorer in ("response", "uplift") else ()
+    learned = sorted({in_force.attributes[name].category for name in features})
+    scopes = dict.fromkeys([*compiled.scopes, *(f"use:{category}:{read.purpose}" for category in learned)])
+    return read, {"categories": sorted({*compiled.categories, *learned}), "scopes": list(scopes)}, found
 
 
 def _advanced(house: House, run: RunId, engine: Engine) -> Run:

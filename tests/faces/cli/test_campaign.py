@@ -39,6 +39,18 @@ def test_check_says_what_a_campaign_needs(shell: Shell):
     assert ran.json["categories"] == ["interests", "purchases"]
 
 
+def test_check_names_what_a_model_will_read_once_it_has_learned(shell: Shell):
+    text = (shell.folder / "campaign.toml").read_text(encoding="utf-8")
+    needs = []
+    for scorer in ("rule", "uplift"):
+        head = f'[campaign]\nscorer = "{scorer}"\nfeatures = ["visits_past_month"]\n'
+        lines = [line for line in text.splitlines() if not line.startswith(("scorer", "features"))]
+        (shell.folder / "other.toml").write_text("\n".join(lines).replace("[campaign]\n", head, 1), encoding="utf-8")
+        told = shell("campaign", "check", "other.toml", "--json").json
+        needs.append((told["categories"], "use:browsing:recommendations" in told["scopes"]))
+    assert needs == [(["interests", "purchases"], False), (["browsing", "interests", "purchases"], True)]
+
+
 def test_a_wrong_campaign_is_refused_with_its_places(shell: Shell):
     text = (shell.folder / "campaign.toml").read_text().replace('channel = "sms"', 'channel = "pigeon"')
     (shell.folder / "wrong.toml").write_text(text)
