@@ -10,17 +10,15 @@ from api import engines, lost
 from api.cli import campaign_life, campaign_results
 from api.cli.campaign_life import advised, print_advice
 from api.cli.frame import FILE, OK, REFUSED, Group, Number, Words, at_home, caller, json_option
-from api.cli.output import print_facts, print_json, print_line, print_table, progress, say, shown
+from api.cli.output import print_facts, print_json, print_line, print_table, progress, say
 from api.roles import action
 from api.wiring import House
 from consent.base.ids import RunId, is_id
 from personalise import learning, shelf
 from personalise.campaigns.model import Campaign
 from personalise.campaigns.reading import read_campaign
-from personalise.learning import Effects
 from personalise.life import approving, events, running
 from personalise.life.approving import Judged
-from personalise.measure.effects import Effect
 from personalise.results.judging import results
 from personalise.runs import run as runs
 from personalise.runs.counts import Counts
@@ -270,7 +268,7 @@ def report(key: str, *, covariate: str, together: bool, as_json: bool) -> None:
     print_line()
     _print_runs(newest)
     print_line()
-    _print_effects(read, measured)
+    campaign_results.print_effects(read, measured)
     print_line()
     campaign_results.print_results(found)
 
@@ -370,32 +368,3 @@ def _print_runs(listed: list[Run]) -> None:
         ],
         empty="It was never run.",
     )  # fmt: skip
-
-
-def _print_effects(read: Campaign, measured: Effects) -> None:
-    measure = read.objective.measure
-    empty = f"No {measure} is known yet of anybody who permits measuring: see `byleave import outcomes --help`."
-    if measured.flag:
-        rates = [
-            (rate.arm, rate.n, rate.successes, *map(_percent, (rate.rate, rate.lower, rate.upper)))
-            for rate in measured.rates
-        ]
-        print_table(("got", "customers", measure, "rate", "from", "to"), rates, empty=empty)
-    else:
-        means = [(each.arm, each.n, each.mean, each.lower, each.upper) for each in measured.means]
-        print_table(("got", "customers", f"mean {measure}", "from", "to"), means, empty=empty)
-    told = _percent if measured.flag else shown
-    for each in measured.effects:
-        print_line()
-        if isinstance(each.effect, Effect):
-            more, low, high = map(told, (each.effect.difference, each.effect.lower, each.effect.upper))
-            print_line(
-                f"{each.arm} against none: {each.outcome} {more}, {each.effect.level:.0%} interval {low} to {high}"
-            )
-        else:
-            few = f"{each.effect.what}: {each.effect.had} of {each.effect.needed}"
-            print_line(f"{each.arm} against none: too few to judge ({few})")
-
-
-def _percent(share: float | None) -> str | None:
-    return None if share is None else f"{share:.2%}"

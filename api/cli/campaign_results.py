@@ -1,4 +1,4 @@
-"""`byleave campaign compare`, and a report's part about the holdout: what a campaign did, or another would."""
+"""`byleave campaign compare`, and what a report prints: what a campaign did, or another would."""
 
 import re
 from typing import Any, Final
@@ -7,11 +7,13 @@ import click
 
 from api import lost
 from api.cli.frame import Command, Words, at_home, caller, json_option
-from api.cli.output import print_json, print_line, print_table, progress
+from api.cli.output import print_json, print_line, print_table, progress, shown
 from api.roles import action
 from consent.base.errors import Place, RequestUnfit
-from personalise.campaigns.model import LEAVE_ALONE
+from personalise.campaigns.model import LEAVE_ALONE, Campaign
 from personalise.contact_policy.model import THOUSANDTHS
+from personalise.learning import Effects
+from personalise.measure.effects import Effect
 from personalise.results.model import Results
 from personalise.results.words import amount, sentences, short
 from personalise.runs.comparing import Compared, Named
@@ -131,3 +133,33 @@ def print_results(found: Results) -> None:
 
 def _by(found: Results) -> str:
     return "by the company's holdout" if found.together else "by the holdout"
+
+
+def print_effects(read: Campaign, measured: Effects) -> None:
+    """Print what each treatment came to, and what it did against none."""
+    measure = read.objective.measure
+    empty = f"No {measure} is known yet of anybody who permits measuring: see `byleave import outcomes --help`."
+    if measured.flag:
+        rates = [
+            (rate.arm, rate.n, rate.successes, *map(_percent, (rate.rate, rate.lower, rate.upper)))
+            for rate in measured.rates
+        ]
+        print_table(("got", "customers", measure, "rate", "from", "to"), rates, empty=empty)
+    else:
+        means = [(each.arm, each.n, each.mean, each.lower, each.upper) for each in measured.means]
+        print_table(("got", "customers", f"mean {measure}", "from", "to"), means, empty=empty)
+    told = _percent if measured.flag else shown
+    for each in measured.effects:
+        print_line()
+        if isinstance(each.effect, Effect):
+            more, low, high = map(told, (each.effect.difference, each.effect.lower, each.effect.upper))
+            print_line(
+                f"{each.arm} against none: {each.outcome} {more}, {each.effect.level:.0%} interval {low} to {high}"
+            )
+        else:
+            few = f"{each.effect.what}: {each.effect.had} of {each.effect.needed}"
+            print_line(f"{each.arm} against none: too few to judge ({few})")
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{share:.2%}"
