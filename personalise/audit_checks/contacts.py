@@ -76,10 +76,12 @@ class _Made:
         return ended is None or ended > later.position
 
     def counted_for(self, later: "_Made") -> bool:
-        """Whether such a contact counted for its customer: who is no control has no ghosts, and who is has some."""
-        if not (self.ghost and later.ghost):
-            return not self.ghost and (later.beside or not later.ghost)
-        return not later.beside or self.row.campaign == later.row.campaign or later.by_company
+        """Whether it counted in the arm that its customer was in when the later one was decided, as `history` says."""
+        if not later.ghost:
+            return not self.ghost
+        if not later.beside:
+            return self.ghost
+        return not self.ghost or self.row.campaign == later.row.campaign or later.by_company
 
     @property
     def ghost(self) -> bool:
