@@ -474,15 +474,18 @@ def test_a_campaign_page_shows_what_stands_in_the_way_of_an_approval(strict, wai
     page = strict(Role.APPROVER, "cy").open(waiting)
     advice = page.main.one("section", **{"aria-labelledby": "advice"})
     assert [each.text for each in advice.all("h3")] == ["Give value for money", "Make me feel secure"]
-    do = "Run `byleave campaign dry-run spring` and look at who is lost and why."
+    do = "Run byleave campaign dry-run spring and look at who is lost and why."
     found = [each.text for each in advice.all("li")]
     assert found == [
         (
             "Should: Its budget of goodwill limits no contact by email, post, sms, which costs none. Write the price "
-            "into the contact policy: `goodwill.prices`. campaign.goodwill_budget"
+            "into the contact policy: goodwill.prices. campaign.goodwill_budget"
         ),
         f"Must: Nobody has looked at whom this version reaches. {do}",
     ]
+    assert [each.text for each in advice.all("code")] == [
+        "goodwill.prices", "campaign.goodwill_budget", "byleave campaign dry-run spring",
+    ]  # fmt: skip
     assert life(page) == ("Version 1: Draft", ["Version 1 published"])
     assert page.buttons() == [
         "Dry run for 62 customers (changes nothing)",
