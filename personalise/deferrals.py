@@ -113,11 +113,15 @@ def _due(at: datetime) -> sa.ColumnElement[bool]:
 def next_due(work: Work, at: datetime, most: int) -> tuple[Group, list[Any]] | None:
     """Return the deferrals that are due and can be decided together with the one that has waited longest.
 
+    Of those that are due since the same moment the one made first goes first, so that of two campaigns that wait for
+    one customer the earlier one has him, whatever the ids.
+
     Returns:
         Of what, and their rows, in the order of customers; None where nothing is due.
     """
     oldest = sa.select(_row.c.campaign, _row.c.version, _row.c.model, _row.c.channel).where(_due(at))
-    first = work.connection.execute(oldest.order_by(_row.c.due_at, _row.c.customer).limit(1)).first()
+    waited = (_row.c.due_at, _row.c.made_at, _row.c.campaign, _row.c.version, _row.c.customer, _row.c.decision)
+    first = work.connection.execute(oldest.order_by(*waited).limit(1)).first()
     if first is None:
         return None
     group = Group._make(first)

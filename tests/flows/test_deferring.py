@@ -3,6 +3,8 @@
 from collections import Counter
 from datetime import timedelta
 
+import pytest
+
 from consent.register import merging
 from personalise import deferrals, engine
 from personalise.life import approving, running
@@ -335,6 +337,24 @@ def test_who_is_joined_with_another_is_decided_about_as_the_one_he_goes_on_as_an
         (who[0], f"{newest.id}.0"), (who[1], f"{newest.id}.0"), (who[2], f"{newest.id}.1"),
     ]  # fmt: skip
     world.check_ledger()
+
+
+@pytest.mark.parametrize("order", [("autumn", "spring"), ("spring", "autumn")])
+def test_of_two_campaigns_that_wait_for_a_customer_the_one_that_waited_first_has_him(world, order):
+    """Both are due since the same moment, and the cap lets one of them through: neither names nor ids decide which."""
+    rule(world, **ONCE_IN_3)
+    for key in ("first", *order):
+        publish(world, **{**ONE_MAIL, "campaign": {**HELD, "key": key}})
+    who = willing(world, 6)
+    ran(world, "first")
+    sent(world)
+    for hour, key in enumerate(order):
+        at(world, hours=hour)
+        ran(world, key)
+    at(world, days=3)
+
+    assert again(world, most=2) == 12
+    assert {row[:2] for row in contacts(world) if row[1] != "first"} == {(one, order[0]) for one in who}
 
 
 def test_batches_of_any_size_decide_the_same(sqlite_world, twins):
