@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from consent import gate
 from consent.base import schema
-from consent.base.ids import CustomerId, Scope
+from consent.base.ids import CustomerId, Scope, new_id
 from consent.base.store import Store
 from consent.catalogue.model import ASKED, Catalogue
 from consent.catalogue.reading import DEFAULT, parse_catalogue, read_catalogue
@@ -133,9 +133,15 @@ class World:
             return publishing.publish(self.deployment.desk, work, read, actor=self.mia, at=self.clock())
 
     def check(self, customer: CustomerId, scope: str, **how: Any) -> Verdict:
-        """Judge one scope now."""
+        """Judge one scope now; asked among others, it is judged the same."""
+        given = {"at": self.clock(), **how}
+        one = (customer, scope, bool(given.pop("remembered", False)))
         with self.store.live() as work:
-            return gate.check(self.deployment.desk, work, customer, scope, **{"at": self.clock(), **how})
+            verdict = gate.check(self.deployment.desk, work, customer, scope, **{"at": self.clock(), **how})
+            nobody = (CustomerId(new_id("cus", self.clock())), scope, False)
+            several = gate.check_each(self.deployment.desk, work, [nobody, one, one], **given)
+        assert several == [None, verdict, verdict]
+        return verdict
 
     def reason(self, customer: CustomerId, scope: str, **how: Any) -> str:
         """Return the name of the reason that `check` gives."""

@@ -158,17 +158,27 @@ def _verdicts(deployment: Deployment, work: Work, asked: Checks, at: datetime) -
     Raises:
         CustomerUnknown: with the place of each of them.
     """
-    judge = gate.check if asked.as_of is None else gate.check_as_of
     signal = _signal()
-    verdicts: list[Verdict] = []
-    unknown: list[Place] = []
-    for spot, one in enumerate(asked.asked()):
-        who = CustomerId(one.customer)
-        try:
-            how = {"remembered": one.remembered, "gpc": signal}
-            verdicts.append(judge(deployment.desk, work, who, one.scope, at=at, **how))
-        except CustomerUnknown:
-            unknown.append(Place(f"/checks/{spot}/customer", "nobody of this id is enrolled"))
+    every = [(CustomerId(one.customer), one.scope, one.remembered) for one in asked.asked()]
+    if asked.as_of is None:
+        found = gate.check_each(deployment.desk, work, every, at=at, gpc=signal)
+    else:
+        found = [_as_of(deployment, work, one, at, signal=signal) for one in every]
+    unknown = [
+        Place(f"/checks/{spot}/customer", "nobody of this id is enrolled")
+        for spot, verdict in enumerate(found)
+        if verdict is None
+    ]
     if unknown:
         raise CustomerUnknown(places=unknown)
-    return verdicts
+    return [verdict for verdict in found if verdict]
+
+
+def _as_of(
+    deployment: Deployment, work: Work, one: tuple[CustomerId, str, bool], at: datetime, *, signal: bool
+) -> Verdict | None:
+    who, scope, remembered = one
+    try:
+        return gate.check_as_of(deployment.desk, work, who, scope, at=at, remembered=remembered, gpc=signal)
+    except CustomerUnknown:
+        return None

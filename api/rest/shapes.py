@@ -170,12 +170,6 @@ class Items(fields.List[Any]):
         return super()._deserialize(value, attr, data, **more)
 
 
-class Part(fields.Nested):
-    """An object within an object."""
-
-    default_error_messages = {**_MISSING, "type": "must be an object"}  # noqa: RUF012 -- as marshmallow has it
-
-
 class Form(Schema):
     """The fields of an object; every other key is refused."""
 
@@ -188,10 +182,44 @@ class Form(Schema):
 
         unknown = RAISE
 
+    def quick(self, given: object) -> dict[str, Any] | None:
+        """Return what `load` returns, sooner; None where something doesn't look right: `load` says what.
+
+        >>> class Named(Form):
+        ...     name = Text(1, 10, required=True)
+        >>> Named().quick({"name": "Ann"}), Named().quick({"name": ""}), Named().quick({"name": "Ann", "age": 3})
+        ({'name': 'Ann'}, None, None)
+        """
+        if type(given) is not dict:
+            return None
+        read: dict[str, Any] = {}
+        try:
+            for name, field in self.load_fields.items():
+                key = name if field.data_key is None else field.data_key
+                if key in given:
+                    read[name] = field.deserialize(given[key], key, given)
+                elif field.required:
+                    return None
+        except ValidationError:
+            return None
+        return read if self.least <= len(read) == len(given) else None
+
     @validates_schema(skip_on_field_errors=True)
     def _enough(self, data: Mapping[str, Any], **_more: object) -> None:
         if len(data) < self.least:
             raise ValidationError(f"give at least {self.least} of {', '.join(self.fields)}")
+
+
+class Part(fields.Nested):
+    """An object within an object."""
+
+    default_error_messages = {**_MISSING, "type": "must be an object"}  # noqa: RUF012 -- as marshmallow has it
+
+    @override
+    def _deserialize(self, value: Any, *given: Any, **more: Any) -> Any:
+        form = self.schema
+        quick = form.quick(value) if isinstance(form, Form) and not self.many else None
+        return super()._deserialize(value, *given, **more) if quick is None else quick
 
 
 class Shape(Generic[T]):
@@ -214,8 +242,9 @@ class Shape(Generic[T]):
         """
         if not isinstance(given, dict):
             raise RequestInvalid(places=[Place(prefix, "must be an object")])
+        quick = self.form.quick(given)
         try:
-            return self._make(**self.form.load(given))
+            return self._make(**(self.form.load(given) if quick is None else quick))
         except ValidationError as wrong:
             places = list(_places(wrong.messages, ""))
         if prefix == "?":

@@ -1,7 +1,7 @@
 """Verdicts as they go out: permit or not, the one reason, and the ledger entries behind it."""
 
-from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, TypedDict
 
 from api.asking import asked_at
 from api.rest.shapes import CUSTOMER, SCOPE, Choice, Flag, Form, Instant, Items, Text, Whole
@@ -9,6 +9,9 @@ from consent.base.clock import rfc3339
 from consent.permission.verdict import Denial, Permit, Reason, Verdict
 
 LARGEST: Final = 2**53 - 1
+_NAMES: Final = {reason: reason.name for reason in Reason}
+_written: Final = lru_cache(maxsize=16)(rfc3339)
+"""Times as they go out: all verdicts of a call have the same."""
 
 
 class ScopeVerdict(Form):
@@ -30,8 +33,7 @@ class CustomerVerdict(ScopeVerdict):
     position = Whole(0, LARGEST, required=True, metadata={"description": "size of the ledger when this was judged"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Judged(TypedDict):
     """A verdict in the words of its form."""
 
     customer: str
@@ -47,14 +49,14 @@ class Judged:
 
 def judged(verdict: Verdict, base_url: str) -> Judged:
     """Return a verdict in the words of its form. Who permits needn't be asked."""
-    return Judged(
-        customer=verdict.customer,
-        scope=verdict.scope,
-        permit=isinstance(verdict, Permit),
-        reason=verdict.reason.name,
-        positions=verdict.positions,
-        may_be_asked=isinstance(verdict, Denial) and verdict.may_be_asked,
-        ask=asked_at(verdict, base_url),
-        at=rfc3339(verdict.at),
-        position=verdict.position,
-    )
+    return {
+        "customer": verdict.customer,
+        "scope": verdict.scope,
+        "permit": isinstance(verdict, Permit),
+        "reason": _NAMES[verdict.reason],
+        "positions": verdict.positions,
+        "may_be_asked": isinstance(verdict, Denial) and verdict.may_be_asked,
+        "ask": asked_at(verdict, base_url),
+        "at": _written(verdict.at),
+        "position": verdict.position,
+    }

@@ -293,7 +293,7 @@ class Engines(NamedTuple):
     read: sa.Engine
     """One snapshot a transaction, read only."""
     live: sa.Engine
-    """No transaction: each statement sees the newest commit; read only."""
+    """No transaction: each statement sees the newest commit; read only. There is nothing to reset after one."""
 
 
 def open_engines(url: str) -> Engines:
@@ -319,7 +319,7 @@ def _sqlite_engines(address: sa.URL) -> Engines:
     return Engines(
         write=_prepare_sqlite(sa.create_engine(address, **options), WRITING),
         read=_prepare_sqlite(sa.create_engine(address, **options), "BEGIN"),
-        live=_prepare_sqlite(sa.create_engine(address, **options), None),
+        live=_prepare_sqlite(sa.create_engine(address, **options, pool_reset_on_return=None), None),
     )
 
 
@@ -328,18 +328,19 @@ def _postgresql_engines(address: sa.URL) -> Engines:
     # The driver's own read-only flag goes with BEGIN, which a live reader never sends: the server has to know.
     reading = f"{settings} -c default_transaction_read_only=on"
 
-    def engine(settings: str, **execution: Any) -> sa.Engine:  # noqa: ANN401 -- SQLAlchemy's options of many kinds
+    def engine(settings: str, **options: Any) -> sa.Engine:  # noqa: ANN401 -- SQLAlchemy's options of many kinds
         return sa.create_engine(
             address,
             connect_args={"options": settings, "connect_timeout": 5},
             pool_pre_ping=True,
             pool_size=_KEPT["postgresql"],
             max_overflow=-1,
-            execution_options=execution,
+            **options,
         )
 
+    snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     return Engines(
         write=engine(settings),
-        read=engine(reading, isolation_level="REPEATABLE READ", postgresql_readonly=True),
-        live=engine(reading, isolation_level="AUTOCOMMIT", postgresql_readonly=True),
+        read=engine(reading, execution_options=snapshot),
+        live=engine(reading, isolation_level="AUTOCOMMIT", pool_reset_on_return=None),
     )

@@ -62,19 +62,20 @@ class Work:
         pooled: sa.PoolProxiedConnection,
         connection: sa.Connection | None = None,
         *,
+        writing: bool = False,
         doubtful: bool = False,
     ) -> None:
         """Keep the driver's own connection, for hot statements, and SQLAlchemy's above it.
 
-        Without that, the caller writes in a transaction that he has begun, and ends himself. `doubtful` says that the
-        disk failed, and that nobody has looked since at what it kept of the ledger's head.
+        Without that, the caller ends himself what he has begun. `doubtful` says that the disk failed, and that nobody
+        has looked since at what it kept of the ledger's head.
         """
         self._engine = engine
         self._pooled = pooled
         self._connection = connection
         self.doubtful = doubtful
         self.dialect: str = engine.dialect.name
-        self.writing = connection is None
+        self.writing = writing
         self.driver: Any = pooled.driver_connection
 
     @property
@@ -191,7 +192,7 @@ class Store:
         with self._turn(), _named_faults():
             try:
                 with _pooled(self.engines.write) as pooled:
-                    work = Work(self.engines.write, pooled, doubtful=self._doubtful)
+                    work = Work(self.engines.write, pooled, writing=True, doubtful=self._doubtful)
                     if self.dialect == "sqlite":
                         work.driver.execute(WRITING)
                     yield work
@@ -231,8 +232,8 @@ class Store:
         Raises:
             DatabaseDown: the database is away.
         """
-        with _named_faults(), self.engines.live.connect() as connection:
-            yield Work(self.engines.live, connection.connection, connection)
+        with _named_faults(), _pooled(self.engines.live) as pooled:
+            yield Work(self.engines.live, pooled)
 
     def drop_journal(self) -> None:
         """Have SQLite let go of the pages as they were before the last transactions: what was deleted is on them.

@@ -10,6 +10,7 @@ from consent.base.errors import Invalid, Place
 
 DEEPEST: Final = 32
 LARGEST_INTEGER: Final = 2**53 - 1
+_SOUND: Final = frozenset({str, bool, type(None)})
 
 
 def parse(raw: bytes) -> Any:  # noqa: ANN401 -- JSON is of any shape until a form has read it
@@ -25,7 +26,8 @@ def parse(raw: bytes) -> Any:  # noqa: ANN401 -- JSON is of any shape until a fo
     {'a': [1, True]}
     """
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_pairs, parse_constant=_no_constant)
+        text = raw.decode("utf-8")
+        value = json.loads(text, object_pairs_hook=_pairs, parse_constant=_no_constant)
     except UnicodeDecodeError as wrong:
         raise _refused(f"byte {wrong.start}", "is not UTF-8") from wrong
     except json.JSONDecodeError as wrong:
@@ -34,7 +36,8 @@ def parse(raw: bytes) -> Any:  # noqa: ANN401 -- JSON is of any shape until a fo
         raise _refused("", f"is nested deeper than {DEEPEST}") from wrong
     except ValueError as wrong:  # an integer of more digits than Python converts
         raise _refused("", "has a number with too many digits") from wrong
-    _check(value, "", 0)
+    if "\\u" in text or not _sound(value, 0):
+        _check(value, "", 0)
     return value
 
 
@@ -60,6 +63,20 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Wrong:
 
 def _no_constant(word: str) -> _Wrong:
     return _Wrong(f"{word} is not a number in JSON")
+
+
+def _sound(value: Any, depth: int) -> bool:  # noqa: ANN401 -- walks JSON of any shape
+    """Say whether nothing is wrong, sooner than `_check` names the place; what it can't tell it doesn't affirm.
+
+    Text is not looked at: without escapes UTF-8 has neither NUL characters, which JSON refuses, nor halves of pairs.
+    """
+    kind = type(value)
+    if kind is dict or kind is list:
+        inner = value.values() if kind is dict else value
+        return depth < DEEPEST and all(type(each) in _SOUND or _sound(each, depth + 1) for each in inner)
+    if kind is int:
+        return bool(abs(value) <= LARGEST_INTEGER)
+    return kind in _SOUND or (kind is float and math.isfinite(value))
 
 
 def _check(value: Any, where: str, depth: int) -> None:  # noqa: ANN401 -- walks JSON of any shape
@@ -100,5 +117,5 @@ def _inside(where: str, key: str) -> str:
 def _check_text(text: str, where: str) -> None:
     if "\x00" in text:
         raise _refused(where, "has a NUL character")
-    if any("\ud800" <= sign <= "\udfff" for sign in text):
+    if not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
         raise _refused(where, "has half a surrogate pair")

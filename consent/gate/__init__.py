@@ -6,7 +6,7 @@ what a decision was made from, and `open_rows` opens it for a replay, written do
 unknown field, a ledger out of reach: no personal field comes out.
 """
 
-from consent.gate.judging import Permits, check, check_all, check_as_of, permits
+from consent.gate.judging import Permits, check, check_all, check_as_of, check_each, permits
 from consent.gate.keeping import SealedRows, keep_rows, open_rows
 from consent.gate.recalling import ARROW, recall
 from consent.gate.remembering import Kept, remember, remember_columns, rememberable
@@ -19,6 +19,7 @@ __all__ = [
     "check",
     "check_all",
     "check_as_of",
+    "check_each",
     "keep_rows",
     "open_rows",
     "permits",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from consent import standings
 from consent.base.clock import to_ms
-from consent.base.database import Hot, table_of
+from consent.base.database import Hot, among, table_of
 from consent.base.errors import CustomerUnknown, KeyLost, NotAllowed
 from consent.base.ids import CustomerId, Scope
 from consent.base.store import Work
@@ -32,20 +32,18 @@ _BIT_OF_NOTHING: Final = 1 << 40
 _row = table_of(StandingRow)
 _head = table_of(LedgerHeadRow)
 # `ledger_head` has one row, the open log's: joining it costs a lookup, and makes position and catalogue current.
-_CHECK: Final = Hot(
-    sa.select(
-        _row.c.states,
-        _row.c.paused_until,
-        _row.c.scopes,
-        _row.c.born_by,
-        _row.c.gpc,
-        position_in(_head, "size"),
-        _head.c.catalogue_version,
-    )
-    .select_from(_row.join(_head, sa.true()))
-    .where(_row.c.customer == sa.bindparam("customer")),
-    "customer",
-)
+_STANDS: Final = sa.select(
+    _row.c.customer,
+    _row.c.states,
+    _row.c.paused_until,
+    _row.c.scopes,
+    _row.c.born_by,
+    _row.c.gpc,
+    position_in(_head, "size"),
+    _head.c.catalogue_version,
+).select_from(_row.join(_head, sa.true()))
+_CHECK: Final = Hot(_STANDS.where(_row.c.customer == sa.bindparam("customer")), "customer")
+_CHECK_EACH: Final = Hot(lambda dialect: _STANDS.where(among(_row.c.customer, "customers")(dialect)), "customers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +108,33 @@ def check(
     row = work.run(_CHECK, customer).fetchone()
     if row is None:
         raise CustomerUnknown
-    states, paused_until, scopes, born_by, opted_out, position, version = row
+    return _judged(desk, work, row, scope, at=at, remembered=remembered, gpc=gpc)
+
+
+def check_each(
+    desk: Desk, work: Work, asked: Sequence[tuple[CustomerId, str, bool]], *, at: datetime, gpc: bool = False
+) -> list[Verdict | None]:
+    """Judge one scope of each of many customers, as they all stand at one moment; None for whom nobody knows.
+
+    Args:
+        desk: keys and catalogues.
+        work: a live reader, or a transaction.
+        asked: who, what, and whether data from memory are to be used, as `check` takes them.
+        at: the instant to judge at.
+        gpc: the browser of this moment opts out.
+    """
+    rows = {row[0]: row for row in work.run(_CHECK_EACH, work.listed({who for who, _, _ in asked})).fetchall()}
+    return [
+        _judged(desk, work, rows[who], scope, at=at, remembered=remembered, gpc=gpc) if who in rows else None
+        for who, scope, remembered in asked
+    ]
+
+
+def _judged(
+    desk: Desk, work: Work, row: tuple[Any, ...], scope: str, *, at: datetime, remembered: bool, gpc: bool
+) -> Verdict:
+    """Judge one scope by a row as `_STANDS` reads it."""
+    customer, states, paused_until, scopes, born_by, opted_out, position, version = row
     if states & RESTRICTED and (now := mergers.surviving(work, customer)) != customer:
         return check(desk, work, now, scope, at=at, remembered=remembered, gpc=gpc)
     catalogue = desk.catalogues.version(work, version)

@@ -58,6 +58,19 @@ def test_what_others_would_let_pass_is_refused_at_its_place(raw, places):
     assert list(refused.value.places) == places
 
 
+@pytest.mark.parametrize("wrong", ["9007199254740992", "1e999", "NaN", '{"b": 1, "b": 1}'])
+@pytest.mark.parametrize("depth", [1, DEEPEST - 2, DEEPEST - 1])
+@pytest.mark.parametrize("sign", ["[%s]", '{"a": %s}'])
+def test_nothing_is_overlooked_however_deep(wrong, depth, sign):
+    whole = wrong
+    for _ in range(depth):
+        whole = sign % whole
+    with pytest.raises(Invalid) as refused:
+        parse(whole.encode())
+    [place] = refused.value.places
+    assert place.where.removesuffix("/b") == ("/0" if sign == "[%s]" else "/a") * depth
+
+
 def test_nesting_is_refused_at_the_first_level_too_many():
     deep = DEEPEST + 1
     with pytest.raises(Invalid) as refused:
