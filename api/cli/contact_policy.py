@@ -1,5 +1,6 @@
 """`byleave contact-policy`: how often, by what, and at what price in goodwill customers are contacted."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -8,6 +9,7 @@ from api.cli.frame import FILE, Group, at_home, caller, json_option
 from api.cli.output import print_facts, print_json, print_line, print_table, print_verbatim
 from api.roles import action
 from personalise import shelf
+from personalise.contact_policy.changes import changes
 from personalise.contact_policy.model import ContactPolicy
 from personalise.contact_policy.reading import DEFAULT, read_contact_policy
 from personalise.contact_policy.words import rules, told
@@ -39,11 +41,40 @@ def check(file: Path, *, as_json: bool) -> None:
     """Check a contact policy file against the catalogue in force. Nothing changes."""
     with at_home() as house, house.deployment.store.read() as work:
         read = read_contact_policy(file, house.deployment.desk.catalogues.current(work))
+        ruling.foresee(work, read)
     if as_json:
         print_json(told(read))
         return
     print_line(f"{file.name} holds.")
     _print(read)
+
+
+@contact_policy.command(example="byleave contact-policy diff contact-policy.toml")
+@click.argument("file", type=FILE, required=False)
+@click.option("--version", type=click.IntRange(1), help="A published version, in place of a file.")
+@click.option("--before", type=click.IntRange(0), help="The version to hold it against; 0 is none at all.")
+@json_option
+@action("contact_policy.show")
+def diff(file: Path | None, version: int | None, before: int | None, *, as_json: bool) -> None:
+    """Say what a contact policy file changes in the one that holds, or what a version changed in the one before it."""
+    if (file is None) == (version is None):
+        raise click.UsageError("Name a file, or a version by --version.")
+    with at_home() as house, house.deployment.store.read() as work:
+        catalogue = house.deployment.desk.catalogues.current(work)
+        since = before if before is not None else (version or shelf.newest_contact_policy(work) + 1) - 1
+        old = shelf.load_contact_policy(work, catalogue, version=since)
+        new = (
+            read_contact_policy(file, catalogue)
+            if file
+            else shelf.load_contact_policy(work, catalogue, version=version)
+        )
+    found = changes(old, new)
+    if as_json:
+        print_json({"before": since or None, "version": version, "changes": [asdict(each) for each in found]})
+        return
+    against = f"version {since}" if since else "having no policy"
+    rows = [(each.rule, each.was or "-", each.asks or "-") for each in found]
+    print_table(("rule", "was", "would be" if file else "is"), rows, empty=f"It asks the same as {against}.")
 
 
 @contact_policy.command(example="byleave contact-policy publish contact-policy.toml")

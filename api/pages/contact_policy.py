@@ -8,7 +8,7 @@ from flask import Blueprint, Response, render_template, request
 from api.actors import actor
 from api.pages import forms, present, ruled
 from api.pages.answering import see_other
-from api.pages.ruled import Ruled, Version, Wrong
+from api.pages.ruled import Changed, Ruled, Version, Wrong
 from api.pages.tabular import attached, csv_file, json_file
 from api.roles import action
 from api.wiring import here
@@ -48,6 +48,8 @@ class _Opened:
     told: Ruled | None
     wrong: tuple[Wrong, ...]
     body: str
+    changed: Changed | None = None
+    """What it changed in the version before it; None where there was none."""
 
 
 @blueprint.get("/console/contact-policy")
@@ -77,7 +79,8 @@ def _opened(work: Work, version: int) -> _Opened:
         read = shelf.load_contact_policy(work, catalogue, version=version)
     except ContactPolicyInvalid as unfit:
         return _Opened(told=None, wrong=ruled.wrongs(unfit, body), body=body)
-    return _Opened(told=ruled.ruled(read, catalogue), wrong=(), body=body)
+    changed = ruled.changed(ruling.changed(work, catalogue, read, before=version - 1)) if version > 1 else None
+    return _Opened(told=ruled.ruled(read, catalogue), wrong=(), body=body, changed=changed)
 
 
 @blueprint.get("/console/contact-policy/versions.csv")
@@ -160,10 +163,14 @@ def check() -> Response:
         return _form(typed, wrong=wrong, status=_UNPROCESSABLE)
     try:
         with here().deployment.store.read() as work:
-            told = ruled.ruled(_read(work, typed), here().deployment.desk.catalogues.current(work))
+            read, catalogue = _read(work, typed), here().deployment.desk.catalogues.current(work)
+            ruling.foresee(work, read)
+            newest = shelf.newest_contact_policy(work)
+            found = ruling.changed(work, catalogue, read, before=newest)
     except ContactPolicyInvalid as unfit:
         return _form(typed, wrong=ruled.wrongs(unfit, typed.body), status=_UNPROCESSABLE)
-    return _form(typed, told=told)
+    changed = ruled.changed(found) if newest else None
+    return _form(typed, told=ruled.ruled(read, catalogue), changed=changed, newest=newest)
 
 
 @blueprint.post("/console/contact-policy/publish")
@@ -240,6 +247,8 @@ def _form(
     typed: Typed,
     *,
     told: Ruled | None = None,
+    changed: Changed | None = None,
+    newest: int = 0,
     wrong: tuple[Wrong, ...] = (),
     meanwhile: Version | None = None,
     status: int = 200,
@@ -249,6 +258,8 @@ def _form(
         typed=typed,
         formats=_FORMATS,
         told=told,
+        changed=changed,
+        newest=newest,
         wrong=wrong,
         count=present.counted(len(wrong), "thing has", "things have"),
         at_format=[each.why for each in wrong if each.field == "format"],

@@ -8,6 +8,7 @@ from typing import Final
 from api.pages import present
 from consent.base.errors import Invalid, Place
 from consent.catalogue.model import Catalogue
+from personalise.contact_policy.changes import Change
 from personalise.contact_policy.model import ContactPolicy, Goodwill
 from personalise.contact_policy.words import told
 from personalise.shelf import PolicyVersion
@@ -20,6 +21,9 @@ _KINDS: Final = {
     "rest": "Rest after a no",
     "hours": "Quiet hours",
     "holdout": "Held out",
+    "zones": "Where customers are",
+    "goodwill": "Goodwill",
+    "weight_of_benefit": "Weight of a customer's benefit",
 }
 _GIVES: Final = {"answer": "an answer", "purchase": "a purchase", "promise_kept": "a kept promise", "thanks": "thanks"}
 _GOODWILL: Final = "goodwill"
@@ -46,6 +50,24 @@ class Ruled:
     """What one contact costs, by channel."""
     goodwill: tuple[tuple[str, str], ...]
     weight: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Altered:
+    """One rule that differs: what it asked and what it asks, "" where it was not there or is no longer."""
+
+    kind: str
+    name: str
+    was: str
+    asks: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """What one version changes in another; `rules` is None where the other can't be read any more."""
+
+    finding: str
+    rules: tuple[Altered, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +107,33 @@ def ruled(read: ContactPolicy, catalogue: Catalogue) -> Ruled:
     )
 
 
+def changed(found: Sequence[Change] | None) -> Changed:
+    """Return what changes, rule by rule."""
+    if found is None:
+        return Changed(finding="It doesn't fit the catalogue in force, so nobody can tell what changes.", rules=None)
+    if not found:
+        return Changed(finding="Nothing: it asks the same, in whatever words it is written.", rules=())
+    counts = (
+        ("new", sum(each.was is None for each in found)),
+        ("changed", sum(None not in (each.was, each.asks) for each in found)),
+        ("gone", sum(each.asks is None for each in found)),
+    )
+    told_ = ", ".join(f"{count} {what}" for what, count in counts if count)
+    return Changed(finding=f"Rules and terms: {told_}.", rules=tuple(_altered(each) for each in found))
+
+
+def _altered(change: Change) -> Altered:
+    kind, _, key = change.rule.partition(":")
+    return Altered(kind=_KINDS.get(kind, kind), name=key, was=_upper(change.was or ""), asks=_upper(change.asks or ""))
+
+
 def _rule(name: str, asks: str) -> Rule:
     kind, _, key = name.partition(":")
-    return Rule(kind=_KINDS.get(kind, kind), name=key, asks=f"{asks[:1].upper()}{asks[1:]}.")
+    return Rule(kind=_KINDS.get(kind, kind), name=key, asks=f"{_upper(asks)}.")
+
+
+def _upper(asks: str) -> str:
+    return f"{asks[:1].upper()}{asks[1:]}"
 
 
 def _finding(rules: Sequence[Rule], prices: Mapping[str, float]) -> str:

@@ -8,7 +8,7 @@ from marshmallow import fields
 
 from api.actors import actor
 from api.rest.contract import Contract, answer, contract
-from api.rest.incoming import body, if_match, no_query
+from api.rest.incoming import body, if_match, no_query, query
 from api.rest.requests import PROSE
 from api.rest.shapes import Choice, Form, Items, Part, Shape, Text, Whole
 from api.rest.verdicts import LARGEST
@@ -16,7 +16,9 @@ from api.roles import action
 from api.wiring import here
 from consent.base.errors import ContactPolicyUnknown, VersionMoved
 from consent.base.store import Work
+from consent.catalogue.model import Catalogue
 from personalise import shelf
+from personalise.contact_policy.changes import changes
 from personalise.contact_policy.model import ContactPolicy
 from personalise.contact_policy.reading import DEFAULT, read_written
 from personalise.contact_policy.words import told
@@ -71,6 +73,53 @@ class ContactPolicyForm(ContactPolicyFileForm):
     goodwill = Part(GoodwillTermsForm, required=True)
 
 
+class ContactPolicyChangeForm(Form):
+    """One rule that differs; null where it was not there, or is no longer."""
+
+    rule = Text(1, 200, required=True)
+    was = Text(1, 2_000, required=True, allow_none=True)
+    asks = Text(1, 2_000, required=True, allow_none=True)
+
+
+class CheckedContactPolicyForm(ContactPolicyForm):
+    """A contact policy with its rules in words, and what it would change in the one that holds."""
+
+    changes = Items(
+        Part(ContactPolicyChangeForm),
+        0,
+        LARGEST,
+        required=True,
+        allow_none=True,
+        metadata={"description": "null: the one that holds can't be read under the catalogue in force"},
+    )
+
+
+class BeforeForm(Form):
+    """What to hold a version against."""
+
+    before = Whole(
+        0, LARGEST, in_query=True, metadata={"description": "a version; 0 is none; the one before it, where left out"}
+    )
+
+
+class ContactPolicyChangesForm(Form):
+    """What one version changes in another."""
+
+    version = Whole(1, LARGEST, required=True)
+    before = Whole(1, LARGEST, required=True, allow_none=True, metadata={"description": "null: no policy at all"})
+    changes = Items(Part(ContactPolicyChangeForm), 0, LARGEST, required=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """The version asked for, if one was."""
+
+    before: int | None = None
+
+
+BEFORE: Final = Shape(BeforeForm, Before)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """A policy as it came in."""
@@ -98,10 +147,34 @@ def show() -> Response:
 def version(version: str) -> Response:
     """Show one version, as it was published."""
     no_query()
+    with here().deployment.store.read() as work:
+        return _shown(_loaded(work, version=_number(version)))
+
+
+@blueprint.get("/contact-policy/versions/<version>/changes")
+@action("contact_policy.show")
+@contract(
+    Contract(
+        summary="Show what a version of the contact policy changed",
+        query=BeforeForm,
+        answer=ContactPolicyChangesForm,
+        errors=(404, 422),
+    )
+)
+def changed(version: str) -> Response:
+    """Show each rule that differs from the version before it, or from another one: what it asked, and what it asks."""
+    number, asked = _number(version), query(BEFORE).before
+    before = number - 1 if asked is None else asked
+    with here().deployment.store.read() as work:
+        after = _loaded(work, version=number)
+        found = changes(_loaded(work, version=before), after)
+    return answer(ContactPolicyChangesForm, {"version": number, "before": before or None, "changes": found})
+
+
+def _number(version: str) -> int:
     if not (version.isascii() and version.isdecimal() and len(version) <= _VERSION_DIGITS and version[0] != "0"):
         raise ContactPolicyUnknown
-    with here().deployment.store.read() as work:
-        return _shown(_loaded(work, version=int(version)))
+    return int(version)
 
 
 @blueprint.get("/contact-policy/draft")
@@ -121,15 +194,17 @@ def draft() -> Response:
     Contract(
         summary="Check a contact policy against the catalogue in force",
         body=ContactPolicyFileForm,
-        answer=ContactPolicyForm,
+        answer=CheckedContactPolicyForm,
     )
 )
 def check() -> Response:
-    """Read a policy and tell its rules; nothing changes."""
+    """Read a policy, and tell its rules and what they would change. What couldn't be published now is refused."""
     given = body(WRITTEN)
     with here().deployment.store.read() as work:
         read = _read(work, given)
-    return answer(ContactPolicyForm, _told(read))
+        ruling.foresee(work, read)
+        found = ruling.changed(work, _catalogue(work), read, before=shelf.newest_contact_policy(work))
+    return answer(CheckedContactPolicyForm, {**_told(read), "changes": found})
 
 
 @blueprint.post("/contact-policy")
@@ -162,12 +237,15 @@ def publish() -> Response:
 
 
 def _read(work: Work, given: Written) -> ContactPolicy:
-    catalogue = here().deployment.desk.catalogues.current(work)
-    return read_written(given.body, given.format, catalogue)
+    return read_written(given.body, given.format, _catalogue(work))
 
 
 def _loaded(work: Work, *, version: int | None = None) -> ContactPolicy:
-    return shelf.load_contact_policy(work, here().deployment.desk.catalogues.current(work), version=version)
+    return shelf.load_contact_policy(work, _catalogue(work), version=version)
+
+
+def _catalogue(work: Work) -> Catalogue:
+    return here().deployment.desk.catalogues.current(work)
 
 
 def _shown(read: ContactPolicy, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -4,8 +4,10 @@ from datetime import datetime
 
 from consent.base.errors import ContactPolicyInvalid, Place
 from consent.base.store import Work
+from consent.catalogue.model import Catalogue
 from consent.register.desk import Desk
 from personalise import shelf
+from personalise.contact_policy.changes import Change, changes
 from personalise.contact_policy.model import ContactPolicy
 from personalise.life import events
 
@@ -18,19 +20,45 @@ def publish(desk: Desk, work: Work, policy: ContactPolicy, *, actor: str, at: da
         StateConflict: the newest version has exactly the same bytes.
     """
     shelf.lock(work, "contact-policy")
-    before = shelf.company_holdout(work)
-    names = [name for name in ("share", "salt") if getattr(before, name) != getattr(policy.holdout, name)]
-    live = _live(work) if names else ""
-    if live:
-        why = f"can't change while {live}: end or stop it first"
-        raise ContactPolicyInvalid(places=[Place(f"holdout.{name}", why) for name in names])
+    _require(work, policy, locked=True)
     return shelf.publish_contact_policy(desk, work, policy, actor=actor, at=at)
 
 
-def _live(work: Work) -> str:
-    """Return which version of a campaign is live, in words; "" where none is. Until the end, none becomes so."""
+def foresee(work: Work, policy: ContactPolicy) -> None:
+    """Refuse what publishing would refuse now; nothing is locked or written.
+
+    Raises:
+        ContactPolicyInvalid: it holds out other customers of all campaigns, while one of these is live.
+    """
+    _require(work, policy, locked=False)
+
+
+def changed(work: Work, catalogue: Catalogue, read: ContactPolicy, *, before: int) -> list[Change] | None:
+    """Return what a policy changes in an earlier version (0: none at all); None where that one no longer fits.
+
+    Raises:
+        ContactPolicyUnknown: there is no such version.
+    """
+    try:
+        return changes(shelf.load_contact_policy(work, catalogue, version=before), read)
+    except ContactPolicyInvalid:
+        return None
+
+
+def _require(work: Work, policy: ContactPolicy, *, locked: bool) -> None:
+    before = shelf.company_holdout(work)
+    names = [name for name in ("share", "salt") if getattr(before, name) != getattr(policy.holdout, name)]
+    live = _live(work, locked=locked) if names else ""
+    if live:
+        why = f"can't change while {live}: end or stop it first"
+        raise ContactPolicyInvalid(places=[Place(f"holdout.{name}", why) for name in names])
+
+
+def _live(work: Work, *, locked: bool) -> str:
+    """Return which version of a campaign is live, in words; "" where none is. Locked, none becomes so until the end."""
     for key, _, _ in shelf.keys(work):
-        shelf.lock(work, key)
+        if locked:
+            shelf.lock(work, key)
         live = events.standing(work, key).live
         if live is not None:
             return f"version {live.version} of {key} is {live.state}"

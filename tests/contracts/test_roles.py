@@ -60,6 +60,10 @@ MATRIX = {
     ("GET", "/api/v1/contact-policy"): ({"approver", "integrator", "marketer", "officer"}, RUN),
     ("GET", "/api/v1/contact-policy/draft"): ({"approver", "integrator", "marketer", "officer"}, RUN),
     ("GET", "/api/v1/contact-policy/versions/<version>"): ({"approver", "integrator", "marketer", "officer"}, RUN),
+    ("GET", "/api/v1/contact-policy/versions/<version>/changes"): (
+        {"approver", "integrator", "marketer", "officer"},
+        RUN,
+    ),
     ("POST", "/api/v1/contact-policy:check"): ({"approver", "integrator", "marketer", "officer"}, RUN),
     ("POST", "/api/v1/contact-policy"): ({"approver"}, RUN),
     ("POST", "/api/v1/campaigns/<campaign>:dry-run"): ({"approver", "integrator", "marketer"}, RUN),

@@ -55,7 +55,9 @@ def test_the_contact_policys_pages(served, visit, size, scheme):
     look_at(visitor, seen)
     follow(visitor.open(f"{POLICY}/new?from=draft"), "text=Publish version 2")
     look_at(visitor, seen)
-    for path in (f"{POLICY}/versions/1", POLICY):
+    follow(visitor.open(f"{POLICY}/new?from=1"), "text=Check this policy")
+    look_at(visitor, seen)  # what would change
+    for path in (f"{POLICY}/versions/1", f"{POLICY}/versions/2", POLICY):
         visitor.open(path)
         look_at(visitor, seen)
     assert seen == good(seen)

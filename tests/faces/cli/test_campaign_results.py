@@ -78,6 +78,29 @@ def test_a_campaign_is_compared_with_itself_and_under_no_contact_policy(shell: S
     assert f"0 of {CUSTOMERS:,} customers change." in printed.out
 
 
+def test_what_a_contact_policy_changes_is_told_before_and_after_it_is_published(shell: Shell):
+    (shell.folder / "rules.toml").write_text('[[cap]]\nkey = "week"\nlimit = 2\ndays = 7\n', encoding="utf-8")
+    (shell.folder / "fewer.toml").write_text('[[cap]]\nkey = "week"\nlimit = 1\ndays = 7\n', encoding="utf-8")
+    first = shell("contact-policy", "diff", "rules.toml", "--json")
+    new = {"rule": "company:week", "was": None, "asks": "at most 2 contacts in 7 days"}
+    assert (first.code, first.json) == (0, {"before": None, "version": None, "changes": [new]})
+    for file in ("rules.toml", "fewer.toml"):
+        assert shell("contact-policy", "publish", file).code == 0
+    size, fewer = shell.size(), {**new, "was": new["asks"], "asks": "at most 1 contact in 7 days"}
+    found = [shell("contact-policy", "diff", *more, "--json").json for more in (
+        ["--version", "2"], ["--version", "2", "--before", "0"], ["fewer.toml"], ["rules.toml"],
+    )]  # fmt: skip
+    back = {**fewer, "was": fewer["asks"], "asks": new["asks"]}
+    assert [(each["before"], each["changes"]) for each in found] == [
+        (1, [fewer]), (None, [{**fewer, "was": None}]), (2, []), (2, [back]),
+    ]  # fmt: skip
+    printed = shell("contact-policy", "diff", "fewer.toml")
+    assert (printed.out, shell.size()) == ("It asks the same as version 2.\n", size)
+    for typed in ([], ["rules.toml", "--version", "1"], ["--version", "3"], ["rules.toml", "--before", "9"]):
+        refused = shell("contact-policy", "diff", *typed)
+        assert (refused.code, refused.out, refused.err != "") == (2, "", True), typed
+
+
 def test_what_cannot_be_compared_is_refused_in_one_line(shell: Shell):
     for typed in (["spring", "summer"], ["spring@"], ["spring", "spring@2"], ["spring", "--contact-policy", "7"]):
         ran = shell("campaign", "compare", *typed)

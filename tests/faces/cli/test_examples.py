@@ -164,6 +164,7 @@ READY: Final[Mapping[str, Callable[[Scene], None]]] = {
     "campaign stop": running,
     "catalogue publish": changed("catalogue.toml"),
     "contact-policy check": RULES,
+    "contact-policy diff": RULES,
     "contact-policy publish": RULES,
     "db restore": typed("db backup byleave-2026-11-21.db"),
     "decision outcome": came,

@@ -120,6 +120,31 @@ def test_every_version_has_its_page_its_file_and_who_published_it(world, markete
     )  # fmt: skip
 
 
+def test_a_version_tells_what_it_changed_in_the_one_before(world, marketer):
+    rule(world, cap=[WEEK, {"key": "day", "limit": 1, "days": 1}])
+    rule(world, cap=[{**WEEK, "limit": 2}, {"key": "month", "limit": 5, "days": 30}])
+    first, second = (marketer.open(f"{PATH}/versions/{number}") for number in (1, 2))
+    assert "What it changed" not in first.main.text
+    assert second.main.one("h2", id="changes").text == "What it changed in version 1"
+    assert "Rules and terms: 1 new, 1 changed, 1 gone." in second.main.text
+    assert table(second) == [
+        ("Limit of the company week", "At most 1 contact in 7 days", "At most 2 contacts in 7 days"),
+        ("Limit of the company month", "Not there", "At most 5 contacts in 30 days"),
+        ("Limit of the company day", "At most 1 contact in 1 day", "Gone"),
+    ]
+
+
+def test_a_check_tells_what_would_change_in_the_version_in_force(world, marketer):
+    rule(world, cap=[WEEK])
+    fewer = marketer.press(marketer.open(NEW), CHECK, body=json.dumps({"cap": [{**WEEK, "days": 14}]}), format="json")
+    assert fewer.main.one("h2", id="changes").text == "What it would change in version 1, which is in force"
+    assert table(fewer) == [
+        ("Limit of the company week", "At most 1 contact in 7 days", "At most 1 contact in 14 days")
+    ]
+    same = marketer.press(marketer.open(NEW), CHECK, body=json.dumps({"cap": [WEEK]}, indent=1), format="json")
+    assert "Nothing: it asks the same, in whatever words it is written." in same.main.text
+
+
 def test_the_list_of_versions_is_exported(world, marketer):
     rule(world, cap=[WEEK])
     [entry] = world.rows("SELECT position FROM contact_policy_version")
@@ -298,10 +323,10 @@ def test_the_version_in_force_is_not_published_again(world, approver):
 def test_whom_the_company_holds_out_is_not_changed_while_a_campaign_is_live(world, approver):
     running.start(world.deployment, publish(world), actor="mia", four_eyes=False)
     body = '[holdout]\nshare = 0.1\nsalt = "s"\n'
-    assert approver.press(approver.open(NEW), CHECK, body=body).status == 200
-    page = approver.press(approver.open(NEW), "Publish version 1", body=body)
-    found = [text.partition(": ")[0] for _, text in summary(page)]
-    assert (page.status, found, typed(page)["body"]) == (422, ["holdout.share", "holdout.salt"], body)
+    for button in (CHECK, "Publish version 1"):
+        page = approver.press(approver.open(NEW), button, body=body)
+        found = [text.partition(": ")[0] for _, text in summary(page)]
+        assert (page.status, found, typed(page)["body"]) == (422, ["holdout.share", "holdout.salt"], body)
     with world.store.read() as work:
         assert shelf.newest_contact_policy(work) == 0
 

@@ -5,6 +5,9 @@ import json
 import pytest
 
 from api.roles import KeyScope, Role
+from personalise.life import running
+from tests.campaigns import publish
+from tests.flows.test_contact_policy import rule
 
 PATH = "/api/v1/contact-policy"
 TEXT = json.dumps(
@@ -65,6 +68,46 @@ def test_a_check_names_every_place_and_publishes_nothing(sqlite_world, caller):
     assert (refused.status_code, refused.get_json()["code"]) == (422, "contact_policy_invalid")
     assert len(refused.get_json()["errors"]) == 2
     assert sqlite_world.size() == size
+
+
+def test_a_check_tells_what_would_change_and_a_version_what_it_changed(caller, approver):
+    first = approver.post(f"{PATH}:check", FILE).get_json()["changes"]
+    assert [each["was"] for each in first if each["rule"] != "weight_of_benefit"] == [None] * len(first)
+    put(approver, FILE, '"v0"')
+    fewer = {**FILE, "body": TEXT.replace('"limit": 2', '"limit": 1')}
+    would = approver.post(f"{PATH}:check", fewer).get_json()["changes"]
+    assert would == [
+        {"rule": "company:week", "was": "at most 2 contacts in 7 days", "asks": "at most 1 contact in 7 days"}
+    ]
+    put(approver, fewer, '"v1"')
+    paths = ("2/changes", "2/changes?before=0", "2/changes?before=2", "1/changes?before=2")
+    told = [approver.get(f"{PATH}/versions/{path}").get_json() for path in paths]
+    assert [(each["version"], each["before"]) for each in told] == [(2, 1), (2, None), (2, 2), (1, 2)]
+    assert (told[0]["changes"], told[2]["changes"]) == (would, [])
+    assert told[3]["changes"] == [{**would[0], "was": would[0]["asks"], "asks": would[0]["was"]}]
+    wrong = [
+        caller().get(f"{PATH}/versions/{path}") for path in ("3/changes", "2/changes?before=3", "2/changes?before=x")
+    ]
+    assert [each.status_code for each in wrong] == [404, 404, 400]
+
+
+def test_a_check_foresees_that_the_holdout_can_not_change_while_a_campaign_is_live(sqlite_world, approver):
+    running.start(sqlite_world.deployment, publish(sqlite_world), actor="mia", four_eyes=False)
+    held = {"format": "toml", "body": '[holdout]\nshare = 0.1\nsalt = "c"\n'}
+    answers = (approver.post(f"{PATH}:check", held), put(approver, held, '"v0"'))
+    assert [(each.status_code, [one["detail"] for one in each.get_json()["errors"]]) for each in answers] == [
+        (422, ["can't change while version 1 of spring is running: end or stop it first"] * 2)
+    ] * 2
+
+
+def test_what_changes_is_not_known_where_the_policy_in_force_no_longer_fits(sqlite_world, caller):
+    with sqlite_world.store.read() as work:
+        text = sqlite_world.deployment.desk.catalogues.current(work).body
+    sqlite_world.publish(text + '\n[[channel]]\nkey = "web"\ntitle = "Our site"\n')
+    rule(sqlite_world, cap=[{"key": "web", "channels": ["web"], "limit": 1, "days": 7}])
+    sqlite_world.publish(text)
+    told = caller().post(f"{PATH}:check", FILE).get_json()
+    assert (told["changes"], len(told["rules"])) == (None, 2)
 
 
 def test_a_file_without_content_lifts_no_rule(sqlite_world, approver):
