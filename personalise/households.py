@@ -22,7 +22,7 @@ from consent.gate import Permits
 from consent.register import households
 from personalise.contacts import NONE, Own, per_customer
 from personalise.history import Counting, History
-from personalise.steps.personalise.policy import Policy, told_by
+from personalise.steps.personalise.policy import Policy
 
 _DAY_MS: Final = 86_400_000
 
@@ -91,7 +91,7 @@ class Sharing:
         self.homes = homes
         self._at = to_ms(at)
         self._windows = [each for each in policy.windows if each.per == "household"]
-        told = [told_by(policy.campaign, one.treatment) for one in policy.candidates]
+        told = [policy.campaign.told(one.treatment) for one in policy.candidates]
         self._holds = {each.key: np.array([each.counts.holds(one) for one in told]) for each in self._windows}
         self._rows: dict[str, list[int]] = {}  # of each household, or of who is in none
         for row, customer in enumerate(customers):

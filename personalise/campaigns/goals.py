@@ -6,6 +6,7 @@ from typing import Final
 
 from personalise.campaigns.judging import Case, Flaw, Foreseen, Heading, Rule, Weight
 from personalise.contact_policy.model import HELD_BACK
+from personalise.language.terms import Constant
 from personalise.measure.power import LEVEL, POWER, least_effect
 
 FRESH: Final = timedelta(days=7)
@@ -49,6 +50,17 @@ def _below_target(case: Case) -> Iterator[Flaw]:
     if objective.minimum_effect > abs(objective.target):
         what = f"The smallest effect to be found ({objective.minimum_effect:g}) is greater than the target."
         yield Flaw(what, "objective.minimum_effect", f"Set it to {abs(objective.target):g} or less.")
+
+
+def _chance(case: Case) -> Iterator[Flaw]:
+    measured = case.catalogue.attributes.get(case.campaign.objective.measure)
+    if case.campaign.scorer != "rule" or not measured or measured.type != "boolean":
+        return
+    for spot, each in enumerate(case.campaign.treatments):
+        score = each.score.tree
+        if isinstance(score, Constant) and not isinstance(score.value, str) and abs(score.value) > 1:
+            what = f"{each.key} is taken to bring “{measured.name}” {score.value:g} times, which comes once at most."
+            yield Flaw(what, f"treatment[{spot}].score", "Write how likely it brings it: 0.05 is five in a hundred.")
 
 
 def _holdout(case: Case) -> Iterator[Flaw]:
@@ -110,6 +122,7 @@ RULES: Final = (
     Rule(key="window", heading=Heading.GOALS, weight=Weight.GATE, judge=_window),
     Rule(key="minimum_effect", heading=Heading.GOALS, weight=Weight.GATE, judge=_minimum),
     Rule(key="effect_below_target", heading=Heading.GOALS, weight=Weight.SHOULD, judge=_below_target),
+    Rule(key="score_is_chance", heading=Heading.VALUE, weight=Weight.SHOULD, judge=_chance),
     Rule(key="power", heading=Heading.GOALS, weight=Weight.SHOULD, judge=_power),
     Rule(key="holdout", heading=Heading.VALUE, weight=Weight.GATE, judge=_holdout),
     Rule(key="dry_run", heading=Heading.SECURE, weight=Weight.GATE, judge=_dry_run),

@@ -8,7 +8,7 @@ from datetime import date
 from functools import cached_property
 from typing import Any, Final, Literal
 
-from personalise.contact_policy.model import HELD_BACK, Cap, Class
+from personalise.contact_policy.model import HELD_BACK, Cap, Class, Told
 from personalise.content.wording import Wording
 from personalise.language.terms import Condition, Number
 
@@ -188,4 +188,15 @@ class Campaign:
         body = hashlib.sha256(self.body.encode()).digest()
         return (
             hashlib.sha256(body + hashlib.sha256(self.compiled.encode()).digest()).digest() if self.compiled else body
+        )
+
+    def told(self, treatment: Treatment) -> Told:
+        """Return what a contact by one of its treatments says of itself to the rules about contacts."""
+        return Told(
+            channel=treatment.channel,
+            purpose=self.purpose,
+            tags=self.tags,
+            campaign=self.key,
+            offer=treatment.offer,
+            family=self.offers[treatment.offer].family,
         )

@@ -29,6 +29,14 @@ def _capped(case: Case) -> Iterator[Flaw]:
         yield Flaw(what, "cap", "Write a cap: so many in so many days.")
 
 
+def _bind(case: Case) -> Iterator[Flaw]:
+    contacts = [case.campaign.told(each) for each in case.campaign.treatments]
+    for spot, cap in enumerate(case.campaign.caps):
+        if not any(cap.counts.holds(each) for each in contacts):
+            what = f"The cap {cap.key} holds nothing back: no treatment is of its channels, purposes, tags and offers."
+            yield Flaw(what, f"cap[{spot}]", "Name what this campaign sends, or leave the cap out.")
+
+
 def _lived(case: Case) -> Iterator[Flaw]:
     caps = [*case.campaign.caps, *case.contact_policy.caps]
     for cap in caps if not case.households else ():
@@ -125,6 +133,7 @@ def _purpose(case: Case) -> Iterator[Flaw]:
 RULES: Final = (
     Rule(key="terms_alike", heading=Heading.REMEMBER, weight=Weight.SHOULD, judge=_alike),
     Rule(key="contacts_capped", heading=Heading.TIME, weight=Weight.SHOULD, judge=_capped),
+    Rule(key="caps_bind", heading=Heading.TIME, weight=Weight.SHOULD, judge=_bind),
     Rule(key="households_known", heading=Heading.TIME, weight=Weight.SHOULD, judge=_lived),
     Rule(key="offers_used", heading=Heading.SIMPLE, weight=Weight.SHOULD, judge=_used),
     Rule(key="terms_written", heading=Heading.ACCESSIBLE, weight=Weight.SHOULD, judge=_terms),

@@ -13,7 +13,7 @@ from consent.base.ids import Scope
 from consent.catalogue.model import Attribute, Catalogue
 from personalise.campaigns.model import FITTING, NOTHING, Campaign, Offer, Treatment
 from personalise.contact_policy import windows
-from personalise.contact_policy.model import HELD_BACK, NONE, THOUSANDTHS, ContactPolicy, Told
+from personalise.contact_policy.model import HELD_BACK, NONE, THOUSANDTHS, ContactPolicy
 from personalise.contact_policy.windows import Window
 from personalise.hours.model import Hours
 from personalise.steps.invent.response import Response
@@ -319,7 +319,7 @@ def _candidate(
     read = read.union(*(condition.categories for _, condition in offer.conditions))
     categories = tuple(sorted(read))
     worded = tuple(sorted({known[name].category for name in treatment.wording.attributes}))
-    binding = windows.binding(rules, campaign.caps, told_by(campaign, treatment))
+    binding = windows.binding(rules, campaign.caps, campaign.told(treatment))
     return Candidate(
         treatment=treatment,
         offer=offer,
@@ -335,18 +335,6 @@ def _candidate(
 
 def _uses(categories: tuple[str, ...], campaign: Campaign) -> tuple[Scope, ...]:
     return tuple(Scope(f"use:{category}:{campaign.purpose}") for category in categories)
-
-
-def told_by(campaign: Campaign, treatment: Treatment) -> Told:
-    """Return what a contact by this treatment says of itself to the rules about contacts."""
-    return Told(
-        channel=treatment.channel,
-        purpose=campaign.purpose,
-        tags=campaign.tags,
-        campaign=campaign.key,
-        offer=treatment.offer,
-        family=campaign.offers[treatment.offer].family,
-    )
 
 
 def _fits(model: Response, campaign: Campaign) -> bool:

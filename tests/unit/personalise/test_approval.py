@@ -94,6 +94,10 @@ FLAWS: dict[str, dict[str, Any]] = {
     "mail_unwatched": {"treatment": mailed("<mj-image src='https://shop.example/a.png' alt='' width='1px'/>")},
     "terms_alike": {"offer": offer(terms={"prices": "half"})},
     "contacts_capped": {"cap": [{"key": "some", "channels": ["email", "post"], "limit": 2, "days": 30}]},
+    "caps_bind": {
+        "cap": [*ready()["cap"], {"key": "gone", "channels": ["email"], "offers": ["lamp"], "limit": 1, "days": 9}]
+    },
+    "score_is_chance": {"treatment": treatment(score="7")},
     "offers_used": {"offer": [*ready()["offer"], {**ready()["offer"][0], "key": "spare"}]},
     "terms_written": {"offer": [{**each, "terms": {}} for each in ready()["offer"]]},
     "goodwill_budget": {"campaign": {"goodwill_budget": 0}},
@@ -185,6 +189,14 @@ def test_without_a_base_rate_the_worst_is_assumed():
 def test_of_a_flag_the_target_is_a_share(target, found):
     assert advised(case(objective={"target": target})) == found
     assert advised(case(objective={"target": target, "measure": "spent"})) == []
+
+
+@pytest.mark.parametrize(("score", "found"), [("1", []), ("-1.5", ["score_is_chance"]), ("2 * purchases_count", [])])
+def test_of_a_flag_a_score_is_a_chance_or_a_change_of_one(score, found):
+    """What a formula comes to is told by a dry run; a number alone says at once that it is none."""
+    assert [rule for rule, _ in advised(case(treatment=treatment(score=score)))] == found
+    model = {"scorer": "response", "features": ["purchases_count"]}
+    assert advised(case(treatment=treatment(score="7"), campaign=model)) == []
 
 
 def test_a_scope_that_nobody_is_asked_for_is_named():
