@@ -178,11 +178,23 @@ def rules(chosen: Policy, **row: Any) -> list[str]:
 
 def publish(world: World, **changes: Any) -> str:
     """Publish the campaign with some of its tables changed, and return its key."""
-    text = toml(tables(**changes))
+    made = tables(**changes)
+    if made["campaign"].get("class", "marketing") != "marketing":
+        serving(world)
+    text = toml(made)
     with world.store.write() as work:
         read = parse_campaign(text, "toml", world.deployment.desk.catalogues.current(work))
         shelf.publish(work, read, actor=world.mia, at=world.clock())
     return read.key
+
+
+def serving(world: World) -> None:
+    """Have the catalogue say that the campaign's purpose is service, so that it may be of another class."""
+    with world.store.read() as work:
+        body = world.deployment.desk.catalogues.current(work).body
+    begin, purpose, rest = body.partition(f'key = "{PURPOSE}"')
+    if "marketing = true" in rest.partition("[[")[0]:
+        world.publish(begin + purpose + rest.replace("marketing = true", "marketing = false", 1))
 
 
 def open_run(deployment: Deployment, key: str, *, actor: str) -> RunId:

@@ -101,11 +101,24 @@ def _campaign(table: dict[str, Any], text: str, catalogue: Catalogue, form: Form
         volumes=_volumes(top, head, treatments),
         ttl_days=head.integer("ttl_days", default=TTL_DAYS, low=1, high=LONGEST_TTL_DAYS),
     )
+    _judge_class(head, campaign, catalogue)
+    _finish(head, top)
+    return campaign
+
+
+def _finish(head: Form, top: Form) -> None:
     head.unknown()
     top.unknown()
-    if places:
-        raise CampaignInvalid(counted(places), places=places)
-    return campaign
+    if top.places:
+        raise CampaignInvalid(counted(top.places), places=top.places)
+
+
+def _judge_class(head: Form, campaign: Campaign, catalogue: Catalogue) -> None:
+    """Refuse advertising of another class: nothing holds that back, so the catalogue alone can say what is none."""
+    purpose = catalogue.purposes.get(campaign.purpose)
+    if campaign.kind != HELD_BACK and purpose and purpose.marketing:
+        why = f"{campaign.kind} is for purposes of service only, and the catalogue says that {purpose.key} is marketing"
+        head.wrong("class", why)
 
 
 def _measured(top: Form, head: Form, catalogue: Catalogue) -> tuple[Objective, str]:

@@ -398,7 +398,7 @@ def test_every_decision_under_quotas_replays_bit_for_bit(world):
         ({"treatments": ["mail"], "channels": ["sms"]}, {}, "volume[0].treatments"),
         ({"treatments": ["mail"], "limit": -1}, {}, "volume[0].limit"),
         ({"treatments": ["mail"], "days": 3}, {}, "volume[0].days"),
-        ({"treatments": ["mail"]}, {"class": "service"}, "volume"),
+        ({"treatments": ["mail"]}, {"class": "service", "purpose": "service"}, "volume"),
     ],
 )
 def test_a_volume_that_would_limit_nothing_is_refused_with_its_place(sqlite_world, volume, more, where):

@@ -14,7 +14,7 @@ from personalise.campaigns.judging import Case, Foreseen, Heading, Weight
 from personalise.campaigns.reading import parse_campaign
 from personalise.contact_policy.model import NONE, Cap, Goodwill
 from tests.builders import START, toml
-from tests.campaigns import SHOP, ready
+from tests.campaigns import PURPOSE, SHOP, ready
 
 ROOT = Path(__file__).parents[3]
 PRICED = replace(NONE, goodwill=Goodwill(prices=MappingProxyType({"email": 2.0, "sms": 5.0, "post": 1.0})))
@@ -150,7 +150,10 @@ def test_a_waiver_stands_in_for_a_holdout():
 def test_a_service_message_needs_no_holdout_no_way_out_and_no_cap():
     plain = [{**each, "content": "Your order has come, as you asked."} for each in ready()["treatment"]]
     service = {"class": "service", "goodwill_budget": 0, "holdout": {"share": 0, "salt": "s"}}
-    assert advised(case(campaign=service, treatment=plain, cap=[], objective={"minimum_effect": 0})) == []
+    purpose = replace(SHOP.purposes[PURPOSE], marketing=False)
+    served = replace(SHOP, purposes=MappingProxyType({**SHOP.purposes, PURPOSE: purpose}))
+    changes = {"campaign": service, "treatment": plain, "cap": [], "objective": {"minimum_effect": 0}}
+    assert advised(case(catalogue=served, **changes)) == []
 
 
 @pytest.mark.parametrize(
