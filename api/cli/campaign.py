@@ -344,7 +344,7 @@ def _print_run(run: Run, *, as_json: bool) -> None:
 def _print_counts(counts: Counts, seconds: float, *, addressed: str = "were addressed") -> None:
     share = counts.customers or 1
     told = [(f"addressed: get {treatment}", count) for treatment, count in sorted(counts.chosen.items())]
-    told += [(f"not addressed: {lost.by_key(reason)}", count) for reason, count in counts.reasons.most_common()]
+    told += [(f"not addressed: {lost.by_key(reason)}", count) for reason, count in counts.most_first]
     print_table(
         ("customers who …", "customers", "share"),
         [(words, count, f"{count / share:.1%}") for words, count in told],

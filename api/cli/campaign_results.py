@@ -101,7 +101,7 @@ def _print_why(title: str, counts: Counts) -> None:
         print_line(f"{title}:")
         print_table(
             ("customers who …", "customers"),
-            [(lost.by_key(reason), count) for reason, count in counts.reasons.most_common()],
+            [(lost.by_key(reason), count) for reason, count in counts.most_first],
             empty="",
         )
 

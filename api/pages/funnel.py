@@ -51,10 +51,7 @@ def funnel(counts: Counts, campaign: Campaign, catalogue: Catalogue, *, done: bo
         chosen=tuple(
             _line(treatments.get(key, key), counts.chosen[key], total) for key in sorted(treatments | counts.chosen)
         ),
-        lost=tuple(
-            _line(reason_in_words(key, campaign, catalogue), count, total)
-            for key, count in counts.reasons.most_common()
-        ),
+        lost=tuple(_line(reason_in_words(key, campaign, catalogue), count, total) for key, count in counts.most_first),
         chosen_sum=_line("addressed" if done else "would be addressed", chosen, total),
         lost_sum=_line("not addressed" if done else "would not be addressed", total - chosen, total),
         sum=_line("all customers", total, total),
@@ -78,7 +75,7 @@ def _finding(counts: Counts, campaign: Campaign, catalogue: Catalogue, *, chosen
     first = f"{present.number(chosen)} of {present.counted(total, 'customer')} ({present.share(chosen, total)}) {verb}."
     if not counts.reasons:
         return first
-    [(reason, count)] = counts.reasons.most_common(1)
+    reason, count = counts.most_first[0]
     why = reason_in_words(reason, campaign, catalogue)
     return f"{first} The largest group of the others, {present.number(count)}, {why}."
 

@@ -197,14 +197,14 @@ def of_run(work: Work, run: str) -> Event | None:
 
 
 def due(work: Work, at: datetime) -> list[Event]:
-    """Return what is scheduled for a time that has come, the longest due first."""
+    """Return what is scheduled for a time that has come, the longest due first; of those due at once, as scheduled."""
     later = table_of(CampaignEventRow).alias("later")
     after = sa.or_(later.c.log > _row.c.log, sa.and_(later.c.log == _row.c.log, later.c.seq > _row.c.seq))
     same = sa.and_(later.c.campaign == _row.c.campaign, later.c.version == _row.c.version, after)
     query = (
         sa.select(_row)
         .where(_row.c.event == str(Did.SCHEDULED), _row.c.due_at <= at, ~sa.exists(sa.select(later.c.seq).where(same)))
-        .order_by(_row.c.due_at, _row.c.campaign)
+        .order_by(_row.c.due_at, _row.c.log, _row.c.seq)
     )
     return [of_row(row) for row in work.connection.execute(query)]
 

@@ -50,7 +50,7 @@ def results(
 ) -> Results:
     """Measure a campaign by its holdout, over every customer whom it contacted or left out.
 
-    Whom the company held out of all campaigns is in neither arm of one.
+    Whom the company held out of all campaigns is in neither arm of one: as it did when the campaign was run last.
 
     Args:
         deployment: where.
@@ -91,7 +91,7 @@ def _question(
         campaign, version = shelf.load(work, key, read_under, version=version)
         holdouts = {_holdout(deployment, work, key, *each) for each in ran}
         under = [shelf.NEWEST] if together else _under(work, key)
-        companies = {shelf.company_holdout(work, number) for number in under}
+        companies = [shelf.company_holdout(work, number) for number in under]
         since = _since(work) if together else None
     _check(in_force, campaign, covariate)
     of_all = [scope for scope in in_force.scopes if scope.startswith("contact:")]
@@ -99,8 +99,8 @@ def _question(
     what = "all campaigns by the company's holdout" if together else f"{key} by its holdout"
     use = Use(actor=actor, purpose=campaign.measurement, reason=f"measuring {what}")
     asked = _asked(deployment, campaign, (read_under, in_force), use, covariate=covariate, scopes=scopes)
-    changed = len(companies) > 1 or (len(holdouts) > 1 and not together)
-    return replace(asked, company=next(iter(companies)), since=since), version, changed
+    changed = len(set(companies)) > 1 or (len(holdouts) > 1 and not together)
+    return replace(asked, company=companies[-1], since=since), version, changed
 
 
 def _asked(
@@ -129,9 +129,9 @@ def _ran(work: Work, key: str) -> Sequence[tuple[int, int]]:
 
 
 def _under(work: Work, key: str) -> Sequence[int]:
-    """Return the contact policies that a campaign was run under; of one that never was, the newest."""
+    """Return the contact policies that a campaign was run under, in their order; of one that never was, the newest."""
     query = sa.select(RunRow.contact_policy).where(RunRow.campaign == key).distinct()
-    return work.connection.execute(query).scalars().all() or [shelf.NEWEST]
+    return work.connection.execute(query.order_by(RunRow.contact_policy)).scalars().all() or [shelf.NEWEST]
 
 
 def _since(work: Work) -> int:

@@ -43,6 +43,11 @@ class Counts:
         """How many customers were held out: those who left at that stage."""
         return self.stages[Stage.HOLDOUT.name.lower()]
 
+    @property
+    def most_first(self) -> list[tuple[str, int]]:
+        """For what reasons how many customers left, the most first; of as many by name, in whatever order they came."""
+        return sorted(self.reasons.items(), key=lambda each: (-each[1], each[0]))
+
     def add(self, decided: pa.Table, policy: Policy) -> None:
         """Count a chunk."""
         chosen = np.asarray(decided["chosen"])
@@ -94,7 +99,7 @@ class Counts:
             "left_alone": self.left_alone,
             "holdout": self.holdout,
             "deferred": self.deferred,
-            "reasons": dict(self.reasons.most_common()),
+            "reasons": dict(self.most_first),
             "quotas": self.taken(),
         }
 

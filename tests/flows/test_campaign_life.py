@@ -304,6 +304,22 @@ def test_the_worker_starts_it_when_its_time_has_come_and_once(shop):
     assert (len(shop.rows("SELECT id FROM run")), findings(shop)) == (1, [])
 
 
+@pytest.mark.parametrize("order", [("autumn", "spring"), ("spring", "autumn")])
+def test_of_two_that_are_scheduled_for_one_time_the_one_that_was_scheduled_first_starts_first(world, order):
+    """They may want the same customers: what they are called doesn't decide who has them."""
+    fill(world, 3)
+    for key in order:
+        put(world, campaign={"key": key}, four_eyes=False)
+        dry_run.dry_run(world.deployment, key, actor=world.mia)
+        approving.approve(world.deployment, key, actor=world.mia, four_eyes=False)
+        due_at = START + timedelta(hours=1)
+        approving.schedule(world.deployment, key, due_at=due_at, actor=world.mia, four_eyes=False)
+    at = world.clock.advance(hours=1)
+
+    with world.store.read() as work:
+        assert tuple(each.campaign for each in events.due(work, at)) == order
+
+
 def test_a_time_that_was_missed_is_made_up_for_once(shop):
     scheduled(shop, hours=1)
     shop.clock.advance(days=3)

@@ -139,6 +139,23 @@ def test_runs_under_other_holdouts_of_the_company_are_not_judged_as_one(world):
     assert Withheld.HOLDOUT_CHANGED in measured(world).withheld
 
 
+@pytest.mark.parametrize("before", ["a", "b", "d", "e", "f"])
+def test_where_the_company_held_out_others_before_the_arms_are_counted_by_whom_it_did_last(sqlite_world, before):
+    """They are shown though nothing is concluded from them, and are the same in every process."""
+    world = sqlite_world
+    who = willing(world, 60)
+    rule(world, holdout={**HELD, "salt": before})
+    ran(world, **NOBODY)
+    addressed = {row[0] for row in contacts(world)}
+    world.clock.advance(days=40)
+    rule(world, holdout=HELD)
+    run.advance(world.deployment, open_run(world.deployment, "spring", actor="mia"))
+    found = measured(world)
+
+    assert Withheld.HOLDOUT_CHANGED in found.withheld
+    assert found.addressed.customers == len(addressed - left_out(who))
+
+
 def test_it_stays_while_a_campaign_is_live(world):
     willing(world, 3)
     put_in_force(world, holdout=HELD)

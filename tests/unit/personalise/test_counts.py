@@ -119,6 +119,18 @@ def test_counts_are_kept_as_text_and_go_on_from_it():
     assert json.loads(json.dumps(again.as_json())) == again.as_json()
 
 
+def test_of_reasons_with_as_many_customers_each_the_order_is_the_same_whichever_chunk_was_counted_first():
+    parts = [counted(POLICY, {"enrolled": False}), counted(POLICY, {"bucket": 0})]
+    told = []
+    for order in (parts, parts[::-1]):
+        whole = Counts()
+        for part in order:
+            whole.include(part)
+        told.append(json.dumps(whole.as_json()["reasons"]))
+
+    assert told == [json.dumps({"holdout": 1, "not_enrolled": 1})] * 2
+
+
 def test_a_policy_of_one_candidate_is_counted():
     chosen = the_policy(treatment=TABLES["treatment"][:1])
 
