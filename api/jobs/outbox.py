@@ -45,6 +45,12 @@ WORDS: Final[Mapping[str, _Words]] = {
         "drücken Sie den Knopf:\n\n{link}\n\nDer Link gilt bis {until} UTC. Wenn Sie das nicht waren, tun Sie nichts: "
         "dann ist nichts erlaubt, und Sie hören dazu nicht wieder von uns.\n",
     ),
+    "fr": _Words(
+        "Merci de confirmer\u00a0: {company}",
+        "Vous avez dit oui à ceci\u00a0:\n\n{wordings}\n\nCela comptera dès que vous l’aurez confirmé. Ouvrez cette "
+        "page et appuyez sur le bouton\u00a0:\n\n{link}\n\nLe lien est valable jusqu’au {until} UTC. Si ce n’était pas "
+        "vous, ne faites rien\u00a0: alors rien n’est permis, et vous n’entendrez plus parler de nous à ce sujet.\n",
+    ),
 }
 """The mail that asks to confirm, by language; whoever speaks none of these gets the first."""
 

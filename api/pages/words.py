@@ -61,8 +61,8 @@ class Words:
 def languages() -> Mapping[str, str]:
     """Return the name of each language that we have, by its code; the first language comes first.
 
-    >>> languages()
-    {'en': 'English', 'de': 'Deutsch'}
+    >>> languages()["en"], languages()["de"], languages()["fr"]
+    ('English', 'Deutsch', 'Français')
     """
     codes = sorted((file.stem for file in TEXTS.glob("*.toml")), key=lambda code: (code != FIRST, code))
     return {code: str(words(code).texts["language"]) for code in codes}

@@ -52,6 +52,9 @@ FATES: Final = {
 }
 """What became of the first answers, and the share of customers; the shares sum to 1."""
 
+_WORDED: Final = ("en", "de", "fr")
+"""The languages of the shipped catalogue's words."""
+
 _DAY: Final = 86_400_000  # milliseconds, as are all times below
 
 Whole = npt.NDArray[np.int64]
@@ -72,7 +75,8 @@ def statements(customers: pa.Table, generator: np.random.Generator, *, at: datet
     """Make what the customers said before `at`: rows by customer, oldest first.
 
     Columns: reference, act, scopes (separated by a space), said_at (UTC, ms), method, language (of the words shown:
-    German or English), evidence. A form partly accepted is two statements, a grant and a refusal.
+    the customer's own where the shipped ones are in it, else English), evidence. A form partly accepted is two
+    statements, a grant and a refusal.
     """
     n = len(customers)
     now = int(at.timestamp() * 1000)
@@ -155,7 +159,7 @@ def _table(customers: pa.Table, batches: list[_Batch]) -> pa.Table:
     customer, said_at = customer[order], said_at[order]
     method = np.concatenate([batch.method for batch in batches])[order]
     act = np.repeat([batch.act for batch in batches], [len(batch.customer) for batch in batches])[order]
-    german = np.asarray(customers["language"].to_numpy() == "de")[customer]
+    own = customers["language"].to_numpy().astype(np.str_)[customer]
     number = np.char.mod(" %06d", np.arange(1, len(order) + 1))
     return pa.table(
         {
@@ -164,7 +168,7 @@ def _table(customers: pa.Table, batches: list[_Batch]) -> pa.Table:
             "scopes": pa.array(np.concatenate([batch.scopes for batch in batches])[order]),
             "said_at": pa.array(said_at).cast(pa.timestamp("ms", tz="UTC")),
             "method": pa.array(method),
-            "language": pa.array(np.where(german, "de", "en")),
+            "language": pa.array(np.where(np.isin(own, _WORDED), own, "en")),
             "evidence": pa.array(np.char.add(np.char.add("made-up ", method), number)),
         }
     )

@@ -108,15 +108,15 @@ def test_words_that_were_published_cannot_be_changed_under_their_version(world):
 
 def test_a_language_may_be_added_and_has_an_entry_of_its_own(world):
     added = DEFAULT.read_text(encoding="utf-8").replace(
-        'en = "May we use what you bought', 'fr = "Pouvons-nous ?"\nen = "May we use what you bought'
+        'en = "May we use what you bought', 'it = "Possiamo?"\nen = "May we use what you bought'
     )
     world.publish(added)
 
-    [french] = [one for one in published(world) if one.language == "fr"]
-    assert (told(world, french.position)["languages"], french.version) == (["fr"], 1)
+    [italian] = [one for one in published(world) if one.language == "it"]
+    assert (told(world, italian.position)["languages"], italian.version) == (["it"], 1)
     with world.store.read() as work:
-        spoken = [notices.wording(work, NOTICE, 1, code).language for code in ("fr-CA", "de", "it", "")]
-    assert spoken == ["fr", "de", "en", "en"]
+        spoken = [notices.wording(work, NOTICE, 1, code).language for code in ("it-CH", "de", "nl", "")]
+    assert spoken == ["it", "de", "en", "en"]
 
 
 def test_a_notice_that_comes_back_is_not_told_of_again(world):

@@ -140,13 +140,72 @@ GERMAN: Final = Sentences(
     this="dies",
     conjunction="und",
 )
-LANGUAGES: Final[Mapping[str, Sentences]] = MappingProxyType({"en": ENGLISH, "de": GERMAN})
+FRENCH: Final = Sentences(
+    code="fr",
+    given="Vous recevez ceci parce {grounds}, pour «\u00a0{purpose}\u00a0».",
+    grounds=(
+        ("que vous avez autorisé {what}", ASKED),
+        ("que vous n’avez pas soulevé d’objection contre {what}", _OBJECTABLE),
+        ("que vous servir demande {what}", SERVICE),
+    ),
+    unknown="Nous ne vous connaissons pas, donc rien ici n’est choisi pour vous personnellement.",
+    left="Vous ne recevez rien ici, car {why}.",
+    because={
+        Reason.CUSTOMER_ERASED: "nous avons tout oublié de vous, comme vous l’aviez demandé",
+        Reason.SUPPRESSED: "vous avez demandé que nous ne vous contactions jamais",
+        Reason.RESTRICTED: "vous avez limité ce qui peut être fait de vos données",
+        Reason.PAUSED: "vous avez tout mis en pause",
+        Reason.UNKNOWN_SCOPE: "personne ne vous a demandé votre accord pour {what}",
+        Reason.MINOR: "vous êtes trop jeune pour {what}",
+        Reason.OBJECTED: "vous vous opposez à {what}",
+        Reason.WITHDRAWN: "vous avez retiré votre accord pour {what}",
+        Reason.REFUSED: "vous avez refusé {what}",
+        Reason.GPC: "votre navigateur demande de ne pas transmettre ce qu’il fait",
+        Reason.NOTICE_STALE: "la formulation a changé depuis que vous avez autorisé {what}",
+        Reason.EXPIRED: "votre accord pour {what} a expiré",
+        Reason.PENDING_CONFIRMATION: "vous n’avez pas encore confirmé {what}",
+        Reason.REQUESTED: "vous n’avez pas encore dit si vous autorisez {what}",
+        Reason.NO_RECORD: "vous n’avez pas autorisé {what}",
+        Reason.REMEMBER_MISSING: "vous ne nous avez pas autorisés à garder en mémoire ce qu’il faut pour {what}",
+    },
+    stages={
+        Stage.ELIGIBILITY: "Vous ne recevez rien ici, car cela ne s’adresse pas à votre situation.",
+        Stage.HOLDOUT: (
+            "Vous ne recevez rien ici\u00a0: quelques clients, tirés au sort, sont laissés de côté pour voir si c’est "
+            "utile."
+        ),
+        Stage.CONTACT_POLICY: (
+            "Vous ne recevez rien pour l’instant, car vous avez eu assez de nos nouvelles ces derniers temps."
+        ),
+        Stage.GOODWILL: (
+            "Vous ne recevez rien pour l’instant\u00a0: ces derniers temps, nous avons assez demandé de votre temps et "
+            "de votre patience."
+        ),
+        Stage.COMMITMENTS: (
+            "Vous ne recevez rien d’autre ici, car ce que nous vous avons proposé auparavant tient toujours."
+        ),
+        Stage.ARBITRATION: (
+            "Vous ne recevez rien ici, car rien de ce que nous pourrions envoyer ne vaudrait votre temps."
+        ),
+    },
+    full="Vous ne recevez rien ici, car il n’y en avait pas assez pour tout le monde.",
+    together="Vous ne recevez rien pour l’instant, car un même foyer ne doit pas trop souvent avoir de nos nouvelles.",
+    asked={
+        "contact": "la prise de contact par «\u00a0{title}\u00a0»",
+        "share": "la transmission à «\u00a0{title}\u00a0»",
+        "use": "l’utilisation de «\u00a0{title}\u00a0»",
+        "remember": "l’utilisation de «\u00a0{title}\u00a0»",
+    },
+    this="ceci",
+    conjunction="et",
+)
+LANGUAGES: Final[Mapping[str, Sentences]] = MappingProxyType({"en": ENGLISH, "de": GERMAN, "fr": FRENCH})
 
 
 def spoken(language: str) -> Sentences:
     """Return the sentences of a language ("de-AT" is German's); who speaks none of these gets English.
 
-    >>> spoken("de-AT").conjunction, spoken("fr").conjunction
+    >>> spoken("de-AT").conjunction, spoken("it").conjunction
     ('und', 'and')
     """
     return LANGUAGES.get(language.partition("-")[0], ENGLISH)

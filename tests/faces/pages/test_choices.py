@@ -384,6 +384,20 @@ def test_the_browsers_language_is_spoken_and_recorded(world, bo):
     assert said(world, world.bo) == [("grant", (NEWS,), "web_form", "de", "customer")]
 
 
+def test_whoever_speaks_french_anywhere_is_spoken_to_in_french(world, bo):
+    page = bo.open("/p/choices", **{"Accept-Language": "fr-CA,en;q=0.5"})
+    assert (page.heading, page.tree.one("html").attrs["lang"]) == ("Vos choix", "fr")
+    text = page.tree.one("main").text
+    french = (
+        "Pouvons-nous vous envoyer des suggestions par e-mail, deux au plus en 30 jours ?",
+        "« Ce que vous avez acheté » pour « Recommandations pour vous »",
+        "Vous n’avez pas à nous redire ce que vous avez déjà de chez nous.",
+    )
+    assert [words in text for words in french] == [True] * 3
+    saved = bo.send("/p/choices?lang=fr", {**page.form("Enregistrer mes choix").fields, f"answer:{NEWS}": "yes"})
+    assert (saved.heading, said(world, world.bo)[0][3]) == ("C’est enregistré", "fr")
+
+
 def test_the_language_chosen_on_the_page_stays(bo):
     page = bo.open("/p/choices?lang=de")
     assert [link.attrs["href"] for link in page.tree.one("nav", aria_label="Seiten").all("a")] == [

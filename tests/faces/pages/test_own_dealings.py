@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from api.pages.words import languages
 from personalise import engine, goodwill
 from personalise.contact_policy.model import Goodwill
 from personalise.goodwill import Entry, Posting
@@ -73,6 +74,17 @@ def test_it_is_explained_in_the_language_of_the_page(who, customer):
     assert why.startswith("Sie bekommen dies, weil Sie die Nutzung von „Was Sie gekauft haben“")
 
 
+def test_it_is_explained_in_french_too_and_the_account_is_in_french(who, customer):
+    visitor = customer(who)
+    [(title, state, why, _), _] = listed(visitor.open("/p/why?lang=fr"))
+    assert (title, state) == ("E-mail, pour « Recommandations pour vous »", "Choisi pour vous")
+    assert why.startswith("Vous recevez ceci parce que vous avez autorisé l’utilisation de « Ce que vous avez acheté")
+    figures = visitor.open("/p/goodwill?lang=fr").main.one("dl", class_="figures")
+    assert [each.text for each in (*figures.all("dt"), *figures.all("dd"))] == [
+        "Points restants", "Points au départ", "Seuil sous lequel personne ne vous écrit", "95,5", "100", "20",
+    ]  # fmt: skip
+
+
 def test_older_decisions_are_a_page_away(who, customer, monkeypatch):
     monkeypatch.setattr("api.pages.dealings.MOST", 1)
     visitor = customer(who)
@@ -112,7 +124,7 @@ def test_every_kind_of_line_has_its_words_in_every_language(world, customer):
         booked = [Posting(world.ann, kind, -1_000, "") for kind in kinds]
         goodwill.book(work, booked, Goodwill(), at=world.clock())
     visitor = customer(world.ann)
-    for language in ("en", "de"):
+    for language in languages():
         page = visitor.open(f"/p/goodwill?lang={language}")
         names = {line.all("span")[0].text for line in page.main.one("ul", class_="rows").all("li")}
         assert len(names) == len(Entry)

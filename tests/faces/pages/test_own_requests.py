@@ -139,6 +139,12 @@ def test_nobody_sees_the_requests_of_others(world, customer):
 # ---------------------------------------------------------------------------------------------------------- erasing
 
 
+@pytest.mark.parametrize("word", ["Effacer", "erase"])
+def test_the_word_is_typed_in_the_language_of_the_page(ann, word):
+    page = ann.press(ann.open("/p/erase?lang=fr"), "Effacer mes données pour toujours", word=word)
+    assert (page.status, page.heading) == (200, "Vos données sont effacées")
+
+
 def test_erasing_says_what_goes_and_what_stays_and_takes_a_word(world, ann):
     page = ann.open("/p/erase")
     for said in (

@@ -70,6 +70,7 @@ def test_every_statement_in_the_history_has_its_receipt(world, customer, lang):
     words = {
         "en": ("Download the receipt", "check a receipt"),
         "de": ("Quittung herunterladen", "eine Quittung prüfen"),
+        "fr": ("Télécharger le reçu", "vérifier un reçu"),
     }[lang]
     assert links(page, words[0]) == [f"/p/receipts/{one.seq}" for one in reversed(done)]
     assert links(page, words[1]) == [f"/verify?lang={lang}"]
@@ -83,7 +84,9 @@ def test_another_customers_receipt_is_not_there(world, customer, anybody):
     assert anybody.open(path).status == 401
 
 
-@pytest.mark.parametrize(("lang", "heading"), [("en", "Check a receipt"), ("de", "Eine Quittung prüfen")])
+@pytest.mark.parametrize(
+    ("lang", "heading"), [("en", "Check a receipt"), ("de", "Eine Quittung prüfen"), ("fr", "Vérifier un reçu")]
+)
 def test_anybody_sees_how_to_check_a_receipt(world, anybody, lang, heading):
     page = anybody.open(f"/verify?lang={lang}")
     assert (page.status, page.heading) == (200, heading)

@@ -1,11 +1,18 @@
 """The texts of the customers' pages: every language says the same."""
 
+import re
 import string
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
+from api.jobs import outbox
 from api.pages.words import FIRST, languages, words
 from consent.catalogue.reading import DEFAULT, read_catalogue
+from personalise.steps.personalise.sentences import LANGUAGES
+
+HILLSTROM = Path(__file__).parents[3] / "examples" / "hillstrom" / "catalogue.toml"
 
 
 def places(texts, path=()):
@@ -31,3 +38,59 @@ def test_the_shipped_catalogue_speaks_every_language_of_the_pages(code):
     silent = [each.key for kind in kinds for each in kind.values() if code not in each.titles]
     silent += [rule.scope for rule in shipped.in_order if rule.benefit and code not in rule.benefits]
     assert silent == []
+
+
+def test_a_notice_of_a_shipped_catalogue_speaks_every_language_of_the_pages():
+    shipped = [notice for file in (DEFAULT, HILLSTROM) for notice in read_catalogue(file).notices.values()]
+    assert [(each.key, code) for each in shipped for code in languages() if code not in each.wording] == []
+
+
+def test_decisions_are_explained_in_every_language_of_the_pages():
+    assert set(LANGUAGES) == set(languages())
+
+
+# ------------------------------------------------------------------------------------------- what is printed in French
+
+
+def leaves(value):
+    """Walk all strings of a nest of tables."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from leaves(each)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from leaves(each)
+
+
+def french():
+    """Return everything that a customer reads in French, but what is written into the access log."""
+    texts = dict(words("fr").texts)
+    texts["remembered"] = {key: text for key, text in texts["remembered"].items() if not key.endswith("_reason")}
+    sentences = asdict(LANGUAGES["fr"])
+    spoken = {key: sentences[key] for key in ("given", "grounds", "unknown", "left", "because", "stages", "asked")}
+    found = [*leaves(texts), *leaves(spoken), *leaves(list(outbox.WORDS["fr"]))]
+    for file in (DEFAULT, HILLSTROM):
+        shipped = read_catalogue(file)
+        kinds = (shipped.purposes, shipped.categories, shipped.channels, shipped.recipients)
+        found += [each.titles["fr"] for kind in kinds for each in kind.values() if "fr" in each.titles]
+        found += [rule.benefits["fr"] for rule in shipped.in_order if "fr" in rule.benefits]
+        found += [notice.wording["fr"] for notice in shipped.notices.values()]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        ("'", "an apostrophe is curved"),
+        ("[“”„]", "quotation marks are guillemets"),
+        ("«(?!\u00a0)|(?<!\u00a0)»", "a no-break space inside guillemets"),
+        ("(?<![\u00a00-9]):(?!//)", "a no-break space before a colon"),
+        ("(?<!\u202f)[;!?]", "a narrow no-break space before ; ! ?"),
+        ("  |\\.\\.\\.", "one space, and no three points"),
+        ("[0-9][ ][0-9]{3}", "thousands are set apart by a narrow no-break space"),
+    ],
+)
+def test_french_is_set_as_french_is(wrong, what):
+    assert [text for text in french() if re.search(wrong, text)] == [], what

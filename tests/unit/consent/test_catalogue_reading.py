@@ -47,7 +47,8 @@ def test_the_shipped_catalogue_asks_before_anything_that_is_marketing():
 
 def test_a_notice_of_the_shipped_catalogue_has_every_language():
     shipped = read_catalogue(DEFAULT)
-    assert {tuple(sorted(notice.wording)) for notice in shipped.notices.values()} == {("de", "en")}
+    [spoken] = {frozenset(notice.wording) for notice in shipped.notices.values()}
+    assert spoken >= {"en", "de", "fr"}
 
 
 def test_a_catalogue_says_what_its_file_says():

@@ -8,6 +8,7 @@ from personalise.campaigns.reading import parse_campaign
 from personalise.decide import decide
 from personalise.steps.personalise.explanation import explanation, verdicts
 from personalise.steps.personalise.policy import policy
+from personalise.steps.personalise.sentences import LANGUAGES
 from tests.builders import START, published_catalogue, toml
 from tests.campaigns import INTERESTS, LETTER, MAIL, PURCHASES, TABLES, TEXT, columns, tables, the_policy
 
@@ -21,8 +22,8 @@ def row_of(chosen=POLICY, **row):
     return found
 
 
-def told(chosen=POLICY, **row):
-    return explanation(row_of(chosen, **row), chosen)
+def told(chosen=POLICY, language="en", **row):
+    return explanation(row_of(chosen, **row), chosen, language=language)
 
 
 def verdict(spot, chosen=POLICY, **row):
@@ -50,6 +51,11 @@ def test_in_another_language_things_have_their_titles_in_it():
     assert explanation(row_of(), POLICY, language="de-AT") == (
         "Sie bekommen dies, weil Sie die Nutzung von „Was Sie gekauft haben“ und den Kontakt per „E-Mail“ erlaubt "
         "haben; der Zweck ist „Empfehlungen für Sie“."
+    )
+    assert explanation(row_of(main_interest="garden"), POLICY, language="fr-CA") == (
+        "Vous recevez ceci parce que vous avez autorisé l’utilisation de «\u00a0Ce que vous nous avez dit aimer\u00a0»"
+        ", l’utilisation de «\u00a0Ce que vous avez acheté\u00a0» et la prise de contact par "
+        "«\u00a0Courrier postal\u00a0», pour «\u00a0Recommandations pour vous\u00a0»."
     )
 
 
@@ -81,14 +87,38 @@ def test_who_gets_nothing_is_told_why(row, sentence):
     assert told(**row) == sentence
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.PERMIT])
-def test_every_reason_has_its_words(reason):
-    sentence = told(**{f"permit:{PURCHASES}": reason, f"permit:{INTERESTS}": reason} | {
+def test_every_reason_has_its_words(reason, language):
+    sentence = told(language=language, **{f"permit:{PURCHASES}": reason, f"permit:{INTERESTS}": reason} | {
         f"permit:{scope}": reason for scope in ALL
     })  # fmt: skip
 
-    assert sentence.startswith("You get nothing of this, because ")
+    before, after = LANGUAGES[language].left.split("{why}")
+    assert sentence.startswith(before)
+    assert sentence.endswith(after)
     assert "{" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        ({"enrolled": False},
+         "Nous ne vous connaissons pas, donc rien ici n’est choisi pour vous personnellement."),
+        ({f"permit:{PURCHASES}": Reason.OBJECTED},
+         "Vous ne recevez rien ici, car vous vous opposez à l’utilisation de «\u00a0Ce que vous avez acheté\u00a0»."),
+        ({f"permit:{scope}": Reason.OBJECTED for scope in ALL},
+         "Vous ne recevez rien ici, car vous vous opposez à la prise de contact par «\u00a0E-mail\u00a0»."),
+        ({f"permit:{PURCHASES}": Reason.REMEMBER_MISSING},
+         ("Vous ne recevez rien ici, car vous ne nous avez pas autorisés à garder en mémoire ce qu’il faut pour "
+          "l’utilisation de «\u00a0Ce que vous avez acheté\u00a0».")),
+        ({"bucket": 0},
+         ("Vous ne recevez rien ici\u00a0: quelques clients, tirés au sort, sont laissés de côté pour voir si c’est "
+          "utile.")),
+    ],
+)  # fmt: skip
+def test_who_gets_nothing_is_told_why_in_french(row, sentence):
+    assert told(language="fr", **row) == sentence
 
 
 def test_nobody_is_told_that_he_allowed_what_he_was_never_asked_for():
@@ -106,6 +136,11 @@ def test_nobody_is_told_that_he_allowed_what_he_was_never_asked_for():
         "You get this because you have not objected to the use of “Replies” and serving you takes the use of "
         "“Purchases” and contact by E-mail, for “Service”."
     )
+    assert told(chosen, "fr", opened=2, spent=3.0) == (
+        "Vous recevez ceci parce que vous n’avez pas soulevé d’objection contre l’utilisation de «\u00a0Replies\u00a0» "
+        "et que vous servir demande l’utilisation de «\u00a0Purchases\u00a0» et la prise de contact par "
+        "«\u00a0E-mail\u00a0», pour «\u00a0Service\u00a0»."
+    )
 
 
 def test_a_scope_that_the_catalogue_lacks_is_said_so():
@@ -113,6 +148,9 @@ def test_a_scope_that_the_catalogue_lacks_is_said_so():
     row = {"permit:contact:sms:newsletter": Reason.UNKNOWN_SCOPE}
 
     assert told(chosen, **row) == "You get nothing of this, because nobody asked you for this."
+    assert told(chosen, "fr", **row) == (
+        "Vous ne recevez rien ici, car personne ne vous a demandé votre accord pour ceci."
+    )
 
 
 # --------------------------------------------------------------------------------------------------------- the verdicts

@@ -101,6 +101,14 @@ def test_statements_name_scopes_of_the_shipped_catalogue_only(made: Shop) -> Non
     assert asked <= named
 
 
+def test_everybody_was_asked_in_his_own_language_where_the_words_are_in_it(made: Shop) -> None:
+    [worded] = {frozenset(notice.wording) for notice in read_catalogue(DEFAULT).notices.values()}
+    own = {row["reference"]: row["language"] for row in rows(made.customers)}
+    shown = {(own[row["reference"]], row["language"]) for row in rows(made.statements)}
+    assert shown == {(code, code if code in worded else "en") for code in own.values()}
+    assert ("fr", "fr") in shown
+
+
 def test_the_campaign_sends_what_the_simulation_knows() -> None:
     campaign = tomllib.loads((EXAMPLES / "campaign.toml").read_text(encoding="utf-8"))
     assert ["none", *(treatment["key"] for treatment in campaign["treatment"])] == list(TREATMENTS)
