@@ -224,7 +224,7 @@ def _suppressed(desk: Desk, work: Work, ids: Sequence[CustomerId], *, actor: str
         IdentityRow.customer.in_(ids), IdentityRow.kind != REFERENCE
     )
     blinds = [(row.kind, bytes(row.blind)) for row in work.connection.execute(having)]
-    return [suppressing.suppress_blind(desk, work, each, actor=actor, why=Why.ERASED, at=at) for each in blinds]
+    return [suppressing.suppress_blind(desk, work, each, actor=actor, why=Why.ERASED, at=at) for each in sorted(blinds)]
 
 
 def _recorded(
