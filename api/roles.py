@@ -46,6 +46,10 @@ STAFF: Final = frozenset(Role) - {Role.CUSTOMER, Role.INTEGRATOR}
 """The roles of people who sign in by invitation."""
 
 
+KEYED: Final = tuple(sorted(frozenset(Role) - {Role.CUSTOMER, Role.ADMIN}))
+"""In whose place a program can act by a key."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Who:
     """Who may: some roles (with a key: one that has this scope too), the machine's own shell, or everybody."""
@@ -223,6 +227,15 @@ def allows(name: str, *, role: Role | None, scopes: frozenset[KeyScope] | None =
     if role not in who.roles:
         return False
     return scopes is None or who.scope in scopes
+
+
+def opens(role: Role, scope: KeyScope) -> bool:
+    """Say whether a key that acts as `role` may do anything by being made for `scope`.
+
+    >>> opens(Role.INTEGRATOR, KeyScope.CONSENT_READ), opens(Role.MARKETER, KeyScope.AUDITS_RUN)
+    (True, False)
+    """
+    return any(who.scope == scope and role in who.roles for who in ACTIONS.values())
 
 
 def undeclared(app: Flask | None = None, cli: click.Command | None = None) -> list[str]:

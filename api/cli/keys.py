@@ -7,7 +7,7 @@ import click
 from api.actors import keys, links
 from api.cli.frame import STAFF_DOOR, Group, Instant, Words, address, at_home, json_option
 from api.cli.output import print_facts, print_json, print_line, print_table, say
-from api.roles import STAFF, KeyScope, Role, action
+from api.roles import KEYED, STAFF, KeyScope, Role, action, opens
 from consent.base.store import Work
 
 _NAME = Words("name")
@@ -24,11 +24,18 @@ def key() -> None:
     "--scope", "scopes", type=click.Choice([each.value for each in KeyScope]), multiple=True, required=True,
     help="What it is for; can be given more than once.",
 )  # fmt: skip
+@click.option(
+    "--role", type=click.Choice([role.value for role in KEYED]), default=Role.INTEGRATOR.value, show_default=True,
+    help="In whose place it acts: some things only an officer or an approver may do.",
+)  # fmt: skip
 @click.option("--expires", type=Instant(), help="When it ends; never, where left out.")
 @json_option
 @action("keys.make")
-def create(name: str, scopes: tuple[str, ...], expires: datetime | None, *, as_json: bool) -> None:
+def create(name: str, scopes: tuple[str, ...], role: str, expires: datetime | None, *, as_json: bool) -> None:
     """Make a key for a program. It is shown this once: only its digest is kept."""
+    idle = [scope for scope in dict.fromkeys(scopes) if not opens(Role(role), KeyScope(scope))]
+    if idle:
+        raise click.BadParameter(f"opens nothing for {role}: {', '.join(idle)}", param_hint="--scope")
     with at_home() as house:
         deployment = house.deployment
         at = deployment.clock()
@@ -36,11 +43,10 @@ def create(name: str, scopes: tuple[str, ...], expires: datetime | None, *, as_j
             raise click.BadParameter("lies in the past: the key would never be good", param_hint="--expires")
         asked = [KeyScope(scope) for scope in scopes]
         with deployment.store.write() as work:
-            made = keys.make(work, name, scopes=asked, at=at, expires_at=expires)
+            made = keys.make(work, name, scopes=asked, role=Role(role), at=at, expires_at=expires)
     if as_json:
-        print_json(
-            {"id": made.id, "name": name, "scopes": sorted(set(scopes)), "expires_at": expires, "key": made.token}
-        )
+        told = {"id": made.id, "name": name, "role": role, "scopes": sorted(set(scopes)), "expires_at": expires}
+        print_json({**told, "key": made.token})
         return
     say(f"{made.id} for {name}. Send it as `Authorization: Bearer …`; it is not shown again:")
     print_line(made.token)
@@ -65,9 +71,18 @@ def list_(*, as_json: bool) -> None:
         print_json({"data": data, "next_cursor": None})
         return
     print_table(
-        ("key", "for", "scopes", "made", "expires", "revoked", "last used"),
+        ("key", "for", "as", "scopes", "made", "expires", "revoked", "last used"),
         [
-            (each.id, each.name, each.scopes, each.created_at, each.expires_at, each.revoked_at, each.last_used_at)
+            (
+                each.id,
+                each.name,
+                each.role,
+                each.scopes,
+                each.created_at,
+                each.expires_at,
+                each.revoked_at,
+                each.last_used_at,
+            )
             for each in listed
         ],
         empty="There is no key yet: make one with `byleave key create NAME --scope SCOPE`.",

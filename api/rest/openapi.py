@@ -18,7 +18,7 @@ from api.rest.contract import TEXT, Contract, ProblemForm, contract_of
 from api.rest.incoming import IDEMPOTENCY_KEY, IF_MATCH, KEY_FORM, TAG_FORM
 from api.rest.requests import REQUEST
 from api.rest.shapes import CUSTOMER
-from api.roles import ACTIONS, KeyScope, Who, action, action_of
+from api.roles import ACTIONS, KeyScope, Role, Who, action, action_of
 from api.wiring import here
 from consent.signals import gpc
 
@@ -123,7 +123,9 @@ def _method(rule: Rule) -> str:
 def _description(view: object, who: Who) -> str:
     """Say what a route does, in its view's own words, and who may call it."""
     does, _, _ = (inspect.getdoc(view) or "").partition("\n\nRaises:")
+    others = " or ".join(sorted(role.value for role in who.roles - {Role.ADMIN}))
     by = f"by a key that was made for `{who.scope}`" if who.scope else "by nobody through a key"
+    by += f", as {others}" if who.scope and Role.INTEGRATOR not in who.roles else ""
     return f"{does}\n\nMay be called {'by everybody, without a key' if who.public else by}."
 
 

@@ -9,7 +9,7 @@ from consent.base.clock import system_clock
 from consent.base.errors import NotSignedIn
 from tests.faces.cli.conftest import Shell
 
-CREATED = ["id", "name", "scopes", "expires_at", "key"]
+CREATED = ["id", "name", "role", "scopes", "expires_at", "key"]
 LISTED = ["id", "prefix", "name", "role", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at"]
 
 
@@ -27,6 +27,29 @@ def test_a_key_opens_what_it_was_made_for_until_it_is_revoked(shell: Shell):
     with pytest.raises(NotSignedIn):
         bearer(shell, made.json["key"])
     assert shell("key", "revoke", made.json["id"]).code == 2
+
+
+def test_a_key_acts_in_somebodys_place_where_an_integrator_may_not(shell: Shell):
+    typed = [
+        "key",
+        "create",
+        "desk",
+        "--scope",
+        "rights:read",
+        "--scope",
+        "rights:write",
+        "--role",
+        "officer",
+        "--json",
+    ]
+    made = shell(*typed)
+    assert (made.code, made.json["role"]) == (0, "officer")
+    acts = bearer(shell, made.json["key"])
+    assert [acts.may(does) for does in ("customers.export", "customers.erase", "statements.record")] == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_a_key_alone_is_on_stdout(shell: Shell):
@@ -60,6 +83,8 @@ def test_two_keys_of_one_name_are_revoked_by_id(shell: Shell):
         ["key", "create", "webshop"],
         ["key", "create", "webshop", "--scope", "everything"],
         ["key", "create", "webshop", "--scope", "ledger:read", "--expires", "2020-01-01T00:00:00Z"],
+        ["key", "create", "webshop", "--scope", "audits:run", "--role", "marketer"],
+        ["key", "create", "webshop", "--scope", "ledger:read", "--role", "admin"],
         ["key", "revoke", "key_none"],
         ["user", "invite", "anna"],
         ["user", "invite", "anna", "--role", "customer"],
