@@ -51,6 +51,11 @@ WORDS: Final[Mapping[str, _Words]] = {
         "page et appuyez sur le bouton\u00a0:\n\n{link}\n\nLe lien est valable jusqu’au {until} UTC. Si ce n’était pas "
         "vous, ne faites rien\u00a0: alors rien n’est permis, et vous n’entendrez plus parler de nous à ce sujet.\n",
     ),
+    "zh": _Words(
+        "请确认：{company}",
+        "您对下面的内容表示同意：\n\n{wordings}\n\n您确认之后才算数。请打开这个页面，按下按钮：\n\n{link}\n\n"
+        "链接有效至{until} UTC。如果不是您本人，什么都不用做：那样就不会允许任何事，我们也不会再为此打扰您。\n",
+    ),
 }
 """The mail that asks to confirm, by language; whoever speaks none of these gets the first."""
 

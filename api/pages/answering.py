@@ -17,7 +17,7 @@ _KEPT: Final = frozenset({"before", "by", "decision", "entries", "look"})
 class Tongue:
     """A language that a page can be read in; `current` where it is."""
 
-    code: str
+    tag: str
     name: str
     href: str
     current: bool
@@ -55,13 +55,12 @@ def page(template: str, *, said: Words, company: str, path: str, status: int = 2
         values: finished, for the template.
     """
     tongues = [
-        Tongue(code=code, name=name, href=_in(path, code), current=code == said.code)
+        Tongue(tag=str(words(code).texts["tag"]), name=name, href=_in(path, code), current=code == said.code)
         for code, name in languages().items()
     ]
     shown = render_template(
         template,
         words=said.texts,
-        code=said.code,
         company=company,
         tongues=tongues,
         choices_path=linked("/p/choices"),

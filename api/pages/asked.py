@@ -82,7 +82,7 @@ def mine(request: Request, steps: Sequence[Step], written: Written, *, at: datet
         wish=written.wish,
         extension=written.extension,
         answer=written.answer,
-        entries=said.say("requests", "entries", positions=", ".join(said.number(step.position) for step in steps)),
+        entries=said.say("requests", "entries", positions=said.listed(said.number(step.position) for step in steps)),
     )
 
 

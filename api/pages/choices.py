@@ -248,7 +248,7 @@ def _honours(catalogue: Catalogue, words: Words) -> Iterable[str]:
     if not stopped:
         yield words.say("gpc", "nothing")
         return
-    yield words.say("gpc", "stops", names=", ".join(name_of(rule, catalogue, words) for rule in stopped))
+    yield words.say("gpc", "stops", names=words.listed(name_of(rule, catalogue, words) for rule in stopped))
     yield words.say("gpc", "over")
 
 
@@ -363,4 +363,4 @@ def _duration(length: Duration | None, words: Words) -> str:
         return ""
     months = words.say("choices", "months", n=length.months) if length.months else ""
     days = words.say("choices", "days", n=length.days) if length.days else ""
-    return ", ".join(part for part in (months, days) if part)
+    return words.listed(part for part in (months, days) if part)

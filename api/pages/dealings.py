@@ -83,7 +83,7 @@ def _decided(row: Row, catalogue: Catalogue, said: Words) -> Decided:
         state_name=said.say("dealings", "got" if chosen else "got_none"),
         title=title,
         why=row["explanation"] or said.say("dealings", "gone"),
-        used=", ".join(used) or said.say("dealings", "used_none"),
+        used=said.listed(used) or said.say("dealings", "used_none"),
         when=said.moment(parse_time(row["at"])),
         entry=said.say("dealings", "entry", position=said.number(row["position"])),
         stop=row["contact"].replace(":", "-") if chosen and row["contact"] in catalogue.scopes else "",

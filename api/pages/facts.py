@@ -47,11 +47,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """That somebody opened it: who, when, what for."""
+    """That somebody opened it: who and what for, and when."""
 
-    who: str
+    what: str
     when: str
-    why: str
 
 
 def closed(kept: Sequence[Kept], catalogue: Catalogue, permitted: Collection[str], words: Words) -> list[Group]:
@@ -93,7 +92,11 @@ def opened(
 def openings(log: Sequence[Access], catalogue: Catalogue, words: Words) -> list[Opening]:
     """Return who opened it, by kind: names of the company's people are not told."""
     return [
-        Opening(who=_who(each, words), when=words.moment(each.at), why=_why(each, catalogue, words)) for each in log
+        Opening(
+            what=words.say("remembered", "opening", who=_who(each, words), why=_why(each, catalogue, words)),
+            when=words.moment(each.at),
+        )
+        for each in log
     ]
 
 
@@ -198,7 +201,7 @@ def _kept_for(kept: Kept, catalogue: Catalogue, words: Words) -> str:
 
 def _length(length: Duration, words: Words) -> str:
     parts = [("months", length.months), ("days", length.days)]
-    return ", ".join(words.say("choices", unit, n=count) for unit, count in parts if count)
+    return words.listed(words.say("choices", unit, n=count) for unit, count in parts if count)
 
 
 def _who(each: Access, words: Words) -> str:

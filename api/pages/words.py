@@ -4,7 +4,7 @@ The wording of questions is not in there: it belongs to the catalogue, where it 
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -56,13 +56,21 @@ class Words:
         """
         return f"{count:,}".replace(",", self.texts["thousands"])
 
+    def listed(self, parts: Iterable[str]) -> str:
+        """Return several things as they are listed.
+
+        >>> words("en").listed(["a", "b"]), words("zh").listed(["甲", "乙"])
+        ('a, b', '甲、乙')
+        """
+        return str(self.texts["signs"]["list"]).join(parts)
+
 
 @cache
 def languages() -> Mapping[str, str]:
     """Return the name of each language that we have, by its code; the first language comes first.
 
-    >>> languages()["en"], languages()["de"], languages()["fr"]
-    ('English', 'Deutsch', 'Français')
+    >>> languages()["en"], languages()["de"], languages()["fr"], languages()["zh"]
+    ('English', 'Deutsch', 'Français', '简体中文')
     """
     codes = sorted((file.stem for file in TEXTS.glob("*.toml")), key=lambda code: (code != FIRST, code))
     return {code: str(words(code).texts["language"]) for code in codes}

@@ -52,7 +52,7 @@ FATES: Final = {
 }
 """What became of the first answers, and the share of customers; the shares sum to 1."""
 
-_WORDED: Final = ("en", "de", "fr")
+_WORDED: Final = ("en", "de", "fr", "zh")
 """The languages of the shipped catalogue's words."""
 
 _DAY: Final = 86_400_000  # milliseconds, as are all times below

@@ -21,7 +21,7 @@ from personalise.steps.personalise.policy import (
     stage_of,
 )
 from personalise.steps.personalise.quotas import BUDGET, VOLUME
-from personalise.steps.personalise.sentences import Sentences, spoken
+from personalise.steps.personalise.sentences import Joints, Sentences, spoken
 from personalise.steps.personalise.stages import Stage
 from personalise.steps.personalise.words import WORDING
 
@@ -137,9 +137,9 @@ def _given(scopes: Sequence[str], policy: Policy, words: Sentences) -> str:
     for ground, bases in words.grounds:
         what = [_asked(rule, catalogue, words) for rule in rules if rule.legal_basis in bases]
         if what:
-            grounds.append(ground.format(what=_listed(what, words)))
+            grounds.append(ground.format(what=_listed(what, words.things)))
     title = catalogue.purposes[policy.campaign.purpose].title_in(words.code)
-    return words.given.format(grounds=_listed(grounds, words), purpose=title)
+    return words.given.format(grounds=_listed(grounds, words.clauses), purpose=title)
 
 
 def _left(rule: str, one: Candidate, row: dict[str, Any], *, policy: Policy, words: Sentences) -> str:
@@ -164,5 +164,5 @@ def _asked(rule: ScopeRule, catalogue: Catalogue, words: Sentences) -> str:
     return words.asked[rule.operation].format(title=titled[rule.target].title_in(words.code))
 
 
-def _listed(parts: Sequence[str], words: Sentences) -> str:
-    return f" {words.conjunction} ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+def _listed(parts: Sequence[str], joints: Joints) -> str:
+    return joints.last.join([joints.others.join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

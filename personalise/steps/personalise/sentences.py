@@ -7,13 +7,20 @@ own titles; never what is known of him.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from consent.catalogue.model import ASKED, SERVICE, LegalBasis
 from consent.permission.verdict import Reason
 from personalise.steps.personalise.stages import Stage
 
 _OBJECTABLE: Final = frozenset({LegalBasis.LEGITIMATE_INTEREST})
+
+
+class Joints(NamedTuple):
+    """What stands between the last two of several parts, and between the others."""
+
+    last: str
+    others: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +44,18 @@ class Sentences:
     """What a scope is about: its {title}, by operation."""
     this: str
     conjunction: str
+    between: tuple[Joints, Joints] | None = None
+    """What joins things, and what joins whole clauses, in a language that writes neither " and " nor ", "."""
+
+    @property
+    def things(self) -> Joints:
+        """What stands between several things."""
+        return self.between[0] if self.between else Joints(f" {self.conjunction} ", ", ")
+
+    @property
+    def clauses(self) -> Joints:
+        """What stands between several clauses."""
+        return self.between[1] if self.between else self.things
 
 
 ENGLISH: Final = Sentences(
@@ -199,7 +218,55 @@ FRENCH: Final = Sentences(
     this="ceci",
     conjunction="et",
 )
-LANGUAGES: Final[Mapping[str, Sentences]] = MappingProxyType({"en": ENGLISH, "de": GERMAN, "fr": FRENCH})
+CHINESE: Final = Sentences(
+    code="zh",
+    given="您收到这个，是因为{grounds}；用途是“{purpose}”。",
+    grounds=(
+        ("您允许了{what}", ASKED),
+        ("您没有反对{what}", _OBJECTABLE),
+        ("为您服务需要{what}", SERVICE),
+    ),
+    unknown="我们不认识您，所以这里没有专门为您挑选的内容。",
+    left="您没有收到这个，因为{why}。",
+    because={
+        Reason.CUSTOMER_ERASED: "我们已按您的要求彻底删除了您的数据",
+        Reason.SUPPRESSED: "您要求过永远不要联系您",
+        Reason.RESTRICTED: "您限制了您的数据可以怎样使用",
+        Reason.PAUSED: "您已暂停一切",
+        Reason.UNKNOWN_SCOPE: "没有人问过您是否允许{what}",
+        Reason.MINOR: "按您的年龄，还不能允许{what}",
+        Reason.OBJECTED: "您反对{what}",
+        Reason.WITHDRAWN: "您撤回了许可，不再允许{what}",
+        Reason.REFUSED: "您不同意{what}",
+        Reason.GPC: "您的浏览器要求不要把它的活动提供给他人",
+        Reason.NOTICE_STALE: "您允许{what}之后，措辞有了改动",
+        Reason.EXPIRED: "您允许{what}的期限已过",
+        Reason.PENDING_CONFIRMATION: "您还没有确认允许{what}",
+        Reason.REQUESTED: "您还没有回答是否允许{what}",
+        Reason.NO_RECORD: "您没有允许{what}",
+        Reason.REMEMBER_MISSING: "您没有允许我们记住{what}所需的数据",
+    },
+    stages={
+        Stage.ELIGIBILITY: "您没有收到这个，因为它不是为您这样的情况准备的。",
+        Stage.HOLDOUT: "您没有收到这个：我们随机留出了少数顾客，看看它到底有没有帮助。",
+        Stage.CONTACT_POLICY: "您现在没有收到这个，因为您最近收到我们的消息已经够多了。",
+        Stage.GOODWILL: "您现在没有收到这个：我们最近占用您的时间和耐心已经够多了。",
+        Stage.COMMITMENTS: "您没有收到别的，因为之前给您的优惠仍然有效。",
+        Stage.ARBITRATION: "您没有收到这个，因为我们能发的都不值得占用您的时间。",
+    },
+    full="您没有收到这个，因为数量不够，不是每个人都能有。",
+    together="您现在没有收到这个，因为我们不会太频繁地打扰同一个家庭。",
+    asked={
+        "contact": "通过{title}联系您",
+        "share": "向“{title}”提供您的数据",
+        "use": "使用“{title}”",
+        "remember": "使用“{title}”",
+    },
+    this="这样做",
+    conjunction="和",
+    between=(Joints("和", "、"), Joints("，而且", "，")),
+)
+LANGUAGES: Final[Mapping[str, Sentences]] = MappingProxyType({"en": ENGLISH, "de": GERMAN, "fr": FRENCH, "zh": CHINESE})
 
 
 def spoken(language: str) -> Sentences:

@@ -71,6 +71,7 @@ def test_every_statement_in_the_history_has_its_receipt(world, customer, lang):
         "en": ("Download the receipt", "check a receipt"),
         "de": ("Quittung herunterladen", "eine Quittung prüfen"),
         "fr": ("Télécharger le reçu", "vérifier un reçu"),
+        "zh": ("下载凭证", "核验凭证"),
     }[lang]
     assert links(page, words[0]) == [f"/p/receipts/{one.seq}" for one in reversed(done)]
     assert links(page, words[1]) == [f"/verify?lang={lang}"]
