@@ -12,6 +12,8 @@ from flask import Blueprint, Flask, Response, current_app, g, request
 from api import pages, problems, rest, security
 from api.actors import actor, keys, sessions
 from api.actors.actor import NOBODY, Actor
+from api.rest.contract import contract_of
+from api.rest.incoming import no_body
 from api.roles import ACTIONS, action_of
 from api.wiring import EXTENSION, House, here
 from consent.base.errors import NotAllowed
@@ -64,12 +66,16 @@ def _let_in() -> None:
     g.request_id = new_id("req", at)
     if request.endpoint is None:
         return  # there is no such page, or not with this method: Flask says so itself
-    declared = action_of(current_app.view_functions[request.endpoint])
+    view = current_app.view_functions[request.endpoint]
+    declared = action_of(view)
     if declared is None:
         raise NotAllowed("nobody may: this address doesn't say who may")
     who = NOBODY if ACTIONS[declared].public else _identified(house)
     actor.welcome(who)
     actor.require(who, declared)
+    promised = contract_of(view)
+    if promised and not promised.body and request.method not in _READING:
+        no_body()
     if request.method not in _READING and declared not in _BY_LINK and not problems.for_programs(request.path):
         _require_own_form(house, who)
 

@@ -35,6 +35,7 @@ from consent.base.errors import (
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.register import customers
+from consent.register.naming import LONGEST
 
 OK: Final = root.OK
 REFUSED: Final = root.REFUSED
@@ -173,7 +174,7 @@ STAFF_DOOR: Final = "/s"
 WITHDRAW: Final = "/w"
 """The page whose button withdraws what a link names."""
 
-CUSTOMER: Final = Words("customer", 254)
+CUSTOMER: Final = Words("customer", LONGEST)
 FILE: Final = File()
 
 

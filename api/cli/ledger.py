@@ -192,12 +192,21 @@ def show_entry(seq: int, *, as_json: bool) -> None:
         print_facts(answer)
 
 
+def _spots(count: int) -> str:
+    """Say how many spots are wrong, before the first ones are shown.
+
+    >>> _spots(1), _spots(1_200)
+    ('1 wrong spot', '1,200 wrong spots, the first ones')
+    """
+    return "1 wrong spot" if count == 1 else f"{count:,} wrong spots, the first ones"
+
+
 def _print_verified(found: Verified, seconds: float) -> None:
     if found.ok:
         since = f", after {found.logs[0].first:,} that were verified before" if found.logs[0].first else ""
         print_line(f"The ledger is whole: {found.checked:,} entries verified in {seconds:,.1f} s{since}.")
     else:
-        print_line(f"The ledger is broken. {len(found.bad)} wrong spots, the first ones:")
+        print_line(f"The ledger is broken. {_spots(len(found.bad))}:")
         for bad in found.bad[:10]:
             print_line(f"  entry {bad.seq}, {bad.table}: {bad.why}")
     print_facts(

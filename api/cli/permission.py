@@ -29,7 +29,7 @@ from consent.base.clock import rfc3339
 from consent.base.ids import CustomerId, Scope
 from consent.permission.statement import OLDEST, Act, Method, Statement
 from consent.permission.verdict import Denial, Permit, Verdict
-from consent.register import customers, history, recording, stopping, wordings
+from consent.register import claiming, customers, history, naming, recording, stopping, wordings
 from consent.register import reminders as queue
 
 _SCOPE: Final = Words("scope", 145)
@@ -85,6 +85,7 @@ def record(customer: str, *, enrol: bool, as_json: bool, **said: Any) -> None:  
         with deployment.store.write() as work:
             at = deployment.clock()
             if enrol:
+                _require_reference(customer)
                 customers.enrol(deployment.desk, work, [{customers.REFERENCE: customer}], at=at)
             who = found(house, work, customer)
             key = said["idempotency_key"] or ""
@@ -109,8 +110,13 @@ def record(customer: str, *, enrol: bool, as_json: bool, **said: Any) -> None:  
         say("It had been recorded before: nothing was added.")
 
 
+def _require_reference(customer: str) -> None:
+    if why := naming.why_no_reference(customer):
+        raise click.BadParameter(why, param_hint="CUSTOMER")
+
+
 def _statement(customer: CustomerId, said: dict[str, Any], at: datetime) -> Statement:
-    return Statement(
+    statement = Statement(
         customer=customer,
         act=Act(said["act"]),
         scopes=tuple(Scope(scope) for scope in said["scopes"]),
@@ -123,6 +129,8 @@ def _statement(customer: CustomerId, said: dict[str, Any], at: datetime) -> Stat
         age=said["age"] or 0,
         guardian=said["guardian"],
     )
+    claiming.require_sayable([statement])
+    return statement
 
 
 def _request(customer: CustomerId, said: dict[str, Any]) -> bytes:

@@ -10,7 +10,7 @@ from api.rest.incoming import body
 from api.rest.shapes import CUSTOMER, Form, Part, Shape, Text
 from api.roles import action
 from api.wiring import here
-from consent.register import customers
+from consent.register import customers, naming
 
 EMAIL: Final = r"^[^\u0000-\u0020@\u007f]{1,64}@[^\u0000-\u0020@\u007f]{1,255}$"
 PHONE: Final = r"^\+[1-9][0-9]{6,14}$"
@@ -30,7 +30,7 @@ class CustomerForm(Form):
     """Somebody, by at least one name."""
 
     least = 1
-    reference = Text(1, 200, metadata={"description": "his name in the company's own system"})
+    reference = Text(1, naming.LONGEST, metadata={"description": "his name in the company's own system"})
     addresses = Part(AddressesForm)
 
 
@@ -57,11 +57,21 @@ CUSTOMER_NAMED: Final = Shape(CustomerForm, Named)
 
 @blueprint.post("/customers")
 @action("customers.enrol")
-@contract(Contract(summary="Enrol a customer; one who is known keeps his id", body=CustomerForm, answer=EnrolledForm))
+@contract(
+    Contract(
+        summary="Enrol a customer; one who is known keeps his id",
+        body=CustomerForm,
+        answer=EnrolledForm,
+        wrong={409: "`identity_taken`: what is pointed at is another customer's; nobody was enrolled"},
+    )
+)
 def enrol() -> Response:
-    """Enrol one customer, or find him again."""
+    """Enrol one customer, or find him again; names that are two customers' are refused, and change nothing.
+
+    Who was enrolled by an address alone is the same customer once a reference comes with it.
+    """
     names = body(CUSTOMER_NAMED).identities()
     deployment = here().deployment
     with deployment.store.write() as work:
-        [customer] = customers.enrol(deployment.desk, work, [names], at=deployment.clock())
+        customer = customers.enrol_apart(deployment.desk, work, names, at=deployment.clock())
     return answer(EnrolledForm, {"customer": customer})

@@ -9,8 +9,22 @@ from marshmallow import fields
 
 from api.actors import actor
 from api.rest.contract import Contract, answer, contract
-from api.rest.incoming import body, idempotency_key, no_query, query
-from api.rest.shapes import CUSTOMER, LANGUAGE, TIME, Choice, Flag, Form, Instant, Items, Part, Shape, Text, Whole
+from api.rest.incoming import body, customer_in_body, idempotency_key, no_query, query
+from api.rest.shapes import (
+    CUSTOMER,
+    LANGUAGE,
+    MISSING,
+    TIME,
+    Choice,
+    Flag,
+    Form,
+    Instant,
+    Items,
+    Part,
+    Shape,
+    Text,
+    Whole,
+)
 from api.rest.verdicts import LARGEST
 from api.roles import action
 from api.wiring import here
@@ -114,7 +128,9 @@ class OutcomeForm(Form):
     """What came of a decision, by what its campaign is measured by, and when."""
 
     value = fields.Raw(
-        required=True, metadata={"type": ["boolean", "number"], "description": "true, false or a number"}
+        required=True,
+        error_messages=MISSING,
+        metadata={"type": ["boolean", "number"], "description": "true, false or a number"},
     )
     came_at = Instant(required=True)
 
@@ -200,12 +216,13 @@ def decide() -> Response:
     on it would be allowed. Asked again under the same idempotency key, the same decision comes out of the log.
     """
     key, asked = idempotency_key(), body(DECIDE)
-    made = here().deciding.decide(
-        CustomerId(asked.customer) if asked.customer else None, campaign=asked.campaign,
-        channel=asked.channel,
-        actor=actor.current().name, idempotency_key=key, four_eyes=here().settings.demands_four_eyes,
-        carried=asked.carried,
-    )  # fmt: skip
+    with customer_in_body():
+        made = here().deciding.decide(
+            CustomerId(asked.customer) if asked.customer else None, campaign=asked.campaign,
+            channel=asked.channel,
+            actor=actor.current().name, idempotency_key=key, four_eyes=here().settings.demands_four_eyes,
+            carried=asked.carried,
+        )  # fmt: skip
     told = made.as_json()
     return answer(DecisionForm, {**told, "personalised": bool(made.categories_used)})
 

@@ -10,10 +10,12 @@ from api.rest.incoming import body, no_query
 from api.rest.shapes import CUSTOMER, Flag, Form, Shape, Text
 from api.roles import action
 from api.wiring import here
-from consent.base.errors import CustomerUnknown
+from consent.base.errors import CustomerUnknown, Place, RequestUnfit
 from consent.base.ids import is_id
 from consent.register import customers, households
 from consent.register.households import LONGEST_NAME
+
+_BLANK: Final = "is blank: it names no household; DELETE takes the customer out of his"
 
 blueprint: Final = Blueprint("households", __name__, url_prefix="/api/v1")
 
@@ -55,7 +57,10 @@ NAMED: Final = Shape(HouseholdForm, Named)
 )  # fmt: skip
 def put(customer: str) -> Response:
     """Note which household he is in, in place of the one before: caps by household go by it from the next decision."""
-    return _changed(customer, body(NAMED).name)
+    name = body(NAMED).name
+    if not name.strip():
+        raise RequestUnfit(places=[Place("/name", _BLANK)])
+    return _changed(customer, name)
 
 
 @blueprint.delete("/customers/<customer>/household")

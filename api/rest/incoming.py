@@ -1,6 +1,8 @@
 """What a request brings, read strictly: its body, its query, its idempotency key."""
 
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -9,7 +11,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from api.rest.shapes import Shape
 from consent.base import canonical, strict_json
-from consent.base.errors import Place, RequestInvalid, RequestUnfit, VersionMissing
+from consent.base.errors import CustomerUnknown, Place, RequestInvalid, RequestUnfit, VersionMissing
 
 T = TypeVar("T")
 
@@ -18,6 +20,10 @@ IF_MATCH: Final = "If-Match"
 TAG_FORM: Final = r'^"[!#-~]{1,200}"$'
 KEY_FORM: Final = r"^[!-~]{1,200}$"
 _KEY: Final = re.compile(KEY_FORM.strip("^$"))
+_GLANCE: Final = 64
+"""Bytes: enough to see whether a body says anything."""
+
+_NOTHING: Final = (b"", b"{}")
 _TAG: Final = re.compile(TAG_FORM.strip("^$"))
 
 
@@ -63,6 +69,43 @@ def no_query() -> None:
     """
     if request.args:
         raise RequestInvalid(places=[Place(f"?{name[:80]}", "is not known here") for name in request.args])
+
+
+def no_body() -> None:
+    """Refuse a body where there is none to give; one that says nothing (`{}`, which some clients always send) is none.
+
+    Raises:
+        RequestInvalid: it says something, which would be passed over.
+    """
+    if request.stream.read(_GLANCE).strip() not in _NOTHING:
+        raise RequestInvalid(places=[Place("", "there is nothing to say here: send no body")])
+
+
+@contextmanager
+def customer_in_body() -> Iterator[None]:
+    """Name the place of an id that nobody has, where it came as `customer` in the body.
+
+    Raises:
+        CustomerUnknown: as it was raised within, with the place.
+    """
+    try:
+        yield
+    except CustomerUnknown as unknown:
+        places = unknown.places or [Place("/customer", "nobody of this id is enrolled")]
+        raise CustomerUnknown(unknown.detail, places=places) from unknown
+
+
+def pointed(wrong: Iterable[Place]) -> list[Place]:
+    """Return places that are named by the keys of the body as pointers into it.
+
+    >>> pointed([Place("cron", "is empty"), Place("cron, minute", "'61' is not of 0-59")])
+    [Place(where='/cron', why='is empty'), Place(where='/cron', why="minute: '61' is not of 0-59")]
+    """
+    found = []
+    for where, why in wrong:
+        key, _, part = where.partition(", ")
+        found.append(Place(f"/{key}", f"{part}: {why}" if part else why))
+    return found
 
 
 def if_match() -> str:

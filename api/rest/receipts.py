@@ -13,7 +13,7 @@ from marshmallow import fields
 
 from api.rest.contract import Contract, answer, contract
 from api.rest.incoming import body, no_query, query
-from api.rest.shapes import SCOPE, Choice, Flag, Form, Instant, Items, Part, Shape, Text, Whole
+from api.rest.shapes import MISSING, SCOPE, Choice, Flag, Form, Instant, Items, Part, Shape, Text, Whole
 from api.rest.verdicts import LARGEST
 from api.roles import action
 from api.wiring import here
@@ -36,6 +36,8 @@ blueprint: Final = Blueprint("receipts", __name__, url_prefix="/api/v1")
 
 class Anything(fields.Raw):
     """JSON of whatever form: judged by what it proves."""
+
+    default_error_messages = {**MISSING}  # noqa: RUF012 -- as marshmallow has it
 
     def __init__(self, name: str) -> None:
         """Take the name that JSON-LD has for it."""

@@ -13,7 +13,7 @@ from flask import Blueprint, Response
 
 from api.actors import actor
 from api.rest.contract import Contract, answer, contract
-from api.rest.incoming import body, idempotency_key, no_query, query
+from api.rest.incoming import body, customer_in_body, idempotency_key, no_query, query
 from api.rest.shapes import CUSTOMER, Choice, Flag, Form, Instant, Items, Part, Shape, Text, Whole
 from api.rest.verdicts import LARGEST
 from api.roles import action
@@ -216,7 +216,7 @@ def open_() -> Response:
     asking = Asking(kind=given.kind, how=given.how, received_at=given.received_at, wish=given.wish)
     deployment, who = here().deployment, CustomerId(given.customer)
     at = deployment.clock()
-    with deployment.store.write() as work:
+    with customer_in_body(), deployment.store.write() as work:
         taken = requests.take_in(
             deployment.desk, work, who, asking, actor=actor.current().name, at=at, idempotency_key=key
         )

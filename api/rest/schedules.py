@@ -9,14 +9,14 @@ from flask import Blueprint, Response
 from api.actors import actor
 from api.checks import CHECKS
 from api.rest.contract import Contract, answer, contract
-from api.rest.incoming import body, if_match, no_query
+from api.rest.incoming import body, if_match, no_query, pointed
 from api.rest.shapes import Choice, Flag, Form, Instant, Items, Part, Shape, Text, Whole
 from api.rest.verdicts import LARGEST
 from api.roles import action
 from api.wiring import here
 from consent.audit import cron, schedules
 from consent.audit.schedules import FULL, INCREMENTAL, Schedule
-from consent.base.errors import StateConflict, VersionMoved
+from consent.base.errors import Invalid, StateConflict, VersionMoved
 from consent.base.store import Work
 
 KEY: Final = r"^[a-z0-9_-]{1,40}$"
@@ -130,6 +130,8 @@ def put(schedule: str) -> Response:
             return _tagged(work, put_, at)
     except StateConflict as moved:
         raise VersionMoved(moved.detail) from moved
+    except Invalid as wrong:
+        raise type(wrong)(wrong.detail, places=pointed(wrong.places)) from wrong
 
 
 def _version() -> int:

@@ -27,7 +27,13 @@ SCOPE: Final = r"^[a-z]{1,16}(:[a-z][a-z0-9_-]{0,62}){1,2}$"
 LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
 TIME: Final = r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$"
 
-_MISSING: Final = {"required": "is missing", "null": "must not be null", "validator_failed": "is not valid"}
+MISSING: Final[dict[str, str | list[Any] | dict[Any, Any]]] = {
+    "required": "is missing",
+    "null": "must not be null",
+    "validator_failed": "is not valid",
+}
+"""What every field says of what isn't there."""
+
 _DIGITS: Final = re.compile("0|[1-9][0-9]{0,15}", re.ASCII)
 
 
@@ -64,7 +70,7 @@ class _Size(validate.Length):
 class Text(fields.String):
     """Text of a length, without control characters, in Unicode's composed form."""
 
-    default_error_messages = {**_MISSING, "invalid": "must be text"}  # noqa: RUF012 -- as marshmallow has it
+    default_error_messages = {**MISSING, "invalid": "must be text"}  # noqa: RUF012 -- as marshmallow has it
 
     def __init__(self, low: int, high: int, pattern: str = NO_CONTROLS, why: str = "", **more: Any) -> None:  # noqa: ANN401 -- a field's own options
         super().__init__(validate=_Written(low, high, pattern, why), **more)
@@ -81,7 +87,7 @@ class Text(fields.String):
 class Choice(fields.String):
     """One of a few words."""
 
-    default_error_messages = {**_MISSING, "invalid": "must be text"}  # noqa: RUF012 -- as marshmallow has it
+    default_error_messages = {**MISSING, "invalid": "must be text"}  # noqa: RUF012 -- as marshmallow has it
 
     def __init__(self, words: Iterable[str], *, read: Callable[[str], Any] = str, **more: Any) -> None:  # noqa: ANN401 -- a field's own options
         """Take the words, and what to make of the one that came (a `StrEnum`)."""
@@ -108,7 +114,7 @@ class Whole(fields.Integer):
         self._in_query = in_query
         why = f"must be a whole number from {low:,} to {high:,}"
         check = validate.Range(low, high, error=why)
-        super().__init__(validate=check, error_messages={**_MISSING, "invalid": why}, **more)
+        super().__init__(validate=check, error_messages={**MISSING, "invalid": why}, **more)
 
     @override
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> int:
@@ -122,7 +128,7 @@ class Whole(fields.Integer):
 class Flag(fields.Boolean):
     """True or false, and no other way of saying so."""
 
-    default_error_messages = {**_MISSING, "invalid": "must be true or false"}  # noqa: RUF012 -- as marshmallow has it
+    default_error_messages = {**MISSING, "invalid": "must be true or false"}  # noqa: RUF012 -- as marshmallow has it
 
     @override
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> bool:
@@ -134,7 +140,7 @@ class Flag(fields.Boolean):
 class Instant(fields.String):
     """A time in RFC 3339, which names its zone."""
 
-    default_error_messages = {**_MISSING, "invalid": "must be a time like 2026-11-21T17:00:00Z"}  # noqa: RUF012 -- as marshmallow has it
+    default_error_messages = {**MISSING, "invalid": "must be a time like 2026-11-21T17:00:00Z"}  # noqa: RUF012 -- as marshmallow has it
 
     def __init__(self, **more: Any) -> None:  # noqa: ANN401 -- a field's own options
         super().__init__(metadata={"format": "date-time", "pattern": TIME, **more.pop("metadata", {})}, **more)
@@ -156,7 +162,7 @@ class Instant(fields.String):
 class Items(fields.List[Any]):
     """A list of a length."""
 
-    default_error_messages = {**_MISSING, "invalid": "must be a list"}  # noqa: RUF012 -- as marshmallow has it
+    default_error_messages = {**MISSING, "invalid": "must be a list"}  # noqa: RUF012 -- as marshmallow has it
 
     def __init__(self, item: fields.Field[Any], low: int, high: int, **more: Any) -> None:  # noqa: ANN401 -- a field's own options
         super().__init__(item, validate=_Size(low, high), **more)
@@ -213,7 +219,7 @@ class Form(Schema):
 class Part(fields.Nested):
     """An object within an object."""
 
-    default_error_messages = {**_MISSING, "type": "must be an object"}  # noqa: RUF012 -- as marshmallow has it
+    default_error_messages = {**MISSING, "type": "must be an object"}  # noqa: RUF012 -- as marshmallow has it
 
     @override
     def _deserialize(self, value: Any, *given: Any, **more: Any) -> Any:

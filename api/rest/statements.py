@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 
 from api.actors import actor
 from api.rest.contract import Contract, answer, contract
-from api.rest.incoming import body, fingerprint, idempotency_key
+from api.rest.incoming import body, customer_in_body, fingerprint, idempotency_key
 from api.rest.shapes import CUSTOMER, LANGUAGE, SCOPE, Choice, Flag, Form, Instant, Items, Part, Shape, Text, Whole
 from api.rest.verdicts import LARGEST, ScopeVerdict, judged
 from api.roles import action
@@ -16,14 +16,12 @@ from api.wiring import here
 from consent import gate
 from consent.base.ids import CustomerId, Scope
 from consent.permission.statement import OLDEST, Act, Method, Statement
-from consent.register import stopping
+from consent.register import claiming, stopping
+from consent.register.claiming import CLAIMED
 from consent.register.recording import Recorded, Request
 
 MOST: Final = 1_000
 """Statements that one call may bring."""
-
-CLAIMED: Final = tuple(method for method in Method if method not in (Method.CONFIRMATION, Method.MERGED))
-"""What a caller can say of how it was said; the others say what happened here, and nobody can claim them."""
 
 blueprint: Final = Blueprint("statements", __name__, url_prefix="/api/v1")
 
@@ -206,7 +204,7 @@ def stop_all() -> Response:
     """Take back all that was given, in one transaction; nothing said before it survives it."""
     key, asked = idempotency_key(), body(STOP)
     deployment = here().deployment
-    with deployment.store.write() as work:
+    with customer_in_body(), deployment.store.write() as work:
         done = stopping.stop_all(
             deployment.desk,
             work,
@@ -225,8 +223,10 @@ def stop_all() -> Response:
 def _recorded_at_once(asked: list[Asked], key: str, *, listed: bool = False) -> list[Recorded]:
     """Record a request together with those that come at the same time; it is durable when this returns."""
     at = here().deployment.clock()
+    statements = [each.said(at) for each in asked]
+    claiming.require_sayable(statements, listed=listed)
     request = Request(
-        statements=[each.said(at) for each in asked],
+        statements=statements,
         actor=actor.current().name,
         idempotency_key=key,
         stands_for=fingerprint(),

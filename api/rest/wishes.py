@@ -1,5 +1,6 @@
 """`/api/v1/customers/{id}/wishes`: how often and when a customer wants to be contacted."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -13,7 +14,7 @@ from api.rest.shapes import CUSTOMER, Form, Items, Part, Shape, Text, Whole
 from api.rest.verdicts import LARGEST
 from api.roles import action
 from api.wiring import here
-from consent.base.errors import CustomerUnknown, Place, RequestUnfit
+from consent.base.errors import CustomerUnknown, Place, RequestUnfit, WishInvalid
 from consent.base.ids import CustomerId, is_id
 from consent.base.store import Work
 from consent.register import customers
@@ -80,6 +81,13 @@ class Wished:
         hours = Quiet(_minute(self.quiet["from_"]), _minute(self.quiet["until"])) if self.quiet else None
         return Wishes(limits=MappingProxyType(limits), quiet=hours)
 
+    def pointed(self, wrong: Iterable[Place]) -> Iterator[Place]:
+        """Walk what is wrong with the wishes, each with a pointer to where they were wished."""
+        spots = {each["channel"] or ANY: spot for spot, each in enumerate(self.limits)}
+        for where, why in wrong:
+            part, _, channel = where.partition(".")
+            yield Place(f"/{part}/{spots[channel]}" if channel in spots else f"/{part}", why)
+
 
 WISHED: Final = Shape(WishesForm, Wished)
 
@@ -113,8 +121,11 @@ def show(customer: str) -> Response:
 )
 def put(customer: str) -> Response:
     """Keep all of it, in place of what he wished before: it holds for the next decision."""
-    tag, given = if_match(), body(WISHED).read()
-    return _changed(customer, given, tag)
+    tag, wished = if_match(), body(WISHED)
+    try:
+        return _changed(customer, wished.read(), tag)
+    except WishInvalid as wrong:
+        raise WishInvalid(wrong.detail, places=[*wished.pointed(wrong.places)]) from wrong
 
 
 @blueprint.delete("/customers/<customer>/wishes")

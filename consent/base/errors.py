@@ -28,6 +28,7 @@ ByleaveError
 │   ├── CustomerErased
 │   ├── HeadMoved
 │   ├── IdempotencyConflict
+│   ├── IdentityTaken
 │   ├── NothingToRenew
 │   ├── StateConflict
 │   │   └── Fenced
@@ -276,6 +277,13 @@ class IdempotencyConflict(Conflict):
 
     code = "idempotency_conflict"
     title = "That idempotency key was used for something else"
+
+
+class IdentityTaken(Conflict):
+    """A name that is to be a customer's is another's already; nothing was changed."""
+
+    code = "identity_taken"
+    title = "That is another customer's"
 
 
 class NothingToRenew(Conflict):

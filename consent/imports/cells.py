@@ -21,9 +21,8 @@ from consent.imports.columns import Column, Constant, Phrase, Source, Value
 from consent.imports.faults import Faults
 from consent.imports.mapping import Fact
 from consent.imports.rows import Chunk
-
-LONGEST_NAME: Final = 254
-"""Characters of what names a customer: the longest address that mail can be sent to (RFC 5321)."""
+from consent.register.customers import REFERENCE
+from consent.register.naming import LONGEST, why_no_reference
 
 _QUOTED: Final = 20
 _KEPT: Final = 5_000
@@ -251,6 +250,8 @@ def names(chunk: Chunk, column: str, faults: Faults, *, kind: str, required: boo
 def _no_name(name: str, kind: str, *, required: bool) -> str:
     if not name:
         return "names no customer" if required else ""
-    if len(name) > LONGEST_NAME:
-        return f"has more than {LONGEST_NAME} characters"
+    if len(name) > LONGEST:
+        return f"has more than {LONGEST} characters"
+    if kind == REFERENCE:
+        return why_no_reference(name)
     return "is not an e-mail address" if kind == "email" and not _ADDRESS.fullmatch(name) else ""

@@ -31,7 +31,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-from consent.base.errors import ImportInvalid, Place
+from consent.base.errors import ImportInvalid, Place, counted
 from consent.base.form import KEY, Form, read_table, read_text
 from consent.catalogue.model import Attribute, Catalogue
 from consent.imports.columns import (
@@ -227,7 +227,7 @@ def _mapping(table: dict[str, Any], text: str, name: str, catalogue: Catalogue, 
     both = sorted(read.ignore & read.columns)
     places.extend(Place("ignore", f"{column[:80]} is mapped as well") for column in both)
     if places:
-        raise ImportInvalid(f"{len(places)} places in {name}", places=places)
+        raise ImportInvalid(f"{counted(places)} in {name}", places=places)
     return read
 
 

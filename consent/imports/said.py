@@ -19,11 +19,8 @@ from consent.imports.hearing import LAST_NOTICE, Hearing
 from consent.imports.mapping import WORDS, FileMapping, Template
 from consent.imports.passes import Distinct
 from consent.imports.rows import Chunk
-from consent.permission.statement import OLDEST, WHOLE_CUSTOMER, Act, Method, Statement
+from consent.permission.statement import GIVES_MORE, OLDEST, WHOLE_CUSTOMER, Act, Method, Statement
 from consent.register import rules
-
-GIVES_MORE: Final = frozenset({Act.GRANT, Act.RENEW, Act.RESUME, Act.LIFT})
-"""Acts that count only with evidence."""
 
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 _SCOPE: Final = re.compile(r"(?:remember|use|contact|share):[a-z_:]{1,80}")

@@ -89,7 +89,7 @@ def of_path(path: str) -> Tile:
         int(number.replace("/", "").replace("x", "")),
         int(width) if width else WIDTH,
     )
-    if tile.path != path:  # x000 in front, or a width that no partial tile has
+    if tile.path != path or tile.width > WIDTH:  # x000 in front, or a width that no partial tile has
         raise TileUnknown("no tile has such a path")
     return tile
 

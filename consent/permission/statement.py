@@ -49,6 +49,9 @@ WHOLE_CUSTOMER: Final = frozenset({Act.PAUSE, Act.RESUME, Act.RESTRICT, Act.LIFT
 GIVING: Final = frozenset({Act.GRANT, Act.RENEW})
 """Acts that permit more; every other act permits less, or nothing new."""
 
+GIVES_MORE: Final = GIVING | {Act.RESUME, Act.LIFT}
+"""Acts after which more may be done than before; brought in from elsewhere, they count only with evidence."""
+
 ENDING: Final = frozenset({Act.WITHDRAW, Act.REFUSE, Act.OBJECT, Act.INVALIDATE})
 """Acts after which nothing of their scopes is permitted."""
 

@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from consent import standings
 from consent.base.clock import to_ms
 from consent.base.database import Hot, among, table_of
-from consent.base.errors import CustomerUnknown
+from consent.base.errors import CustomerUnknown, IdentityTaken, Place, RequestUnfit
 from consent.base.ids import CustomerId, is_id, new_id
 from consent.base.store import Span, Work, span
 from consent.ledger import log
 from consent.register import mergers, suppressing
 from consent.register.desk import Desk
+from consent.register.naming import why_no_reference
 from consent.tables import CustomerRow, DataKeyRow, IdentityRow
 from consent.vault import seal
 
@@ -106,6 +107,9 @@ def enrol(desk: Desk, work: Work, identities: Sequence[Mapping[str, str]], *, at
 
     Returns:
         One id for each item, in order.
+
+    Raises:
+        RequestUnfit: a reference is blank, or has what can't be seen; with the number of its item.
     """
     return enrol_counted(desk, work, identities, at=at).customers
 
@@ -114,10 +118,42 @@ def enrol_counted(desk: Desk, work: Work, identities: Sequence[Mapping[str, str]
     """Enrol customers as `enrol` does, and say how many are new.
 
     Whoever enrols one of them at the same moment has the same customer in the end.
+
+    Raises:
+        RequestUnfit: as `enrol`.
     """
+    places = [
+        Place(f"/{spot}/{REFERENCE}", why)
+        for spot, names in enumerate(identities)
+        if (reference := names.get(REFERENCE)) and (why := why_no_reference(reference))
+    ]
+    if places:
+        raise RequestUnfit(places=places)
     wanted = _blinds(desk, identities)
     suppressing.beside_enrolling(work)
     return work.again_where_taken(lambda: _enrolled(desk, work, wanted, at=at))
+
+
+def enrol_apart(desk: Desk, work: Work, names: Mapping[str, str], *, at: datetime) -> CustomerId:
+    """Enrol one customer as `enrol` does, where none of his names is another's.
+
+    Raises:
+        IdentityTaken: one is; the place says which, and nothing says whose.
+        RequestUnfit: his reference is blank, or has what can't be seen.
+    """
+    if REFERENCE in names and (why := why_no_reference(names[REFERENCE])):
+        raise RequestUnfit(places=[Place(f"/{REFERENCE}", why)])
+    wanted = _blinds(desk, [names])
+    suppressing.beside_enrolling(work)
+
+    def once() -> CustomerId:
+        [taken] = strangers(desk, work, [names])
+        if taken:
+            why = f"is another customer's {taken}: leave it out, or merge the two if they are one"
+            raise IdentityTaken(places=[Place(f"/addresses/{taken}", why)])
+        return _enrolled(desk, work, wanted, at=at).customers[0]
+
+    return work.again_where_taken(once)
 
 
 def _enrolled(desk: Desk, work: Work, wanted: Sequence[Sequence[_Blind]], *, at: datetime) -> Enrolled:

@@ -236,10 +236,9 @@ class _Batch:
         return replace(said, customer=self._moved[said.customer]) if said.customer in self._moved else said
 
     def _taken(self, request: Request, statements: Sequence[Statement]) -> list[Recorded]:
-        away = next((said.customer for said in statements if said.customer not in self._standing), None)
-        if away is not None:
-            msg = f"{away} is not enrolled"
-            raise CustomerUnknown(msg)
+        away = [spot for spot, said in enumerate(statements) if said.customer not in self._standing]
+        if away:
+            raise _unknown(statements, away, listed=request.listed or len(statements) > 1)
         erased = [spot for spot, said in enumerate(statements) if self._standing[said.customer].states & ERASED]
         if erased:
             listed = request.listed or len(statements) > 1
@@ -378,3 +377,12 @@ class _Batch:
                 and self._standing[statement.customer].of(self._bits[scope]).status not in VALID
             ):
                 self._to_forget.add((scope.removeprefix(_REMEMBER), statement.customer))
+
+
+def _unknown(statements: Sequence[Statement], away: Sequence[int], *, listed: bool) -> CustomerUnknown:
+    """Return the error that names the place of each statement of somebody who is not enrolled."""
+    places = [
+        Place(f"/statements/{spot}/customer" if listed else "/customer", "nobody of this id is enrolled")
+        for spot in away
+    ]
+    return CustomerUnknown(f"{statements[away[0]].customer} is not enrolled", places=places)

@@ -6,7 +6,7 @@ entries in the ledger.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -123,8 +123,13 @@ def suppressed(work: Work, blinds: Iterable[Blind]) -> set[Blind]:
 
 
 def find(desk: Desk, work: Work, kind: str, address: str, *, as_of: datetime | None = None) -> Suppression | None:
-    """Return the suppression of an address; None where it has none. With `as_of`, the one that it had then."""
+    """Return the suppression of an address; None where it has none. With `as_of`, the one that it had then.
+
+    Raises:
+        RequestUnfit: it is no address, or of a kind that is not known here.
+    """
     blind = _blinded(desk, kind, address)
+    _require_known(desk, work, kind, also=(_row, _lifted))
     if as_of is None:
         return _found(work, kind, blind)
     stood = _stood_at(as_of)
@@ -141,10 +146,12 @@ def suppress(
     Once more changes nothing.
 
     Raises:
-        RequestUnfit: it is no address.
+        RequestUnfit: it is no address, or of a kind that is not known here: nobody would ever be left alone by it.
         ClockBehind: the clock lies behind the ledger.
     """
-    return suppress_blind(desk, work, (kind, _blinded(desk, kind, address)), actor=actor, why=why, at=at)
+    blind = _blinded(desk, kind, address)
+    _require_known(desk, work, kind)
+    return suppress_blind(desk, work, (kind, blind), actor=actor, why=why, at=at)
 
 
 def suppress_blind(desk: Desk, work: Work, address: Blind, *, actor: str, why: Why, at: datetime) -> Changed:
@@ -298,6 +305,40 @@ def _found(work: Work, kind: str, blind: bytes) -> Suppression | None:
     query = sa.select(_row.c.since, _row.c.position).where(_row.c.kind == kind, _row.c.blind == blind)
     row = work.connection.execute(query).first()
     return None if row is None else Suppression(kind=kind, since=row.since, position=row.position)
+
+
+def _require_known(desk: Desk, work: Work, kind: str, *, also: Sequence[sa.Table] = ()) -> None:
+    """See that addresses of a kind are known here.
+
+    They are where we know their form, where the catalogue has a channel of that name, where an import brought some, and
+    where one stands in a table of `also`: what was put on the list before goes on.
+
+    Raises:
+        RequestUnfit: they aren't; it names the kinds that are.
+    """
+    version = log.head(work).catalogue_version
+    known = {*FORMS, *(desk.catalogues.version(work, version).channels if version else ())}
+    if kind in known or any(_has(work, table, kind) for table in (_identity, *also)):
+        return
+    known |= set(_kinds(work))
+    named = ", ".join(sorted(known))
+    raise RequestUnfit(places=[Place("/kind", f"no addresses of this kind are known here; there are {named}")])
+
+
+def _has(work: Work, table: sa.Table, kind: str) -> bool:
+    query = sa.select(sa.exists(sa.select(table.c.kind).where(table.c.kind == kind)))
+    return bool(work.connection.execute(query).scalar_one())
+
+
+def _kinds(work: Work) -> Iterator[str]:
+    """Yield the kinds of addresses that customers have, one look at the index each."""
+    last = ""
+    while found := work.connection.execute(
+        sa.select(sa.func.min(_identity.c.kind)).where(_identity.c.kind > last)
+    ).scalar():
+        last = str(found)
+        if last != REFERENCE:
+            yield last
 
 
 def _blinded(desk: Desk, kind: str, address: str, *, formed: bool = True) -> bytes:

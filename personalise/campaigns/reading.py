@@ -76,6 +76,7 @@ def _campaign(table: dict[str, Any], text: str, catalogue: Catalogue, form: Form
     fitting = (condition for offer in offers.values() for _, condition in offer.conditions)
     expressions = [audience, *fitting, *(each.score for each in treatments)]
     objective, received = _measured(top, head, catalogue)
+    kind = cast("Class", head.choice("class", CLASSES, default=HELD_BACK))
     campaign = Campaign(
         key=head.key("key"),
         name=head.text("name", longest=200),
@@ -96,9 +97,9 @@ def _campaign(table: dict[str, Any], text: str, catalogue: Catalogue, form: Form
         treatments=treatments,
         body=text,
         format=form,
-        kind=cast("Class", head.choice("class", CLASSES, default=HELD_BACK)),
+        kind=kind,
         tags=_tags(head),
-        volumes=_volumes(top, head, treatments),
+        volumes=_volumes(top, kind, treatments),
         ttl_days=head.integer("ttl_days", default=TTL_DAYS, low=1, high=LONGEST_TTL_DAYS),
     )
     _judge_class(head, campaign, catalogue)
@@ -217,9 +218,8 @@ def _cap(form: Form, catalogue: Catalogue) -> Cap:
     )
 
 
-def _volumes(top: Form, head: Form, treatments: Sequence[Treatment]) -> tuple[Volume, ...]:
+def _volumes(top: Form, kind: Class, treatments: Sequence[Treatment]) -> tuple[Volume, ...]:
     volumes = tuple(_keyed(top, "volume", lambda one: _volume(one, treatments)).values())
-    kind = head.choice("class", CLASSES, default=HELD_BACK)
     if volumes and kind in CLASSES and kind != HELD_BACK:
         top.wrong("volume", f"a {kind} message is never held back: leave the volume out")
     return volumes

@@ -35,6 +35,9 @@ def _bind(case: Case) -> Iterator[Flaw]:
         if not any(cap.counts.holds(each) for each in contacts):
             what = f"The cap {cap.key} holds nothing back: no treatment is of its channels, purposes, tags and offers."
             yield Flaw(what, f"cap[{spot}]", "Name what this campaign sends, or leave the cap out.")
+        elif cap.limit == 0:
+            what = f"The cap {cap.key} lets no contact through that it counts, not even the first."
+            yield Flaw(what, f"cap[{spot}].limit", "Give how many may come, or leave out the treatments it ends.")
 
 
 def _lived(case: Case) -> Iterator[Flaw]:
@@ -98,6 +101,18 @@ def _scopes(case: Case) -> Iterator[Flaw]:
             yield Flaw(what, where, "Leave the attribute out, or have the catalogue ask for it.")
 
 
+def _worded(case: Case) -> Iterator[Flaw]:
+    """Walk the wordings that nobody ever gets: what they read, the catalogue asks nobody for."""
+    for spot, each in enumerate(case.campaign.treatments):
+        read = {case.catalogue.attributes[name].category for name in each.wording.attributes}
+        for category in sorted(read):
+            scope = f"use:{category}:{case.campaign.purpose}"
+            if scope not in case.catalogue.scopes:
+                what = f"No customer is ever asked for {scope}, so everybody gets the general wording of {each.key}."
+                do = "Leave the attribute out of the wording, or have the catalogue ask for it."
+                yield Flaw(what, f"treatment[{spot}].general", do)
+
+
 def _special(case: Case) -> Iterator[Flaw]:
     for where, category in _read(case):
         if case.catalogue.categories[category].special:
@@ -142,5 +157,6 @@ RULES: Final = (
     Rule(key="contact_cost", heading=Heading.VALUE, weight=Weight.SHOULD, judge=_cost),
     Rule(key="purpose", heading=Heading.SECURE, weight=Weight.GATE, judge=_purpose),
     Rule(key="scopes_asked", heading=Heading.SECURE, weight=Weight.GATE, judge=_scopes),
+    Rule(key="wordings_asked", heading=Heading.SECURE, weight=Weight.SHOULD, judge=_worded),
     Rule(key="special_categories", heading=Heading.SECURE, weight=Weight.SHOULD, judge=_special),
 )

@@ -23,6 +23,7 @@ from personalise.contact_policy.model import (
     Source,
     Zones,
 )
+from personalise.contact_policy.rings import rings
 from personalise.hours.model import Hours, Pack
 from personalise.hours.reading import hours_rule, shipped, shipped_pack
 
@@ -46,7 +47,7 @@ def read_contact_policy(path: Path, catalogue: Catalogue) -> ContactPolicy:
     """
     table, text = read_table(path, ContactPolicyInvalid)
     _require_content(table, path.name)
-    return _policy(table, text, catalogue, form="json" if path.suffix == ".json" else "toml")
+    return _unringed(_policy(table, text, catalogue, form="json" if path.suffix == ".json" else "toml"), catalogue)
 
 
 def read_written(text: str, form: Literal["toml", "json"], catalogue: Catalogue) -> ContactPolicy:
@@ -57,7 +58,15 @@ def read_written(text: str, form: Literal["toml", "json"], catalogue: Catalogue)
     """
     table, _ = read_text(text.encode(), _THE_POLICY, ContactPolicyInvalid, as_json=form == "json")
     _require_content(table, _THE_POLICY)
-    return _policy(table, text, catalogue, form=form)
+    return _unringed(_policy(table, text, catalogue, form=form), catalogue)
+
+
+def _unringed(read: ContactPolicy, catalogue: Catalogue) -> ContactPolicy:
+    """Refuse orders in a ring; a policy that was published with one before goes on as it stands."""
+    places = rings(read.orders, catalogue)
+    if places:
+        raise ContactPolicyInvalid(counted(places), places=places)
+    return read
 
 
 def _require_content(table: Mapping[str, Any], name: str) -> None:

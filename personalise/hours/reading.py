@@ -122,9 +122,10 @@ def hours_rule(
     key = form.key("key")
     if key == OWN:
         form.wrong("key", f"{OWN} is what the customer's own rule is called")
+    wrong = len(form.places)
     quiet = _quiet(form)
     holidays = tuple(_holiday(each) for each in form.forms("holidays"))
-    if not quiet and not holidays:
+    if not quiet and not holidays and len(form.places) == wrong:
         form.wrong("quiet", "name a span or a holiday: this rule is never quiet")
     source, link = _source(form, required=binding == "law")
     rule = HoursRule(

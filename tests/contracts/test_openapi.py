@@ -1,10 +1,12 @@
 """The description of the API: valid, complete, and as strict as the API is."""
 
 import pytest
+from marshmallow import fields
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from api.problems import for_programs
 from api.rest.contract import contract_of
+from api.rest.shapes import MISSING
 from api.roles import ACTIONS, action_of
 from api.settings import Settings
 from api.wiring import House
@@ -158,3 +160,26 @@ def bounded(schema):
             return {"minimum", "maximum"} <= set(schema)
         case _:
             return True
+
+
+def fields_of(form, where):
+    """Walk all fields of a form, those of its parts too."""
+    for name, each in form().fields.items():
+        found = each.inner if isinstance(each, fields.List) else each
+        yield f"{where}.{name}", each
+        yield f"{where}.{name}[]", found
+        if isinstance(found, fields.Nested):
+            yield from fields_of(type(found.schema), f"{where}.{name}")
+
+
+def test_every_field_that_comes_in_says_in_the_same_words_that_it_is_missing_or_null(app):
+    foreign = {
+        where
+        for view in app.view_functions.values()
+        if (promised := contract_of(view))
+        for form in (promised.body, promised.query)
+        if form
+        for where, each in fields_of(form, form.__name__)
+        if {key: each.error_messages.get(key) for key in MISSING} != MISSING
+    }
+    assert foreign == set()

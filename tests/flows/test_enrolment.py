@@ -1,9 +1,11 @@
 """Who is enrolled, and how he is found again."""
 
 import pytest
+import sqlalchemy as sa
 
-from consent.base.errors import CustomerUnknown
+from consent.base.errors import CustomerUnknown, RequestUnfit
 from consent.register import customers
+from consent.vault import seal
 from tests.world import asked_scopes
 
 
@@ -111,3 +113,25 @@ def test_enrolling_makes_no_entry(world):
     enrolled(world, {"reference": "H7"})
     assert world.size() == size
     world.check_ledger()
+
+
+@pytest.mark.parametrize(("reference", "why"), [
+    ("\u3000 ", "is blank: it names nobody"),
+    ("H\u200b7", "has a character that cannot be seen (U+200B): two names would look the same"),
+])  # fmt: skip
+def test_a_reference_that_nobody_sees_joins_nobody(world, reference, why):
+    with pytest.raises(RequestUnfit) as refused:
+        enrolled(world, {"reference": "H7"}, {"reference": reference, "email": "h7@x.example"})
+    assert refused.value.places == (("/1/reference", why),)
+    with pytest.raises(CustomerUnknown):
+        found(world, "H7")
+
+
+def test_who_was_enrolled_by_such_a_name_before_is_still_found(world):
+    [customer] = enrolled(world, {"reference": "H7"})
+    blind = seal.blind(world.deployment.desk.keys.index_key, "reference", "H\u200b7")
+    with world.store.write() as work:
+        work.connection.execute(
+            sa.text("UPDATE identity SET blind = :b WHERE customer = :c"), {"b": blind, "c": customer}
+        )
+    assert found(world, "H\u200b7") == customer

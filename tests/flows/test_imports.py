@@ -556,3 +556,9 @@ def test_any_statements_come_in_whole_or_are_refused_with_nothing_stored(sqlite_
         after = everything(sqlite_world)
         assert after["ledger_entry"][0][0] == before["ledger_entry"][0][0] + made.recorded + 1
     sqlite_world.check_ledger()
+
+
+@pytest.mark.parametrize("name", ["S0\u200b1", "\u3164", "S\u00ad01"])
+def test_a_reference_that_looks_like_another_is_refused_with_its_row(world, tmp_path, name):
+    [why] = refused(world, tmp_path, "statements", SAID_HEADER + said("BO") + said(name))
+    assert why.startswith("line 3, column id: has a character that cannot be seen (U+")

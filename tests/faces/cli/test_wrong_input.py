@@ -94,6 +94,10 @@ def test_who_asks_for_what_is_not_there_is_told_what_he_asked_for_and_what_to_do
             "That can't be asked: --at: must be after",
         ),
         (["suppression", "add", "nosuch"], "That can't be asked: ADDRESS: is not an e-mail address"),
+        (
+            ["suppression", "add", "ann@shop.example", "--kind", "emial"],
+            "That can't be asked: --kind: no addresses of this kind are known here; there are email, ",
+        ),
         (["audit", "pack", "make", "--out", "x.zip"], "say what it is about: --customer, or --audit, or --from"),
     ],
 )

@@ -1,8 +1,11 @@
 """Malformed input at every route that takes a body: a 4xx that names the place, and nothing stored."""
 
 import json
+import re
 
 import pytest
+
+from api.rest.contract import contract_of
 
 STATEMENTS = "/api/v1/statements"
 BATCH = "/api/v1/statements:batch"
@@ -99,6 +102,38 @@ def test_a_body_that_is_too_large_is_not_read(shop, stored):
     answers = [(each.status_code, each.get_json()["code"]) for each in (*announced, *sent)]
     assert answers == [(413, "too_large")] * 2 * len(POSTS)
     assert stored() == before
+
+
+def bodiless(app):
+    """Walk the routes that change something and take no body, with something in each place of their paths."""
+    for rule in app.url_map.iter_rules():
+        promised = contract_of(app.view_functions[rule.endpoint])
+        for method in sorted((rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}):
+            if promised and not promised.body:
+                yield method, re.sub("<[^>]*>", "x", rule.rule)
+
+
+@pytest.mark.parametrize("data", [b'{"check": "zzz"}', b"[]", b"x", b'{"a": "' + b"x" * 500_000 + b'"}'])
+def test_a_body_where_none_is_expected_is_refused(shop, app, stored, data):
+    before = stored()
+    answers = {
+        (method, path): shop.call(method, path, data=data, headers={"Content-Type": "application/json"})
+        for method, path in bodiless(app)
+    }
+    told = {each: (answer.status_code, answer.get_json()["code"]) for each, answer in answers.items()}
+
+    assert ("POST", "/api/v1/audits") in told
+    allowed = {each for each, (status, _) in told.items() if status != 403}  # what no key may
+    assert {each: told[each] for each in allowed} == dict.fromkeys(allowed, (400, "request_invalid"))
+    assert answers["POST", "/api/v1/audits"].get_json()["errors"] == [
+        {"pointer": "", "detail": "there is nothing to say here: send no body"}
+    ]
+    assert stored() == before
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b" {}\n"])
+def test_a_body_that_says_nothing_is_none(shop, data):
+    assert shop.raw("/api/v1/audits", data).status_code == 202
 
 
 def statement(who, **more):

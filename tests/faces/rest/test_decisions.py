@@ -146,6 +146,8 @@ def test_bad_input_is_named_and_nothing_is_stored(sqlite_world, decider, change,
     refused = decider.post("/api/v1/decisions", body, key="one")
 
     assert (refused.status_code, refused.get_json()["code"]) == (status, code)
+    if code == "customer_unknown":
+        assert [each["pointer"] for each in refused.get_json()["errors"]] == ["/customer"]
     assert sqlite_world.rows("SELECT (SELECT count(*) FROM contact) + (SELECT count(*) FROM decision_chunk)") == [(0,)]
 
 

@@ -50,6 +50,19 @@ def test_what_is_no_name_is_refused(world, caller, body, status):
     assert stands(world) == {}
 
 
+@pytest.mark.parametrize("blank", [" ", "  ", "\u00a0", "\u3000"])
+def test_a_blank_name_says_nothing_and_takes_nobody_out(world, caller, blank):
+    who = caller()
+    who.call("PUT", path(world.ann), json={"name": "Elm Street 1"})
+    before = stands(world)
+    answer = who.call("PUT", path(world.ann), json={"name": blank})
+    assert (answer.status_code, answer.get_json()["errors"]) == (
+        422,
+        [{"pointer": "/name", "detail": "is blank: it names no household; DELETE takes the customer out of his"}],
+    )
+    assert stands(world) == before
+
+
 def test_who_is_not_there_or_was_erased_comes_into_none(world, caller):
     who = caller()
     assert who.call("PUT", path("cus_" + "0" * 32), json={"name": "x"}).status_code == 404

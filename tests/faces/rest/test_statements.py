@@ -247,3 +247,61 @@ def test_a_clock_behind_the_ledger_records_nothing(shop, sqlite_world, stored):
 def test_a_statement_without_a_time_is_said_now(shop, sqlite_world):
     answer = shop.post(ONE, said(sqlite_world.bo, "grant", NEWSLETTER), key="now")
     assert answer.get_json()["recorded_at"] == START.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize(
+    ("method", "act", "status", "pointer"),
+    [
+        ("import", "grant", 422, "evidence"), ("import", "renew", 422, "evidence"),
+        ("import", "resume", 422, "evidence"), ("signal", "grant", 422, "method"),
+        ("one_click", "grant", 422, "method"), ("one_click", "lift", 422, "method"),
+        ("synthetic", "grant", 400, "method"), ("synthetic", "withdraw", 400, "method"),
+    ],
+)  # fmt: skip
+def test_nobody_gives_more_by_a_method_that_can_not_say_so(shop, sqlite_world, stored, method, act, status, pointer):
+    """Rules 6 and 10."""
+    before = stored()
+    scopes = [] if act in ("resume", "lift") else [NEWSLETTER]
+    wrong = said(sqlite_world.bo, act, *scopes, method=method)
+    one = shop.post(ONE, wrong, key="one")
+    many = shop.post(BATCH, {"statements": [said(sqlite_world.bo, "grant", PURCHASES), wrong]}, key="two")
+
+    assert (one.status_code, [each["pointer"] for each in one.get_json()["errors"]]) == (status, [f"/{pointer}"])
+    assert [each["pointer"] for each in many.get_json()["errors"]] == [f"/statements/1/{pointer}"]
+    assert stored() == before
+    assert sqlite_world.reason(sqlite_world.bo, NEWSLETTER) == "NO_RECORD"
+
+
+@pytest.mark.parametrize(("method", "act", "more"), [
+    ("import", "grant", {"evidence": "their export of May"}), ("import", "withdraw", {}),
+    ("one_click", "withdraw", {}), ("signal", "refuse", {}),
+])  # fmt: skip
+def test_each_method_says_what_it_can(shop, sqlite_world, method, act, more):
+    one = shop.post(ONE, said(sqlite_world.bo, act, NEWSLETTER, method=method, **more), key="one")
+    assert one.status_code == 201
+
+
+NOBODY = "cus_" + "0" * 32
+UNKNOWN = "nobody of this id is enrolled"
+
+
+def test_a_batch_names_each_statement_of_somebody_who_is_not_enrolled(shop, sqlite_world, stored):
+    before = stored()
+    every = [said(who, "grant", PURCHASES) for who in (sqlite_world.bo, NOBODY, sqlite_world.ann, NOBODY[:-1] + "1")]
+    answer = shop.post(BATCH, {"statements": every}, key="one")
+
+    assert (answer.status_code, answer.get_json()["errors"]) == (404, [
+        {"pointer": "/statements/1/customer", "detail": UNKNOWN},
+        {"pointer": "/statements/3/customer", "detail": UNKNOWN},
+    ])  # fmt: skip
+    assert stored() == before
+
+
+@pytest.mark.parametrize(("path", "body"), [
+    (ONE, said(NOBODY, "grant", PURCHASES)),
+    (f"{ONE}:stop-all", {"customer": NOBODY, "method": "phone"}),
+    ("/api/v1/requests", {"customer": NOBODY, "kind": "access", "how": "letter"}),
+])  # fmt: skip
+def test_an_id_in_the_body_that_nobody_has_is_pointed_at(shop, path, body):
+    answer = shop.post(path, body, key="one")
+    assert (answer.status_code, answer.get_json()["errors"]) == (404, [{"pointer": "/customer", "detail": UNKNOWN}])

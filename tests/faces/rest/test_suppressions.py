@@ -4,6 +4,8 @@ import pytest
 
 from api.roles import KeyScope, Role
 from consent.base.clock import rfc3339
+from consent.register import customers, suppressing
+from consent.vault import seal
 
 ADDRESS = "ann@shop.example"
 PATH = "/api/v1/suppressions"
@@ -101,3 +103,36 @@ def test_who_writes_consent_can_not_lift(caller):
     writer = caller(scopes=[KeyScope.CONSENT_WRITE], role=Role.AGENT)
     assert writer.post(PATH, {"address": ADDRESS}).status_code == 201
     assert writer.post(f"{PATH}:lift", {"address": ADDRESS}).status_code == 403
+
+
+@pytest.mark.parametrize("what", ["", ":check"])
+def test_a_kind_that_is_not_known_here_is_refused_and_those_there_are_are_named(shop, stored, what):
+    shop.post("/api/v1/customers", {"addresses": {"phone": "+49301234567"}})
+    before = stored()
+    answer = shop.post(f"{PATH}{what}", {"address": ADDRESS, "kind": "mail"})
+    [wrong] = answer.json["errors"]
+    assert (answer.status_code, wrong["pointer"]) == (422, "/kind")
+    assert wrong["detail"].startswith("no addresses of this kind are known here; there are email, phone")
+    assert stored() == before
+
+
+def test_a_kind_that_an_import_brought_is_known(shop, sqlite_world):
+    with sqlite_world.store.write() as work:
+        desk, at = sqlite_world.deployment.desk, sqlite_world.clock()
+        customers.enrol(desk, work, [{"reference": "F1", "fax_number": "12"}], at=at)
+    made = shop.post(PATH, {"address": "12", "kind": "fax_number"})
+    refused = shop.post(PATH, {"address": "12", "kind": "fax"})
+    assert (made.status_code, made.json["customers"]) == (201, 1)
+    assert (refused.status_code, "fax_number" in refused.text) == (422, True)
+
+
+def test_what_was_put_on_the_list_under_another_kind_before_can_be_seen_and_taken_off(shop, sqlite_world):
+    world = sqlite_world
+    blind = seal.blind(world.deployment.desk.keys.index_key, "mail", ADDRESS)
+    with world.store.write() as work:
+        suppressing.suppress_blind(
+            world.deployment.desk, work, ("mail", blind), actor="cy", why=suppressing.Why.ASKED, at=world.clock()
+        )
+    asked = {"address": ADDRESS, "kind": "mail"}
+    assert shop.post(f"{PATH}:check", asked).json["suppressed"] is True
+    assert shop.post(f"{PATH}:lift", asked).status_code == 200

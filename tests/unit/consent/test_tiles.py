@@ -27,6 +27,7 @@ def test_a_path_says_which_tile_lies_there(path, tile):
     [
         "", "tile", "tile/0", "tile/0/", "tile/00/000", "tile/64/000", "tile/-1/000", "tile/0/0", "tile/0/0000",
         "tile/0/x000/000", "tile/0/x000/001", "tile/0/001/x002", "tile/0/x1/000", "tile/0/000.p/0", "tile/0/000.p/256",
+        "tile/0/000.p/257", "tile/0/000.p/999", "tile/entries/000.p/999",
         "tile/0/000.p/01", "tile/0/000.p/", "tile/0/000.p", "tile/entry/000", "tile/entries/000/", "/tile/0/000",
         "tile/0/\u0660\u0660\u0660", "tile/0/000\n", "tile/0/000.p/1 ", "tile/data/000",
     ],

@@ -209,6 +209,25 @@ def test_a_scope_that_nobody_is_asked_for_is_named():
     assert (found.rule, found.where, found.must) == ("scopes_asked", "treatment[1].channel", True)
 
 
+def test_a_wording_that_reads_what_nobody_is_asked_for_is_advised_on_and_does_not_bind():
+    plain = ready()["treatment"][0]["content"]
+    own = treatment(content=plain + " {{ country }}", general=plain)
+    assert SHOP.attributes["country"].category == "identity"
+    [found] = approval.advise(case(treatment=own), four_eyes=True)
+    assert (found.rule, found.where, found.must, found.what) == (
+        "wordings_asked", "treatment[0].general", False,
+        "No customer is ever asked for use:identity:recommendations, so everybody gets the general wording of mail.",
+    )  # fmt: skip
+
+
+def test_a_cap_of_none_shuts_what_it_counts():
+    none = {"key": "none", "channels": ["email"], "limit": 0, "days": 9}
+    [found] = approval.advise(case(cap=[*ready()["cap"], none]), four_eyes=True)
+    assert (found.rule, found.must, found.what) == (
+        "caps_bind", False, "The cap none lets no contact through that it counts, not even the first.",
+    )  # fmt: skip
+
+
 def test_a_budget_of_goodwill_wants_a_price_for_every_channel():
     cheap = replace(PRICED, goodwill=Goodwill(prices=MappingProxyType({"email": 2.0})))
     [found] = approval.advise(replace(case(), contact_policy=cheap), four_eyes=True)

@@ -122,6 +122,10 @@ def test_a_wrong_feature_is_named(named, why):
 # ---------------------------------------------------------------------------------------------------------- wrong spots
 
 
+def test_a_wrong_class_is_named_once():
+    assert where(campaign={"class": "x"}) == ["campaign.class"]
+
+
 @pytest.mark.parametrize(
     ("changes", "place"),
     [

@@ -134,6 +134,10 @@ def test_a_pack_is_read_whole(tmp_path):
         ({"regions": ["US-"]}, [("regions", "'US-' is no country (ISO 3166-1: FR), nor a part of one (US-TX)")]),
         ({"regions": ["US-TQ"]}, [("regions", "'US-TQ' is no part of the United States")]),
         ({"quiet": None, "holidays": None}, [("quiet", "name a span or a holiday: this rule is never quiet")]),
+        (
+            {"quiet": [{"start": "20:00"}], "holidays": None},
+            [("quiet[0].end", "is missing: give text")],
+        ),
         ({"source": None}, [("source", "is missing: give text")]),
         ({"link": None}, [("link", "is missing: give text")]),
         ({"link": "http://law.example"}, [("link", "must begin with https://")]),
