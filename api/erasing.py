@@ -105,11 +105,11 @@ def check(house: House) -> None:
 
     Raises:
         RolledBack: a backup was restored, and nobody has settled it yet.
-        LedgerBroken: the list of erasures was changed.
+        LedgerBroken: the list of erasures was changed, or a tombstone is gone whose erasure the ledger tells of.
         DatabaseDown: one of them can't be read.
     """
     deployment = house.deployment
-    settling.check(deployment.store, deployment.erasures, at=deployment.clock())
+    settling.check(deployment.desk, deployment.store, deployment.erasures, at=deployment.clock())
 
 
 def settle(house: House, *, ahead: int = -1, doubtful: bool = False) -> Settled:

@@ -18,7 +18,7 @@ _WORDS: Final[Mapping[str, Explained]] = {
     ),
     "witness": Explained(
         "The witness, which has a memory of its own, knows the same ledger: nothing was rolled back or forked.",
-        "Anything where no witness was ever heard, or about entries after its newest cosignature.",
+        "Anything where the settings name no witness, or about entries after its newest cosignature.",
     ),
     "catalogue": Explained(
         "Each catalogue in use is the one that was published, and each scope has the bit number it was given then.",
@@ -117,8 +117,14 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "That data were not read past this system, or that a reason is a good one.",
     ),
     "requests": Explained(
-        "No request by right is overdue: each was answered within its time, or extended with a reason.",
+        "No request by right is overdue: each was answered within its time, or extended with a reason; and each step "
+        "is there as the ledger tells it.",
         "That the answers were complete.",
+    ),
+    "mergers": Explained(
+        "Each id that was given up when two records were joined leads to the customer that the ledger says, and no "
+        "other id leads anywhere.",
+        "That the two records were of one person.",
     ),
     "suppressions": Explained(
         "The list of addresses to be left alone is the one in the ledger, and customers on it are marked.",

@@ -108,6 +108,7 @@ def open_house(settings: Settings, *, clock: Clock = system_clock) -> House:
         erasures=settings.erasures,
         horizon=settings.horizon,
         hears=opt_outs.hear,
+        witnessed=settings.witness is not None,
     )
     return House(settings=settings, deployment=deployment)
 

@@ -38,6 +38,9 @@ class Deployment:
     horizon: Horizon
     """For how long after an erasure a backup can still be read."""
 
+    witnessed: bool = False
+    """Whether the settings name a witness, so that audits have to hear of it."""
+
     def close(self) -> None:
         """Close all connections. A process that ends needn't."""
         self.store.close()
@@ -53,6 +56,7 @@ def open_deployment(
     erasures: Path | None = None,
     horizon: Horizon | None = None,
     hears: Hears = nobody,
+    witnessed: bool = False,
 ) -> Deployment:
     """Open a deployment that was founded before.
 
@@ -64,6 +68,7 @@ def open_deployment(
         erasures: the list of erasures; `erasures.log` beside the keyring, where left out.
         horizon: how long backups are kept.
         hears: who above consent has to know at once of what customers end.
+        witnessed: whether there is a witness that cosigns checkpoints.
 
     Raises:
         SettingsInvalid: the keyring is missing, readable by others or damaged, or the database is of another kind.
@@ -76,6 +81,7 @@ def open_deployment(
         clock=clock,
         erasures=ErasureList(erasures or keyring.with_name(ERASURES), keys.index_key),
         horizon=horizon or Horizon(),
+        witnessed=witnessed,
     )
 
 

@@ -35,7 +35,7 @@ def verify(world: World) -> Verified:
 
 def check(world: World) -> None:
     """Hold the database against the list of erasures, as whoever opens a house does."""
-    settling.check(world.store, world.deployment.erasures, at=world.clock())
+    settling.check(world.deployment.desk, world.store, world.deployment.erasures, at=world.clock())
 
 
 def settle(world: World) -> Settled:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from time import perf_counter
+from typing import Final
 
 import click
 
@@ -22,6 +23,10 @@ from consent.ledger.verify import Verified, verify
 from consent.register import proving
 
 _SEQ = Number(0, 2**53 - 1)
+_NOT_JUDGED: Final = (
+    "Entries were judged, and payloads that are there: whether a customer's payload was deleted, or given to another, "
+    "is for `byleave audit run --check standing` to say."
+)
 
 
 @click.group(cls=Group)
@@ -65,6 +70,8 @@ def verify_(vkey: tuple[Verifier] | None, folder: Path | None, mark: Path | None
         print_json({**found.as_json(), "seconds": seconds})
     else:
         _print_verified(found, seconds)
+        if found.ok and folder is None:
+            print_line(_NOT_JUDGED)
     return OK if found.ok else REFUSED
 
 

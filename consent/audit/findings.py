@@ -80,7 +80,8 @@ class Evidence:
 
     `now` is when the audit began by the deployment's clock, where the past is judged (`at` is another time). `machine`
     is the clock of the machine that the audit runs on. `marks` says how far each check got in an audit that it passed:
-    nothing of that in a full audit. `horizon` is what the deployment says of its backups, if it says anything.
+    nothing of that in a full audit. `horizon` is what the deployment says of its backups, if it says anything,
+    and `witnessed` whether it names a witness.
     """
 
     store: Store
@@ -90,6 +91,7 @@ class Evidence:
     machine: Clock = system_clock
     marks: Mapping[str, Anchor] = field(default_factory=dict)
     horizon: Horizon | None = None
+    witnessed: bool = False
     audit: str = ""
     """The audit's id, from which a check that takes a sample draws it; "" outside of one."""
     _verified: dict[str, Verified] = field(default_factory=dict, init=False, repr=False, compare=False)

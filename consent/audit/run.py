@@ -55,6 +55,10 @@ class Opened(Protocol):
     def horizon(self) -> Horizon:
         """For how long after an erasure a backup can still be read."""
 
+    @property
+    def witnessed(self) -> bool:
+        """Whether the settings name a witness."""
+
 
 Closing: TypeAlias = Callable[[Work, Report], None]
 
@@ -116,7 +120,10 @@ def _judged(
     among: Apart | None,
     **known: Any,  # noqa: ANN401 -- fields of Evidence
 ) -> Report:
-    evidence = Evidence(store=deployment.store, desk=deployment.desk, horizon=deployment.horizon, audit=audit, **known)
+    evidence = Evidence(
+        store=deployment.store, desk=deployment.desk, horizon=deployment.horizon, witnessed=deployment.witnessed,
+        audit=audit, **known,
+    )  # fmt: skip
     done = judged(checks, evidence, deployment.clock, apart.walk(evidence, among) if among else None)
     nothing = () if any(each.checked for each in done) else (Gap(check=ITSELF, why="nothing was judged"),)
     seconds = (deployment.clock() - evidence.began).total_seconds()

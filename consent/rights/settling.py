@@ -16,12 +16,13 @@ import sqlalchemy as sa
 
 from consent.base.canonical import b64u_bytes
 from consent.base.database import table_of
-from consent.base.errors import RolledBack
+from consent.base.errors import LedgerBroken, NotFound, RolledBack
 from consent.base.ids import CustomerId
 from consent.base.store import Store, Work
 from consent.ledger import log
 from consent.ledger.opening import Cause
-from consent.register import customers, sealing, suppressing
+from consent.ledger.position import parts
+from consent.register import customers, publishing, sealing, suppressing
 from consent.register.desk import Desk
 from consent.register.sealing import Turned
 from consent.register.suppressing import Why
@@ -38,6 +39,10 @@ _COMMITTED: Final = (Event.ERASED, Event.LIFTED)
 
 _CHUNK: Final = 2_000
 _HOW: Final = "a backup was restored: byleave db reopen"
+_BURY: Final = (
+    "nothing was rolled back, the row was deleted: `byleave db reopen --nothing-lost` erases again whoever lacks his "
+    "tombstone; then look for who can write to the database, and run an audit"
+)
 _erasure: Final = table_of(ErasureRow)
 _suppression: Final = table_of(SuppressionRow)
 
@@ -59,19 +64,19 @@ class Settled:
     """How many addresses were suppressed again."""
 
 
-def check(store: Store, listed: ErasureList, *, at: datetime) -> None:
+def check(desk: Desk, store: Store, listed: ErasureList, *, at: datetime) -> None:
     """Hold database and list against each other; to be done before anything opens.
 
     Raises:
         RolledBack: the database is older than the list, or holds another history.
-        LedgerBroken: the list was changed.
+        LedgerBroken: the list was changed; or the ledger tells of an erasure whose tombstone is gone.
         DatabaseDown: one of them can't be read.
     """
     lines = listed.newest()
     with store.read() as work:
         if not log.is_open(work):
             return
-        _require_current(work, listed, lines)
+        _require_current(desk, work, listed, lines)
         missing = [*_decided(work, listed), *_unlisted(work, listed, lines)]
     if missing:
         listed.note(missing, at=at)
@@ -127,7 +132,7 @@ def _left(
     return turned, lost
 
 
-def _require_current(work: Work, listed: ErasureList, lines: Sequence[Line]) -> None:
+def _require_current(desk: Desk, work: Work, listed: ErasureList, lines: Sequence[Line]) -> None:
     newest = log.head(work).position
     known = [line for line in lines if line.event in _COMMITTED]
     if known and (last := max(line.position for line in known)) >= newest:
@@ -135,8 +140,20 @@ def _require_current(work: Work, listed: ErasureList, lines: Sequence[Line]) -> 
         raise RolledBack(msg)
     erased = next((line for line in reversed(known) if line.event is Event.ERASED), None)
     if erased is not None and _erased_at(work, listed, erased.position) != erased.subject:
+        if _tells(desk, work, listed, erased):
+            msg = f"entry {erased.position} tells of an erasure, and its tombstone (a row of erasure) is gone: {_BURY}"
+            raise LedgerBroken(msg)
         msg = f"entry {erased.position} is not the erasure that the list of erasures tells of: {_HOW}"
         raise RolledBack(msg)
+
+
+def _tells(desk: Desk, work: Work, listed: ErasureList, line: Line) -> bool:
+    """Say whether the ledger's entry is the erasure that a line of the list tells of."""
+    try:
+        payload = publishing.noted(desk, work, *parts(line.position))
+    except (NotFound, LedgerBroken):
+        return False
+    return "erased" in payload and listed.subject_of(CustomerId(payload["erased"])) == line.subject
 
 
 def _erased_at(work: Work, listed: ErasureList, position: int) -> str:

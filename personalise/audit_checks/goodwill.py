@@ -23,6 +23,8 @@ _PAGE: Final = 2_000
 _MAY_REPEAT: Final = (Entry.OPENING, Entry.OPT_OUT)
 """One contact can be followed by the end of several channels, or of one twice."""
 
+_KINDS: Final = frozenset(map(str, Entry))
+
 _account, _entry, _contact = table_of(GoodwillRow), table_of(GoodwillEntryRow), table_of(ContactRow)
 
 
@@ -81,7 +83,7 @@ def _judged(work: Work, whose: Sequence[str]) -> Iterator[tuple[str, str]]:
         ignored = [_Ignored(each, waited.get((customer, each.reference)), _undone(each, lines))
                    for each in lines if each.kind == Entry.IGNORED]  # fmt: skip
         yield from ((customer, why) for why in _wrong(accounts.get(customer), lines, _owed(charged, customer, ignored)))
-        yield from ((customer, why) for why in (*_twice(lines), *filter(None, map(_unfit, ignored))))
+        yield from ((customer, why) for why in (*_unknown(lines), *_twice(lines), *filter(None, map(_unfit, ignored))))
 
 
 class _Ignored(NamedTuple):
@@ -131,6 +133,13 @@ def _owed(
             cost, back = owed.get(each.entry.reference, _Charge())
             owed[each.entry.reference] = _Charge(cost, back - each.entry.amount)
     return owed
+
+
+def _unknown(entries: Sequence[Any]) -> Iterator[str]:
+    """Walk what was booked as something that nothing is booked as."""
+    for each in entries:
+        if each.kind not in _KINDS:
+            yield f"entry {each.number} is of no kind that there is: {each.kind[:40]!r}"
 
 
 def _twice(entries: Sequence[Any]) -> Iterator[str]:

@@ -460,6 +460,10 @@ class Ticking:
     def horizon(self):
         return self.world.deployment.horizon
 
+    @property
+    def witnessed(self):
+        return self.world.deployment.witnessed
+
     def clock(self):
         return self.world.clock.advance(seconds=1)
 

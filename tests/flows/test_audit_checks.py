@@ -15,7 +15,7 @@ from consent.base.canonical import b64u
 from consent.base.clock import to_ms
 from consent.base.ids import Scope
 from consent.catalogue.reading import DEFAULT
-from consent.register import alarms, proving, recording, rekeying, reminders, rules, snapshots
+from consent.register import alarms, merging, proving, recording, rekeying, reminders, rules, snapshots
 from consent.register.alarms import AlarmKind
 from consent.rights import requests
 from consent.rights.asked import Outcome, Right
@@ -131,6 +131,20 @@ def test_a_checkpoint_that_waits_too_long_for_its_witness_is_found(world):
     assert (patient, audited(world, "witness")) == ([], [("high", "uncosigned 1", why)])
 
 
+def test_where_the_settings_name_a_witness_and_nothing_bears_its_signature_it_is_a_gap(world, attacker):
+    sign(world)
+    deployment = replace(world.deployment, witnessed=True)
+    signature = {"size": world.size(), "now": to_ms(world.clock())}
+    attacker.do("INSERT INTO cosignature VALUES (1, :size, 'cosigned', :now)", **signature)
+    signed = run(deployment, CHECKS, asked_by="cy", only=["witness"])
+    attacker.do("DELETE FROM cosignature")
+    unheard = run(deployment, CHECKS, asked_by="cy", only=["witness"])
+
+    gaps = [gap.why.partition(" here")[0] for gap in unheard.all_gaps]
+    assert (signed.all_gaps, signed.status) == ([], "passed")
+    assert gaps == ["the settings name a witness, and no checkpoint", "nothing was judged"]
+
+
 # --------------------------------------------------------------------------------------------------------------- clock
 
 
@@ -199,6 +213,15 @@ def test_a_wording_that_is_gone_is_found(world, attacker):
     assert audited(world, "notices") == [
         ("critical", f"notice {key} 1 de", f"entry {place} published it, and it is not there")
     ]
+
+
+def test_a_notice_that_counts_for_less_than_it_was_published_as_is_found(world, attacker):
+    [(key, place)] = world.rows("SELECT key, position FROM notice WHERE language = 'de' ORDER BY key LIMIT 1")
+    assert audited(world, "notices") == []
+    attacker.do("UPDATE notice SET material = false WHERE key = :key AND language = 'de'", key=key)
+
+    why = f"entry {place} published it as material"
+    assert audited(world, "notices") == [("critical", f"notice {key} 1 de", why)]
 
 
 def test_a_statement_that_names_a_notice_which_never_was_is_found(world, monkeypatch):
@@ -521,6 +544,69 @@ def test_a_request_that_was_closed_deleted_or_made_up_behind_the_ledgers_back_is
         ("critical", one.id, f"its state is not what entry {last - 1} says"),
         ("critical", two.id, f"entry {last} tells of it, and it is not there"),
     ])  # fmt: skip
+
+
+def test_a_step_that_is_gone_rewritten_or_made_up_is_found(world, attacker):
+    one, two = asked_for(world, world.ann), asked_for(world, world.bo)
+    with world.store.write() as work:
+        requests.assign(world.deployment.desk, work, one.id, "cy", actor="cy", at=world.clock())
+    last = world.size() - 1
+    assert audited(world, "requests") == []
+    attacker.do("DELETE FROM rights_step WHERE request = :one AND number = 1", one=one.id)
+    attacker.do("UPDATE rights_step SET detail = 'dee', actor = 'dee' WHERE request = :one", one=one.id)
+    attacker.do(
+        "INSERT INTO rights_step SELECT request, 7, at, event, detail, actor, position FROM rights_step "
+        "WHERE request = :two", two=two.id,
+    )  # fmt: skip
+
+    assert sorted(audited(world, "requests")) == sorted([
+        ("critical", one.id, f"entry {last - 2} tells of its step 1, and no such row of rights_step is there"),
+        ("critical", one.id, f"the detail, actor of its step 2 is not what entry {last} says"),
+        ("critical", two.id, f"its step 7 names entry {last - 1}, which does not tell of it"),
+    ])  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------------------- mergers
+
+
+def joined(world):
+    """Join two records, and return the one that was given up, the one that goes on, and the entry that says so."""
+    old, new = world.enrol("OLD", "NEW")
+    with world.store.write() as work:
+        done = merging.merge(world.deployment.desk, work, old, new, actor="cy", at=world.clock())
+    assert audited(world, "mergers") == []
+    return old, new, done.position
+
+
+def test_an_id_given_up_that_leads_nowhere_any_more_is_found(world, attacker):
+    old, new, place = joined(world)
+    attacker.do("DELETE FROM merger")
+
+    why = f"entry {place} says that he goes on as {new}, and no row of merger does"
+    assert audited(world, "mergers") == [("critical", old, why)]
+
+
+def test_an_id_given_up_that_leads_to_somebody_else_is_found(world, attacker):
+    old, new, place = joined(world)
+    attacker.do("UPDATE merger SET customer = :bo", bo=world.bo)
+
+    why = f"his row of merger leads to {world.bo}, and entry {place} says he goes on as {new}"
+    assert audited(world, "mergers") == [("critical", old, why)]
+
+
+def test_a_merger_that_the_ledger_knows_nothing_of_is_found(world, attacker):
+    _, _, place = joined(world)
+    attacker.do("INSERT INTO merger SELECT :ann, :bo, merged_at, position FROM merger", ann=world.ann, bo=world.bo)
+
+    why = f"his row of merger leads to {world.bo}, and entry {place} does not join them"
+    assert audited(world, "mergers") == [("critical", world.ann, why)]
+
+
+def test_whoever_was_joined_and_erased_since_leaves_no_row_and_that_is_in_order(world):
+    _, new, _ = joined(world)
+    erase(world, new)
+
+    assert (world.rows("SELECT * FROM merger"), audited(world, "mergers")) == ([], [])
 
 
 # -------------------------------------------------------------------------------------------------------- suppressions

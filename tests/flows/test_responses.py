@@ -323,6 +323,17 @@ def audited(world):
     return [(each.subject, each.why) for each in went.findings]
 
 
+def test_a_line_of_a_kind_that_there_is_not_is_found_though_the_account_adds_up(shop):
+    [who] = willing(shop, 1)
+    decided(shop, who)
+    assert audited(shop) == []
+    shop.tamper("INSERT INTO goodwill_entry SELECT customer, 2, at, 'present', 500, '' FROM goodwill_entry "
+                "WHERE number = 1")  # fmt: skip
+    shop.tamper("UPDATE goodwill SET balance = balance + 500, entries = 3")
+
+    assert audited(shop) == [(who, "entry 2 is of no kind that there is: 'present'")]
+
+
 # ------------------------------------------------------------------------------------------------------------- opt-outs
 
 

@@ -3,6 +3,8 @@
 import pytest
 
 from api.erasing import ERASERS
+from consent.audit.checks import CHECKS
+from consent.audit.run import run
 from consent.base.errors import LedgerBroken, RolledBack
 from consent.ledger import log
 from consent.register import customers, proving, sealing
@@ -132,6 +134,21 @@ def test_settling_that_was_interrupted_goes_on(world, twins, monkeypatch):
     back.check_ledger()
 
 
+def test_a_tombstone_that_was_deleted_is_not_taken_for_a_backup_and_is_put_up_again(world):
+    done = erase(world, world.ann)
+    world.tamper("DELETE FROM erasure")
+    with pytest.raises(LedgerBroken) as told:
+        check(world)
+    again = settle(world)
+    check(world)
+
+    why = f"entry {done.position} tells of an erasure, and its tombstone (a row of erasure) is gone: nothing was rolled"
+    assert why in str(told.value)
+    assert (again.turned, again.lost, again.erased) == (None, None, (world.ann,))
+    assert run(world.deployment, CHECKS, asked_by="cy", only=["erasures"]).all_findings == []
+    world.check_ledger()
+
+
 def test_another_history_of_the_same_length_does_not_open_either(world, twins):
     older = twins(world)
     erase(world, world.ann)
@@ -239,5 +256,5 @@ def test_a_list_that_was_changed_lets_nothing_open(world):
 
 
 def test_a_blank_database_has_nothing_to_hold_against_the_list(blank):
-    settling.check(blank.store, blank.deployment.erasures, at=blank.clock())
+    settling.check(blank.deployment.desk, blank.store, blank.deployment.erasures, at=blank.clock())
     assert events(blank) == []

@@ -16,6 +16,7 @@ from consent.audit.checks import (
     keys,
     ledger,
     memory,
+    mergers,
     notices,
     processing,
     requests,
@@ -108,6 +109,11 @@ CHECKS: Final = (
         key=requests.KEY,
         title="What customers ask for by right is answered in time",
         function=requests.requests,
+    ),
+    Check(
+        key=mergers.KEY,
+        title="Whoever had two records goes on as whom the ledger says",
+        function=mergers.mergers,
     ),
     Check(
         key=suppressions.KEY,

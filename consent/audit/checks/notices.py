@@ -153,6 +153,8 @@ def _differs(each: Published, event: Event | None) -> str:
     hashes = dict(zip(told.get("languages", ()), told.get("hashes", ()), strict=False))
     if (told.get("notice"), told.get("version")) != (each.key, each.version):
         return f"entry {each.position} tells of another notice"
+    if told.get("material", each.material) != each.material:
+        return f"entry {each.position} published it as {'material' if told['material'] else 'minor'}"
     return "" if hashes.get(each.language) == b64u(digest) else f"entry {each.position} published other words"
 
 

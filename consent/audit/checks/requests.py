@@ -1,6 +1,6 @@
 """The check `requests`: what customers asked for by right is answered in time, and none of it has vanished."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -13,24 +13,33 @@ from consent.base.database import table_of
 from consent.ledger.entry import Kind
 from consent.rights import asked
 from consent.rights.asked import Request
-from consent.rights.tables import RightsRequestRow
+from consent.rights.tables import RightsRequestRow, RightsStepRow
 
 KEY: Final = "requests"
+_AT_ONCE: Final = 500
 _row: Final = table_of(RightsRequestRow)
+_step: Final = table_of(RightsStepRow)
 
 
 def requests(evidence: Evidence) -> Iterator[Yielded]:
-    """Hold every request against the last that the ledger says of it, and its deadline against the time.
+    """Hold every request and its steps against what the ledger says of them, and its deadline against the time.
 
     The deadline that counts is the one in the ledger: a row whose date was moved is named, and judged by what stood
     there before.
     """
     last: dict[str, Event] = {}
+    page: list[Event] = []
     for event in events.events(evidence, Kind.REQUEST_NOTED):
         if event.why:
             yield _finding(Severity.CRITICAL, f"entry {event.position}", f"its payload {event.why}")
-        else:
-            last[str(event.told.get("request"))] = event
+            continue
+        last[str(event.told.get("request"))] = event
+        page.append(event)
+        if len(page) == _AT_ONCE:
+            yield from _steps(evidence, page)
+            page = []
+    yield from _steps(evidence, page)
+    yield from _made_up(evidence)
     with evidence.store.read() as work:
         rows = {row.id: asked.of_row(row) for row in work.connection.execute(sa.select(_row))}
     for number in sorted(rows.keys() | last.keys()):
@@ -54,6 +63,48 @@ def _judged(evidence: Evidence, request: Request, event: Event) -> Iterator[Find
         whose = f"{request.owner}'s to answer" if request.owner else "nobody's to answer"
         why = f"{request.kind} was asked for, an answer was owed by {rfc3339(due_at)}, and it is {whose}"
         yield _finding(Severity.HIGH, request.id, why)
+
+
+def _steps(evidence: Evidence, page: Sequence[Event]) -> Iterator[Finding]:
+    """Look for the step of each entry; where its whole request is gone, that is said elsewhere."""
+    there = sorted({str(event.told.get("request")) for event in page})
+    with evidence.store.read() as work:
+        known = set(work.connection.execute(sa.select(_row.c.id).where(_row.c.id.in_(there))).scalars())
+        query = sa.select(_step).where(_step.c.position.in_([event.position for event in page]))
+        steps = {(row.request, row.number, row.position): row for row in work.connection.execute(query)}
+    for event in page:
+        request, number = str(event.told.get("request")), event.told.get("step")
+        row = steps.get((request, number, event.position))
+        if request in known and row is None:
+            why = f"entry {event.position} tells of its step {number}, and no such row of rights_step is there"
+            yield _finding(Severity.CRITICAL, request, why)
+        elif row is not None:
+            said = {name: event.told.get(name) for name in ("event", "detail", "actor")}
+            wrong = [name for name, value in said.items() if value != getattr(row, name)]
+            if wrong:
+                why = f"the {', '.join(wrong)} of its step {number} is not what entry {event.position} says"
+                yield _finding(Severity.CRITICAL, request, why)
+
+
+def _made_up(evidence: Evidence) -> Iterator[Finding]:
+    """Look for steps that no entry tells of."""
+    after = ("", 0)
+    while True:
+        with evidence.store.read() as work:
+            behind = sa.tuple_(_step.c.request, _step.c.number) > sa.tuple_(*map(sa.literal, after))
+            query = sa.select(_step).where(behind).order_by(_step.c.request, _step.c.number).limit(_AT_ONCE)
+            rows = work.connection.execute(query).all()
+        if not rows:
+            return
+        told = events.at(evidence, [row.position for row in rows])
+        for row in rows:
+            event = told.get(row.position)
+            if event is not None and event.why:
+                continue  # named with its entry
+            if event is None or (event.told.get("request"), event.told.get("step")) != (row.request, row.number):
+                why = f"its step {row.number} names entry {row.position}, which does not tell of it"
+                yield _finding(Severity.CRITICAL, row.request, why)
+        after = (rows[-1].request, rows[-1].number)
 
 
 def _differences(request: Request, told: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from consent.audit.findings import Evidence, Finding, Judged, Severity, Yielded
+from consent.audit.findings import Evidence, Finding, Gap, Judged, Severity, Yielded
 from consent.base.clock import rfc3339
 from consent.base.database import table_of
 from consent.base.store import Work
@@ -17,6 +17,10 @@ from consent.tables import CosignatureRow, LedgerCheckpointRow
 KEY: Final = "witness"
 WITHIN: Final = timedelta(hours=1)
 """How long a checkpoint may go without its witness's signature."""
+_UNHEARD: Final = (
+    "the settings name a witness, and no checkpoint here bears its signature: it never signed one, or what it signed "
+    "was deleted; let it sign the newest anew (`byleave ledger cosign`), which it refuses where the ledger lost entries"
+)
 
 _signed: Final = table_of(LedgerCheckpointRow)
 _cosigned: Final = table_of(CosignatureRow)
@@ -26,8 +30,9 @@ def witness(evidence: Evidence) -> Iterator[Yielded]:
     """Look for what the witness contradicts, and for checkpoints that it has not signed for too long.
 
     The witness keeps its own memory of the log: a log that lost entries, or that goes on from others, is one that it
-    refuses. That a checkpoint was cosigned and says something else now, the check `checkpoints` finds. Where no witness
-    was ever heard, there is nobody to ask; then only whoever keeps a checkpoint can show that the log was rolled back.
+    refuses. That a checkpoint was cosigned and says something else now, the check `checkpoints` finds. Where the
+    settings name a witness and nothing here bears its signature, nothing was judged: that is a gap. Where they name
+    none, there is nobody to ask; then only whoever keeps a checkpoint can show that the log was rolled back.
     """
     with evidence.store.read() as work:
         standing = alarms.standing(work)
@@ -40,6 +45,8 @@ def witness(evidence: Evidence) -> Iterator[Yielded]:
     if waiting is not None and evidence.at - waiting.signed_at > WITHIN:
         why = f"the checkpoint at size {waiting.size} waits for its witness since {rfc3339(waiting.signed_at)}"
         yield Finding(check=KEY, severity=Severity.HIGH, subject=f"uncosigned {waiting.log}", why=why)
+    if evidence.witnessed and not heard:
+        yield Gap(check=KEY, why=_UNHEARD)
     yield Judged(heard)
 
 

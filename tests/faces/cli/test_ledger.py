@@ -25,7 +25,9 @@ def test_a_whole_ledger_verifies(shell: Shell):
     told = ran.json
     assert (told["ok"], told["size"], told["checked"], told["first_bad"]) == (True, shell.size(), shell.size(), None)
     assert len(b64decode(told["root"], validate=True)) == 32
-    assert shell("ledger", "verify").out.startswith("The ledger is whole: ")
+    people = shell("ledger", "verify").out
+    assert people.startswith("The ledger is whole: ")
+    assert "is for `byleave audit run --check standing` to say" in people
 
 
 def test_a_changed_byte_is_found_and_named(shell: Shell):
