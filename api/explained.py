@@ -62,10 +62,16 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "That what it declares is lawful, or that nothing is done past this system.",
     ),
     "contacts": Explained(
-        "Each contact has the decision that made it. Counted anew in the order of the ledger, nobody held out was "
-        "reached, no cap, exclusion, order or rest was broken, each contact cost the goodwill that it had to, and each "
-        "promise of terms was kept.",
+        "Each contact has the decision that made it and is what that made it, each decision that chose somebody or "
+        "gave a ghost has its contact, and how each stands agrees with itself. Counted anew in the order of the "
+        "ledger, nobody held out was reached, no cap, exclusion, order or rest was broken, each contact cost the "
+        "goodwill that it had to, and each promise of terms was kept.",
         "Anything about what other systems send, or about customers who were erased since.",
+    ),
+    "deferrals": Explained(
+        "Whoever is to be decided about again was held back by a decision in the log, by a rule that it names, until "
+        "a time that it names, or his message was released for it; and what came of it is a decision about him.",
+        "That a rule of today would still hold him back, or that nobody is missing who should wait.",
     ),
     "replay": Explained(
         "Decisions of a sample, made again from what they were made from, come out bit for bit as they were logged.",

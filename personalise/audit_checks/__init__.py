@@ -13,6 +13,7 @@ from personalise.audit_checks import (
     committed,
     contacts,
     decisions,
+    deferrals,
     dispatch,
     goodwill,
     parity,
@@ -51,6 +52,11 @@ CHECKS: Final = (
         key=contacts.KEY,
         title="Every contact kept to its holdout, the contact policy, its price and what was promised",
         function=contacts.contacts,
+    ),
+    Check(
+        key=deferrals.KEY,
+        title="Whoever waits to be decided about again was held back by his decision, by that rule, until then",
+        function=deferrals.deferrals,
     ),
     Check(
         key=dispatch.KEY,

@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
+import sqlalchemy as sa
+
 from consent.audit.findings import Evidence, Finding, Judged, Severity, Yielded
 from consent.base.canonical import b64u
+from consent.base.database import table_of
 from consent.base.errors import ByleaveError, LedgerBroken
 from consent.base.store import Work
 from consent.ledger import stored
@@ -14,9 +17,12 @@ from consent.register import publishing
 from consent.register.desk import Desk
 from personalise.runs import log
 from personalise.runs.log import Chunk
+from personalise.tables import DecisionChunkRow
 
 KEY: Final = "decision_log"
 _ENTRIES: Final = 10_000
+_chunk: Final = table_of(DecisionChunkRow)
+_SPAN: Final = sa.select(_chunk.c.first, _chunk.c.last, _chunk.c.customers)
 _COMMITTED: Final = f'"t":"{Kind.DECISIONS_COMMITTED}"'.encode()
 
 
@@ -67,4 +73,15 @@ def _differs(desk: Desk, work: Work, chunk: Chunk) -> str:
     if committed.get("root") != b64u(root) or chunk.root != root:
         return f"the decisions are not the ones that ledger entry {chunk.seq} committed to"
     wrong = [name for name, value in log.commitment(chunk, root).items() if committed.get(name) != value]
-    return f"ledger entry {chunk.seq} commits to another {', '.join(wrong)}" if wrong else ""
+    if wrong:
+        return f"ledger entry {chunk.seq} commits to another {', '.join(wrong)}"
+    beside = _beside(work, chunk)
+    return f"its row is not what its decisions say: {'; '.join(beside)}" if beside else ""
+
+
+def _beside(work: Work, chunk: Chunk) -> list[str]:
+    """Return what a chunk's row says of whose decisions it holds, which is how they are found, and they don't."""
+    said = work.connection.execute(_SPAN.where(_chunk.c.id == chunk.id)).one()._asdict()
+    whose = chunk.customers
+    held = {"first": whose[0], "last": whose[-1], "customers": len(whose)}
+    return [f"{name} is {said[name]}, and should be {is_}" for name, is_ in held.items() if said[name] != is_]

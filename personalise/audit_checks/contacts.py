@@ -1,5 +1,7 @@
 """The check `contacts`: every contact has its decision, and kept to holdout, contact policy, goodwill and promises.
 
+It is the one that its decision made, and each decision that chose somebody, or gave a ghost, has its contact still.
+
 It counts anew, from the contacts themselves and in the order of the ledger; what a decision had counted is no evidence.
 What had ended by then, because nobody sent it in time or it never reached the customer, must not have counted. Where a
 household counts together, it goes by who was in it where the ledger stood then; and what a customer had had under an id
@@ -7,7 +9,7 @@ that was given up for his before counts as his.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
@@ -17,19 +19,19 @@ import sqlalchemy as sa
 from consent.audit.findings import Evidence, Finding, Gap, Judged, Severity, Yielded
 from consent.base.clock import to_ms
 from consent.base.database import table_of
-from consent.base.errors import ByleaveError, DecisionUnknown, LedgerBroken
+from consent.base.errors import LedgerBroken
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.ledger.position import position
 from consent.register import households, mergers
 from consent.register.households import Stay
 from consent.register.mergers import Merger
+from personalise.audit_checks import kept
+from personalise.audit_checks.behind import Behind
 from personalise.contact_policy.model import Told
 from personalise.contact_policy.windows import Window
 from personalise.history import GHOST
 from personalise.runs import log
-from personalise.runs.dry_run import load_policy
-from personalise.runs.log import Chunk
 from personalise.steps.interact.states import ENDED, State
 from personalise.steps.personalise.holdout import COMPANY, buckets
 from personalise.steps.personalise.policy import Candidate, Policy
@@ -38,9 +40,6 @@ from personalise.tables import ContactRow
 KEY: Final = "contacts"
 _PAGE: Final = 2_000
 """Customers looked at in one transaction."""
-
-_CHUNKS: Final = 32
-"""Chunks of decisions kept open."""
 
 _DAY_MS: Final = 86_400_000
 _contact = table_of(ContactRow)
@@ -64,6 +63,8 @@ class _Made:
     beside: bool
     policy: Policy
     candidate: Candidate
+    otherwise: tuple[str, ...]
+    """What its row says otherwise than that decision."""
 
     @property
     def position(self) -> int:
@@ -109,43 +110,12 @@ class _Made:
         )
 
 
-@dataclass(slots=True)
-class _Behind:
-    """What lies behind contacts, kept while it is needed: chunks, where each customer is in them, policies."""
-
-    evidence: Evidence
-    chunks: dict[str, tuple[Chunk, list[str]] | str] = field(default_factory=dict)
-    policies: dict[tuple[Any, ...], Policy | str] = field(default_factory=dict)
-
-    def chunk(self, work: Work, identity: str) -> tuple[Chunk, list[str]] | str:
-        """Return a chunk and its customers, or why it can't be read."""
-        if identity not in self.chunks:
-            while len(self.chunks) >= _CHUNKS:
-                self.chunks.pop(next(iter(self.chunks)))
-            try:
-                chunk = log.read(work, identity)
-                self.chunks[identity] = chunk, chunk.table["customer"].to_pylist()
-            except DecisionUnknown:
-                self.chunks[identity] = "no decision is behind it"
-            except LedgerBroken as damaged:
-                self.chunks[identity] = damaged.detail
-        return self.chunks[identity]
-
-    def policy(self, work: Work, chunk: Chunk) -> Policy | str:
-        """Return the policy that a chunk was decided by, or why it can't be read."""
-        pins = log.pins(chunk.about)
-        key = (chunk.campaign, *pins.values())
-        if key not in self.policies:
-            try:
-                self.policies[key] = load_policy(self.evidence, work, chunk.campaign, **pins)[0]
-            except ByleaveError as lost:
-                self.policies[key] = f"the policy of {chunk.campaign} can't be read: {lost.title}"
-        return self.policies[key]
-
-
 def contacts(evidence: Evidence) -> Iterator[Yielded]:
-    """Go through everybody's contacts, each customer's in the order in which the ledger committed to them."""
-    behind = _Behind(evidence)
+    """Go through everybody's contacts, each customer's in the order in which the ledger committed to them.
+
+    Then through all decisions: what was chosen, or given a ghost, has its contact.
+    """
+    behind = Behind(evidence)
     after = ""
     while True:
         with evidence.store.read() as work:
@@ -155,9 +125,24 @@ def contacts(evidence: Evidence) -> Iterator[Yielded]:
         for several in made.values():
             found += _of_one(several, before)
         if not rows:
-            return
+            break
         yield from found
         after = rows[-1].customer
+    yield from _gone(evidence)
+
+
+def _gone(evidence: Evidence) -> Iterator[Yielded]:
+    """Go through all chunks for what was decided and left no contact."""
+    with evidence.store.read() as work:
+        chunks = log.chunk_ids(work)
+    for identity in chunks:
+        with evidence.store.read() as work:
+            try:
+                found = list(kept.gone(evidence, work, log.read(work, identity)))
+            except LedgerBroken as damaged:
+                yield Gap(check=KEY, why=f"chunk {identity}: {damaged.detail}")
+                continue
+        yield from (_finding(decision, why) for decision, why in found)
 
 
 def _page(work: Work, after: str) -> list[Any]:
@@ -167,7 +152,7 @@ def _page(work: Work, after: str) -> list[Any]:
     return list(work.connection.execute(query.order_by(_contact.c.customer)))
 
 
-def _all_made(behind: _Behind, work: Work, rows: Sequence[Any]) -> tuple[dict[str, list[_Made]], list[Yielded]]:
+def _all_made(behind: Behind, work: Work, rows: Sequence[Any]) -> tuple[dict[str, list[_Made]], list[Yielded]]:
     """Return the contacts by customer, in the order of the ledger; and beside them those that have nothing behind."""
     made: dict[str, list[_Made]] = {}
     found: list[Yielded] = []
@@ -192,7 +177,7 @@ def _of_one(made: Sequence[_Made], before: "_Before") -> Iterator[Yielded]:
 class _Before:
     """What customers had had under earlier ids, and the others of their households, when contacts were decided."""
 
-    def __init__(self, behind: _Behind, work: Work, made: Mapping[str, Sequence[_Made]]) -> None:
+    def __init__(self, behind: Behind, work: Work, made: Mapping[str, Sequence[_Made]]) -> None:
         """Read it; of households, for those whose contacts a rule by household was to hold back."""
         whose = [CustomerId(one) for one, several in made.items() if any(map(_by_household, several))]
         self._in: dict[str, list[Stay]] = {}
@@ -254,7 +239,7 @@ def _finding(subject: str, why: str) -> Finding:
     return Finding(check=KEY, severity=Severity.CRITICAL, subject=subject, why=why)
 
 
-def _made(behind: _Behind, work: Work, row: Any) -> _Made | Finding | Gap:  # noqa: ANN401 -- a row of contact
+def _made(behind: Behind, work: Work, row: Any) -> _Made | Finding | Gap:  # noqa: ANN401 -- a row of contact
     identity, _, number = row.decision.partition(".")
     opened = behind.chunk(work, identity)
     if isinstance(opened, str):
@@ -273,7 +258,10 @@ def _made(behind: _Behind, work: Work, row: Any) -> _Made | Finding | Gap:  # no
     candidate = next(one for one in policy.candidates if one.key == row.treatment)
     place = (chunk.log, chunk.seq, spot)
     beside = chunk.about.get(log.GHOSTS) == log.BESIDE
-    return _Made(row, _ms(row.reserved_at), place, chunk.position, to_ms(chunk.at), beside, policy, candidate)
+    otherwise = tuple(kept.otherwise(row, chunk, policy, candidate))
+    return _Made(
+        row, _ms(row.reserved_at), place, chunk.position, to_ms(chunk.at), beside, policy, candidate, otherwise
+    )
 
 
 def _ms(at: datetime | None) -> int:
@@ -282,6 +270,7 @@ def _ms(at: datetime | None) -> int:
 
 def _wrong(one: _Made, own: Sequence[_Made], known: _Before) -> Iterator[str]:
     """Walk what a contact broke, by what had come before it under the same id, and under others."""
+    yield from one.otherwise
     before = [*known.earlier(one), *own]
     campaign = one.policy.campaign
     [bucket] = buckets([one.row.customer], salt=campaign.holdout.salt, scope=campaign.key).tolist()

@@ -73,7 +73,7 @@ def parity(evidence: Evidence) -> Iterator[Yielded]:
     with evidence.store.read() as work:
         chunks = list(log.places(work))
     groups: dict[tuple[bytes, ...], _Group] = {}
-    left = SAMPLE
+    left, gone = SAMPLE, 0
     for identity in sorted(chunks, key=lambda one: _drawn(evidence, "parity", one)):
         if left <= 0:
             break
@@ -89,6 +89,7 @@ def parity(evidence: Evidence) -> Iterator[Yielded]:
             why = found.why or "what they were made from does not open"
             yield Gap(check=KEY, why=f"{len(unmade)} decisions of chunk {identity} can't be made again: {why}")
         if found.made is None:
+            gone += len(found.gone) if found.why == replaying.LET_GO else 0
             continue
         made = found.made
         at, ids = from_ms(chunk.about["decided_at"]), [f"{identity}.{spot}" for spot in made.spots]
@@ -96,6 +97,8 @@ def parity(evidence: Evidence) -> Iterator[Yielded]:
         group = groups.setdefault(alike, _Group(policy=made.policy))
         group.parts.append(_Part(ids=ids, columns=made.columns, at=at, made=made.table))
         left -= len(ids)
+    if not groups and gone:
+        yield Gap(check=KEY, why=f"none of {gone} decisions can be made again: {replaying.LET_GO}")
     for group in groups.values():
         yield from _judged(evidence, group)
 

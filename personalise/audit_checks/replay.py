@@ -1,4 +1,7 @@
-"""The check `replay`: a sample of the decisions, made again from what they were made from, comes out bit for bit."""
+"""The check `replay`: a sample of the decisions, made again from what they were made from, comes out bit for bit.
+
+What they were made from may be let go of after a while, the oldest first; not before.
+"""
 
 import hashlib
 from collections.abc import Iterator
@@ -6,7 +9,7 @@ from typing import Final
 
 from consent.audit.findings import Evidence, Finding, Gap, Judged, Severity, Yielded
 from consent.base.errors import LedgerBroken
-from personalise.runs import log, replaying
+from personalise.runs import inputs, log, replaying
 from personalise.runs.replaying import Replay
 
 KEY: Final = "replay"
@@ -24,10 +27,12 @@ def replay(evidence: Evidence) -> Iterator[Yielded]:
     """
     with evidence.store.read() as work:
         chunks = list(log.places(work))
-    left = SAMPLE
+        early = list(inputs.dropped_early(work, at=evidence.began))
+    yield from (Finding(check=KEY, severity=Severity.HIGH, subject=chunk, why=why) for chunk, why in early)
+    left, gone = SAMPLE, 0
     for identity in sorted(chunks, key=lambda one: hashlib.sha256(f"{evidence.audit}|{one}".encode()).digest()):
         if left <= 0:
-            return
+            break
         found = _replayed(evidence, identity)
         if isinstance(found, Gap):
             yield found
@@ -35,7 +40,10 @@ def replay(evidence: Evidence) -> Iterator[Yielded]:
         yield from _named(identity, found)
         count = len(found.same) + len(found.differs)
         left -= count
+        gone += len(found.gone) if found.why == replaying.LET_GO else 0
         yield Judged(count)
+    if left == SAMPLE and gone:
+        yield Gap(check=KEY, why=f"none of {gone} decisions can be replayed: {replaying.LET_GO}")
 
 
 def _replayed(evidence: Evidence, identity: str) -> Replay | Gap:

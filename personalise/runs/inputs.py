@@ -6,8 +6,8 @@ customer's data key. So nobody can find out by trying what an erased customer's 
 """
 
 import hashlib
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -31,6 +31,9 @@ _input: Final = table_of(DecisionInputRow)
 _INSERT: Final = Hot(sa.insert(_input), "chunk", "at", "rows", "dropped_at")
 _SIZE_BYTES: Final = 4
 _AT_ONCE: Final = 200
+_LEAST: Final = timedelta(days=1)
+"""No setting has inputs kept for less."""
+
 _TYPES: Final = {
     str(kind): kind
     for kind in (pa.bool_(), pa.int64(), pa.uint8(), pa.float64(), pa.string(), pa.timestamp("ms", tz="UTC"))
@@ -102,6 +105,22 @@ def let_go(work: Work, *, before: datetime, at: datetime) -> int:
         gone = sa.update(_input).where(_input.c.chunk.in_(chunks)).values(rows=None, dropped_at=at)
         work.connection.execute(gone)
     return len(chunks)
+
+
+def dropped_early(work: Work, *, at: datetime) -> Iterator[tuple[str, str]]:
+    """Walk the chunks whose inputs can't have been let go of as their rows say: (chunk, why).
+
+    They are kept for a day at the least, whatever the settings say, and the oldest go first.
+    """
+    kept_from = sa.select(sa.func.min(_input.c.at)).where(_input.c.dropped_at.is_(None)).scalar_subquery()
+    query = sa.select(_input.c.chunk, _input.c.at, _input.c.dropped_at, (_input.c.at > kept_from).label("newer"))
+    for row in work.connection.execute(query.where(_input.c.dropped_at.is_not(None)).order_by(_input.c.chunk)):
+        if row.dropped_at - row.at < _LEAST:
+            yield row.chunk, f"what they were made from was let go of {row.dropped_at - row.at} after it was kept"
+        elif row.dropped_at > at:
+            yield row.chunk, f"what they were made from is said to be let go of in the future, at {row.dropped_at}"
+        elif row.newer:
+            yield row.chunk, "what they were made from was let go of, and what older ones were made from was not"
 
 
 # ---------------------------------------------------------------------------------------------------------------- rows

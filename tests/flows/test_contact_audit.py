@@ -7,8 +7,11 @@ import pytest
 from consent.audit.findings import Evidence
 from consent.audit.judging import judged
 from personalise import audit_checks, engine
+from personalise.reach.dispatch import Message
+from personalise.runs import run
 from tests.builders import START
-from tests.campaigns import willing
+from tests.campaigns import claim, open_run, willing
+from tests.erasing import erase
 from tests.flows.test_contact_policy import campaign, offers, rule
 
 TWO = [check for check in audit_checks.CHECKS if check.key in {"contacts", "goodwill"}]
@@ -68,6 +71,7 @@ def test_a_contact_without_its_decision_is_found(busy):
     assert sorted(found) == sorted([
         ("dec_gone.0", "no decision is behind it"), (first, "the decision behind it did not choose letter"),
         (other, "the decision behind it is another customer's"),
+        (second, "it chose mail, and its contact is not there"), (third, "it chose mail, and its contact is not there"),
     ])  # fmt: skip
 
 
@@ -78,7 +82,10 @@ def test_a_cap_that_was_broken_is_found_by_who_broke_it(busy):
     busy.tamper("UPDATE contact SET tags = 'b' WHERE decision = :it", it=second)
 
     found = [(subject, why) for check, subject, why in audited(busy)[0] if check == "contacts"]
+    decided_at = int((START + timedelta(days=15)).timestamp() * 1000)
     assert found == [
+        (second, "tags is b, and by the decision behind it a"),
+        (third, f"reserved_at is {moved}, and it was decided at {decided_at}"),
         (third, "company:any asks for at most 1 before it in 7 days, and there were 2"),
         (third, "exclusion:x:one asks for at most 0 before it in 5 days, and there were 1"),
         (third, "it was charged 2000 thousandths of goodwill, and costs 6000"),
@@ -142,3 +149,86 @@ def test_what_was_taken_for_no_contact_and_what_was_not_taken_are_found(busy):
         f"{second} cost 4000, and 0 was taken for it",
         "dec_none.0 cost 0, and 2000 was taken for it",
     ])  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------ what the decision had made
+
+
+@pytest.fixture
+def carried(world):
+    """Return a world in which a run reserved mails for four customers, and one was handed out."""
+    campaign(world, campaign={"tags": ["a"]}, offer=offers(9.5))
+    willing(world, 4)
+    run.advance(world.deployment, open_run(world.deployment, "spring", actor="mia"))
+    [first, *_] = reserved_of(world)
+    assert isinstance(claim(world, first), Message)
+    assert audited(world)[:2] == ([], [])
+    return world
+
+
+def reserved_of(world):
+    return world.rows("SELECT customer, decision FROM contact ORDER BY customer")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "by"),
+    [("channel", "sms", "email"), ("kind", "service", "marketing"), ("purpose", "service", "recommendations"),
+     ("tags", "b", "a"), ("family", "guides", "spring"), ("offer", "guide", "range"), ("campaign", "autumn", "spring")],
+)  # fmt: skip
+def test_a_contact_that_says_otherwise_than_its_decision_is_found(carried, column, value, by):
+    [*_, (_, decision)] = reserved_of(carried)
+    carried.tamper(f"UPDATE contact SET {column} = :value WHERE decision = :it", value=value, it=decision)  # noqa: S608 -- a column from above
+
+    why = f"{column} is {value}, and by the decision behind it {by}"
+    assert audited(carried)[:2] == ([("contacts", decision, why)], [])
+
+
+def test_a_contact_that_lives_longer_than_its_decision_said_is_found(carried):
+    [*_, (_, decision)] = reserved_of(carried)
+    [(ends,)] = carried.rows("SELECT expires_at FROM contact WHERE decision = :it", it=decision)
+    for until in (ends + 100 * 86_400_000, None):
+        carried.tamper("UPDATE contact SET expires_at = :at WHERE decision = :it", at=until, it=decision)
+        why = f"expires_at is {until}, and by the decision behind it {ends}"
+        assert audited(carried)[:2] == ([("contacts", decision, why)], [])
+
+
+@pytest.mark.parametrize(
+    ("number", "change", "why"),
+    [
+        (1, "status = 'nonsense'", "status is nonsense, which no contact ever is"),
+        (0, "status = 'reserved'", "it is reserved, and claimed_until says that it is held"),
+        (0, "claims = 0", "claimed_at and claims contradict each other"),
+        (0, "claimed_at = NULL", "claimed_at and claims, claimed_position contradict each other"),
+        (0, "claimed_until = NULL", "it is claimed, and claimed_until is not there"),
+        (1, "ended_at = 7", "it is reserved, and ended_at is there"),
+        (1, "status = 'released', ended_position = 7", "it is released, and ended_at is not there"),
+    ],
+)
+def test_a_contact_that_contradicts_itself_is_found(carried, number, change, why):
+    _, decision = reserved_of(carried)[number]
+    carried.tamper(f"UPDATE contact SET {change} WHERE decision = :it", it=decision)  # noqa: S608 -- a change from above
+
+    assert ("contacts", decision, why) in audited(carried)[0]
+
+
+def test_a_decision_that_chose_somebody_and_left_no_contact_is_found(busy):
+    _, [_, second, _] = of(busy)
+    busy.tamper("DELETE FROM contact WHERE decision = :it", it=second)
+
+    found = [each for each in audited(busy)[0] if each[1] == second]
+    assert found == [("contacts", second, "it chose mail, and its contact is not there")]
+
+
+def test_a_ghost_that_was_removed_is_found_and_what_went_with_an_erasure_is_not(world):
+    campaign(world, campaign={"holdout": {"share": 0.9, "salt": "s"}})
+    who = willing(world, 8)
+    for customer in who:
+        decided(world, customer)
+    ghosts = world.rows("SELECT customer, decision FROM contact WHERE status = 'ghost' ORDER BY customer")
+    erase(world, ghosts[0][0])
+    assert world.rows("SELECT 1 FROM contact WHERE decision = :it", it=ghosts[0][1]) == []
+    assert audited(world)[:2] == ([], [])
+
+    world.tamper("DELETE FROM contact WHERE decision = :it", it=ghosts[1][1])
+    why = "it gave a ghost of mail, and its contact is not there"
+    assert audited(world)[:2] == ([("contacts", ghosts[1][1], why)], [])

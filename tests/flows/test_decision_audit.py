@@ -231,6 +231,18 @@ def test_a_chunk_that_says_something_else_than_the_ledger_is_found(world, done, 
     assert found == [("decision_log", chunk.id, f"ledger entry {chunk.seq} commits to another {named}")]
 
 
+@pytest.mark.parametrize(
+    ("column", "value"), [("first", "cus_ffff"), ("last", "cus_ffff"), ("last", "cus_0"), ("customers", 7)]
+)
+def test_a_chunk_whose_row_hides_decisions_from_their_customers_is_found(world, done, column, value):
+    chunk = chunks(world, done.id)[1]
+    Attacker(world).do(f'UPDATE decision_chunk SET "{column}" = :value WHERE id = :id', value=value, id=chunk.id)  # noqa: S608 -- a column from above
+
+    held = {"first": chunk.customers[0], "last": chunk.customers[-1], "customers": 20}[column]
+    why = f"its row is not what its decisions say: {column} is {value}, and should be {held}"
+    assert audited(world) == ([("decision_log", chunk.id, why)], [], 2 * 52)
+
+
 @on_sqlite
 def test_what_a_chunk_is_about_cannot_be_changed_unseen(world, done):
     chunk = chunks(world, done.id)[0]

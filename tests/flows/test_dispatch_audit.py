@@ -75,8 +75,10 @@ def test_what_was_handed_out_after_the_customer_had_withdrawn_is_found(busy):
         "UPDATE contact SET claimed_position = :p, claimed_at = :at, expires_at = NULL WHERE decision = :it",
         p=busy.size(), at=to_ms(busy.clock()), it=contact[1],
     )  # fmt: skip
+    lives = to_ms(START + timedelta(days=7))
     assert audited(busy)[0] == [
-        ("dispatch", contact[1], f"it was handed out, and {MAIL} stood as WITHDRAWN at ledger position {busy.size()}")
+        ("contacts", contact[1], f"expires_at is None, and by the decision behind it {lives}"),
+        ("dispatch", contact[1], f"it was handed out, and {MAIL} stood as WITHDRAWN at ledger position {busy.size()}"),
     ]
 
 
@@ -167,8 +169,8 @@ def test_what_had_expired_and_counted_all_the_same_is_found(busy):
     who = people(busy)[0]
     first, second = of(busy, who, "first")[1], of(busy, who, "then")[1]
     busy.tamper(
-        "UPDATE contact SET status = 'expired', ended_at = :at, ended_position = 1, claimed_position = NULL "
-        "WHERE decision = :it",
+        "UPDATE contact SET status = 'expired', ended_at = :at, ended_position = 1, claimed_position = NULL, "
+        "claimed_at = NULL, claims = 0 WHERE decision = :it",
         at=to_ms(START), it=first,
     )  # fmt: skip
     assert audited(busy)[0] == [

@@ -122,6 +122,43 @@ def test_what_was_let_go_of_is_neither_right_nor_wrong(shop):
     assert shop.rows("SELECT count(*) FROM decision_input WHERE rows IS NULL") == [(1,)]
 
 
+def test_what_was_let_go_of_before_its_time_or_before_older_ones_is_found(shop):
+    for customer in (shop.ann, shop.bo):
+        engine.decide_one(shop.deployment, customer, campaign="spring", actor="mia")
+        shop.clock.advance(days=2)
+    first, second = chunks(shop)
+    drop = "UPDATE decision_input SET rows = NULL, dropped_at = :at WHERE chunk = :chunk"
+    found = []
+    for chunk, at in ((first, first.at + timedelta(milliseconds=1)), (first, shop.clock() + timedelta(days=1)),
+                      (second, shop.clock())):  # fmt: skip
+        shop.tamper("UPDATE decision_input SET dropped_at = NULL")
+        shop.tamper(drop, at=to_ms(at), chunk=chunk.id)
+        found.append([each for each in audited(shop)[0] if each[1] != ""])
+
+    kept = "what they were made from"
+    assert found == [
+        [(first.id, f"{kept} was let go of 0:00:00.001000 after it was kept")],
+        [(first.id, f"{kept} is said to be let go of in the future, at {shop.clock() + timedelta(days=1)}")],
+        [(second.id, f"{kept} was let go of, and what older ones were made from was not")],
+    ]
+
+
+def test_where_everything_was_let_go_of_nothing_was_judged_and_that_is_a_gap(shop):
+    willing(shop, 5)
+    ran(shop)
+    shop.clock.advance(days=91)
+    with shop.store.write() as work:
+        inputs.let_go(work, before=shop.clock() - timedelta(days=90), at=shop.clock())
+
+    why = "can be replayed: what they were made from was let go of"
+    assert audited(shop) == ([], [f"none of 7 decisions {why}"], 0)
+    parity = [check for check in audit_checks.CHECKS if check.key == "price_parity"]
+    evidence = Evidence(store=shop.store, desk=shop.deployment.desk, at=shop.clock(), audit="aud_1")
+    [went] = judged(parity, evidence, shop.clock)
+    made = "can be made again: what they were made from was let go of"
+    assert ([one.why for one in went.gaps], went.checked) == ([f"none of 7 decisions {made}"], 0)
+
+
 def test_what_is_missing_though_nobody_let_go_of_it_is_a_gap(shop):
     willing(shop, 5)
     ran(shop)
