@@ -1,6 +1,6 @@
 """From a TOML or JSON file to a campaign, checked against the catalogue; every wrong spot is named."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -73,8 +73,7 @@ def _campaign(table: dict[str, Any], text: str, catalogue: Catalogue, form: Form
     offers = _keyed(top, "offer", lambda one: _offer(one, catalogue))
     treatments = _treatments(top, offers, catalogue, compiled)
     audience = _condition(head, "audience", catalogue, required=True)
-    fitting = (condition for offer in offers.values() for _, condition in offer.conditions)
-    expressions = [audience, *fitting, *(each.score for each in treatments)]
+    expressions = [audience, *_fitting(offers), *(each.score for each in treatments)]
     objective, received = _measured(top, head, catalogue)
     kind = cast("Class", head.choice("class", CLASSES, default=HELD_BACK))
     campaign = Campaign(
@@ -216,6 +215,10 @@ def _cap(form: Form, catalogue: Catalogue) -> Cap:
         days=form.integer("days", low=1, high=3_650),
         per=per(form),
     )
+
+
+def _fitting(offers: Mapping[str, Offer]) -> Iterator[Condition]:
+    return (condition for offer in offers.values() for _, condition in offer.conditions)
 
 
 def _volumes(top: Form, kind: Class, treatments: Sequence[Treatment]) -> tuple[Volume, ...]:
