@@ -16,6 +16,10 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "Each signed statement about the ledger holds under the log's key, and agrees with the tree over the entries.",
         "That nothing was cut off behind the newest checkpoint: only whoever keeps one elsewhere can show that.",
     ),
+    "guards": Explained(
+        "Each table in which nothing may be changed has the triggers that refuse it, now.",
+        "That they were never switched off in between, or that nobody can switch them off.",
+    ),
     "witness": Explained(
         "The witness, which has a memory of its own, knows the same ledger: nothing was rolled back or forked.",
         "Anything where the settings name no witness, or about entries after its newest cosignature.",
@@ -42,8 +46,10 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "That what is kept is correct, or that there are no copies outside of this system.",
     ),
     "keys": Explained(
-        "Each data key opens under exactly one version of the wrapping key, and none outlives an erasure.",
-        "That nobody has copied a key.",
+        "Each data key opens under exactly one version of the wrapping key, none outlives an erasure, and each record "
+        "of what is remembered of a customer opens under his own, in the place that it was sealed for.",
+        "That nobody has copied a key, that what is remembered is correct, or that no record was deleted, or put back "
+        "as it had been before.",
     ),
     "horizon": Explained(
         "By what the settings say, backups that could still open what was erased are gone within 30 days.",

@@ -76,7 +76,7 @@ class _Part:
 
 
 _STANDINGS: Final = _Part(_row.c.customer, _row.c.last_leaf, *[_row.c[name] for name in StoredStanding._fields])
-_KEPT: Final = _Part(_memory.c.customer, _memory.c.category)
+_KEPT: Final = _Part(_memory.c.customer, _memory.c.category, _memory.c.sealed)
 _BURIED: Final = _Part(_erasure.c.customer, _erasure.c.position)
 _REMINDERS: Final = _Part(_reminder.c.customer, _reminder.c.scope, _reminder.c.expires_at)
 _LEFT_ALONE: Final = _Part(
@@ -153,10 +153,11 @@ class Customer(NamedTuple):
     """A customer (or somebody who isn't enrolled, of whom something is stored all the same), with what he said.
 
     `key_opens` says whether his data key does, and is None where he has none. `memory` are the categories in which
-    something is kept of him, `reminders` what is queued to remind him of: scopes, and when they end (ms). `said` are
-    his payloads in the order of the ledger, `standing` is what stands because of them: None where one of them can't be
-    read, for then that is not known. `suppressed` says that an address of his is left alone, `buried` that his
-    tombstone stands, and `erased` that the ledger itself says that he was erased.
+    something is kept of him, `unreadable` those whose record doesn't open under his key, or holds nothing that could be
+    remembered, each with why (none where the key itself is lost), `reminders` what is queued to remind him of: scopes,
+    and when they end (ms). `said` are his payloads in the order of the ledger, `standing` is what stands because of
+    them: None where one of them can't be read, for then that is not known. `suppressed` says that an address of his is
+    left alone, `buried` that his tombstone stands, and `erased` that the ledger itself says that he was erased.
     """
 
     id: CustomerId
@@ -164,6 +165,7 @@ class Customer(NamedTuple):
     key_opens: bool | None
     row: Row | None
     memory: Sequence[str]
+    unreadable: Sequence[tuple[str, str]]
     reminders: Sequence[tuple[str, int]]
     said: Sequence[Reopened]
     standing: StoredStanding | None
@@ -178,7 +180,8 @@ class Page:
 
     customers: Collection[CustomerId]
     rows: Mapping[str, Row]
-    memory: Mapping[str, Sequence[str]]
+    memory: Mapping[str, Sequence[tuple[str, bytes]]]
+    """What is remembered: (category, sealed record) by customer."""
     reminders: Mapping[str, Sequence[tuple[str, int]]]
     suppressed: Collection[str]
     buried: Mapping[str, int]
@@ -200,6 +203,7 @@ class Page:
         enrolled, erased = set(self.customers), self._erased()
         for one in sorted({*enrolled, *self.rows, *self.sealed.keys, *map(_owner, self.sealed.rows)}):
             said: list[Reopened] = []
+            kept = self.memory.get(one, ())
             standing: StoredStanding | None = _NOTHING_SAID
             if next_owner == one:
                 said, standing = _told(list(next_said), self.bits)
@@ -209,7 +213,8 @@ class Page:
                 enrolled=one in enrolled,
                 key_opens=keys.opens(one),
                 row=self.rows.get(one),
-                memory=self.memory.get(one, ()),
+                memory=[category for category, _ in kept],
+                unreadable=keys.wrong_memory(one, kept),
                 reminders=self.reminders.get(one, ()),
                 said=said,
                 standing=standing,
@@ -305,9 +310,9 @@ class Pages:
         rows = {
             customer: Row(leaf, StoredStanding(*standing)) for customer, leaf, *standing in _STANDINGS.rows(work, whose)
         }
-        kept: defaultdict[str, list[str]] = defaultdict(list)
-        for customer, category in _KEPT.rows(work, whose):
-            kept[customer].append(category)
+        kept: defaultdict[str, list[tuple[str, bytes]]] = defaultdict(list)
+        for customer, category, sealed in _KEPT.rows(work, whose):
+            kept[customer].append((category, sealed))
         reminders: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
         for customer, scope, expires_at in _REMINDERS.rows(work, whose):
             reminders[customer].append((scope, expires_at))

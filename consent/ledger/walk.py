@@ -17,7 +17,7 @@ from consent.base.errors import Invalid, LedgerBroken
 from consent.base.store import Work
 from consent.ledger import checkpoint, entry, merkle, note, stored
 from consent.ledger.leaves import Edge, Form, Leaves, judged
-from consent.ledger.merkle import EMPTY_ROOT, Frontier, Node, frontier_positions, node_hash
+from consent.ledger.merkle import EMPTY_ROOT, HASH_BYTES, Frontier, Node, frontier_positions, node_hash
 from consent.ledger.note import NoteRefused
 from consent.ledger.position import position
 from consent.ledger.stored import Keyed, StoredCatalogue, StoredChunk, StoredLog
@@ -91,6 +91,7 @@ class Walk:
         self._missing = 0
         self._unexplained: list[int] = []
         self._erases = False
+        self._head_fits = self._judge_size()
 
     @property
     def erased(self) -> int:
@@ -224,6 +225,17 @@ class Walk:
 
     # ------------------------------------------------------------------------------------------- head and checkpoints
 
+    def _judge_size(self) -> bool:
+        """Say whether the head's frontier is as long as its size asks for; where it isn't, that comes before all else.
+
+        By such a size entries seem to be missing that never were, or to stand where none should.
+        """
+        head = self.log.head
+        if head is None or head.size < 0 or len(head.frontier) == HASH_BYTES * head.size.bit_count():
+            return True
+        self.name(0, "ledger_head", f"its frontier is no edge of a tree of its size, which is {head.size}")
+        return False
+
     def _judge_head(self) -> None:
         head, size = self.log.head, self.log.size
         if head is None:
@@ -233,7 +245,7 @@ class Walk:
             return
         if head.size < 0:
             self.name(0, "ledger_head", f"its size is {head.size}")
-        if head.frontier != b"".join(self._frontier):
+        if self._head_fits and head.frontier != b"".join(self._frontier):
             self.name(size, "ledger_head", "its frontier is not the edge of the tree over the entries")
         if size and head.last_at != _milliseconds(self.edge.at):
             self.name(size, "ledger_head", "its time is not that of the last entry")

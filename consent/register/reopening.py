@@ -5,7 +5,7 @@ payload, and to walk all of them. So this reads ranges of owners and takes nothi
 """
 
 from binascii import a2b_base64
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -20,6 +20,7 @@ from consent.ledger.log import position_in
 from consent.ledger.position import GREATEST, parts, position
 from consent.register.payloads import LOG_OWNER, opener
 from consent.tables import DataKeyRow, LedgerEntryRow, LedgerPayloadRow
+from consent.vault import memory
 from consent.vault.keyring import Keys, Wrapped
 
 _payload: Final = table_of(LedgerPayloadRow)
@@ -87,6 +88,21 @@ class Unlocked:
         if found is None:
             return None, "can't be opened: there is no data key of its owner"
         return (None, _SHUT) if isinstance(found, KeyLost) else (opener(found, owner), "")
+
+    def wrong_memory(self, owner: str, kept: Sequence[tuple[str, Any]]) -> list[tuple[str, str]]:
+        """Open what is remembered of an owner; return the categories that don't hold it, each with why.
+
+        Where his key is gone or doesn't open, nothing can be said: what is wrong is the key.
+
+        Args:
+            owner: the customer.
+            kept: (category, sealed record).
+        """
+        key = self._keys.get(owner)
+        if not isinstance(key, bytes):
+            return []
+        judged = ((category, memory.wrong_with(key, owner, category, sealed)) for category, sealed in kept)
+        return [(category, why) for category, why in judged if why]
 
 
 class Reopened(NamedTuple):

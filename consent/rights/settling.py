@@ -19,7 +19,7 @@ from consent.base.database import table_of
 from consent.base.errors import LedgerBroken, NotFound, RolledBack
 from consent.base.ids import CustomerId
 from consent.base.store import Store, Work
-from consent.ledger import log
+from consent.ledger import log, stored
 from consent.ledger.opening import Cause
 from consent.ledger.position import parts
 from consent.register import customers, publishing, sealing, suppressing
@@ -133,7 +133,7 @@ def _left(
 
 
 def _require_current(desk: Desk, work: Work, listed: ErasureList, lines: Sequence[Line]) -> None:
-    newest = log.head(work).position
+    newest = stored.newest(work).position  # verification names a head that contradicts itself
     known = [line for line in lines if line.event in _COMMITTED]
     if known and (last := max(line.position for line in known)) >= newest:
         msg = f"rolled back from {last + 1} to {newest}: {_HOW}"

@@ -120,6 +120,19 @@ def get(
     return zip(owners, map(orjson.loads, opened), strict=True)
 
 
+def wrong_with(data_key: bytes, customer: str, category: str, sealed: Any) -> str:  # noqa: ANN401 -- what is stored need not be bytes
+    """Say what is wrong with a stored category of a customer, and nothing of what it holds; "" if nothing is."""
+    try:
+        found = orjson.loads(seal.unseal(data_key, _use(category), sealed, bound=_bound(customer, category)))
+    except (KeyLost, TypeError):
+        return "does not open: it was changed, or stands where it was not sealed for"
+    except orjson.JSONDecodeError:
+        return "opens, and holds no attributes"
+    if type(found) is not dict or any(isinstance(value, dict | list) for value in found.values()):
+        return "opens, and holds no attributes"
+    return ""
+
+
 def forget(work: Work, category: str, customers: Sequence[CustomerId]) -> int:
     """Delete one category of these customers; return how many blobs went."""
     return int(work.run(_FORGET, category, work.listed(customers)).rowcount)

@@ -8,6 +8,7 @@ from consent.audit.checks import CHECKS
 from consent.audit.run import run
 from consent.base.errors import KeyLost
 from consent.register import history
+from consent.vault import memory, seal
 
 PURCHASES, INTERESTS = "purchases", "interests"
 
@@ -57,6 +58,52 @@ def test_memory_moved_to_another_category_of_the_same_customer_does_not_open(two
     swap(two, "memory", "sealed", where, one, {**one, "category": INTERESTS})
     with pytest.raises(KeyLost, match="a record sealed for memory/v1/purchases does not open"):
         recall(two, two.ann)
+
+
+def unreadable(world):
+    """Return what an audit says of records that don't open, by customer; it leaves no gap."""
+    report = run(world.deployment, [check for check in CHECKS if check.key == "keys"], asked_by="cy")
+    assert report.all_gaps == []
+    return sorted((str(one.severity), one.subject, one.why) for one in report.all_findings)
+
+
+def shut(customer, category):
+    why = "does not open: it was changed, or stands where it was not sealed for"
+    return ("critical", customer, f"in the table memory, what is kept of him as {category} {why}")
+
+
+def test_an_audit_names_memory_that_was_exchanged_between_customers(two):
+    before = unreadable(two)
+    where = "customer = :customer AND category = 'purchases'"
+    swap(two, "memory", "sealed", where, {"customer": two.ann}, {"customer": two.bo})
+    assert (before, unreadable(two)) == ([], sorted(shut(each, PURCHASES) for each in (two.ann, two.bo)))
+
+
+def test_an_audit_names_memory_that_was_exchanged_between_categories(two):
+    where = "customer = :customer AND category = :category"
+    one = {"customer": two.ann, "category": PURCHASES}
+    swap(two, "memory", "sealed", where, one, {**one, "category": INTERESTS})
+    assert unreadable(two) == [shut(two.ann, INTERESTS), shut(two.ann, PURCHASES)]
+
+
+def test_an_audit_names_memory_of_which_a_byte_was_changed_or_that_was_cut_off(two):
+    where = "WHERE customer = :customer AND category = 'purchases'"
+    [(sealed,)] = two.rows(f"SELECT sealed FROM memory {where}", customer=two.ann)  # noqa: S608 -- our own words
+    flipped = [bytes([*sealed[:spot], sealed[spot] ^ 1, *sealed[spot + 1 :]]) for spot in (0, 20, len(sealed) - 1)]
+    for changed in (*flipped, sealed[:5], b""):
+        two.tamper(f"UPDATE memory SET sealed = :cell {where}", cell=changed, customer=two.ann)  # noqa: S608 -- as above
+        assert unreadable(two) == [shut(two.ann, PURCHASES)]
+
+
+@pytest.mark.parametrize("held", [b"no JSON", b"[1.25]", b'{"spend_past_year":[1.25]}'])
+def test_an_audit_names_memory_that_opens_and_holds_no_attributes(two, held):
+    with two.store.write() as work:
+        key = memory.data_keys(two.deployment.desk.keys, work, [two.ann])[two.ann]
+    sealed = seal.seal(key, "memory/v1/purchases", held, bound=f"byleave/memory/v1\x00{two.ann}\x00purchases")
+    where = "WHERE customer = :customer AND category = 'purchases'"
+    two.tamper(f"UPDATE memory SET sealed = :cell {where}", cell=sealed, customer=two.ann)  # noqa: S608 -- our own words
+    why = "in the table memory, what is kept of him as purchases opens, and holds no attributes"
+    assert unreadable(two) == [("critical", two.ann, why)]
 
 
 def test_a_data_key_exchanged_between_customers_unwraps_for_neither(two):

@@ -11,6 +11,7 @@ from consent.audit import life
 from consent.audit.checks import CHECKS, clock, horizon
 from consent.audit.findings import Evidence, Finding, Gap
 from consent.audit.run import run
+from consent.base import schema
 from consent.base.canonical import b64u
 from consent.base.clock import to_ms
 from consent.base.ids import Scope
@@ -29,6 +30,7 @@ from tests.erasing import erase, lift, suppress, verify
 KEEP, USE, NEWS = "remember:browsing", "use:browsing:recommendations", "contact:email:newsletter"
 BEAT = "worker.heartbeat"
 ADDRESS = "ann@shop.example"
+GONE = {"ledger_entry__delete", "ledger_entry__truncate"}
 END = START.replace(year=2027, month=12)
 """When what is granted at the start of a test ends: thirteen months later."""
 
@@ -798,3 +800,39 @@ def test_a_use_for_what_was_never_declared_is_found_and_so_is_what_is_never_used
     assert (severity, subject) == ("high", "blackmail")
     assert why.startswith("data were used for 'blackmail', which isn't declared: 1 use under catalogue 1, ")
     assert {severity for severity, *_ in audited(world, "processing")} == {"high", "low"}
+
+
+# -------------------------------------------------------------------------------------------------------------- guards
+
+
+def triggers_of(world):
+    """Return (trigger, table) of all that refuse changes."""
+    if world.dialect == "sqlite":
+        return world.rows("SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'")
+    return world.rows(
+        "SELECT t.tgname, c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE NOT t.tgisinternal"
+    )
+
+
+def test_insert_only_tables_that_lost_their_triggers_are_named_one_by_one(world):
+    before = audited(world, "guards")
+    for trigger, table in triggers_of(world):
+        world.tamper(f"DROP TRIGGER {trigger}" + ("" if world.dialect == "sqlite" else f" ON {table}"))
+    found = audited(world, "guards")
+    why = "its triggers are gone or switched off, so its rows can be changed: verify them, and restore the triggers"
+    assert (before, found) == ([], [("critical", table, why) for table in sorted(schema.insert_only())])
+
+
+def test_one_lost_trigger_is_found(world):
+    [(trigger, table)] = [(trigger, table) for trigger, table in triggers_of(world) if trigger in GONE]
+    world.tamper(f"DROP TRIGGER {trigger}" + ("" if world.dialect == "sqlite" else f" ON {table}"))
+    assert [subject for _, subject, _ in audited(world, "guards")] == ["ledger_entry"]
+
+
+def test_triggers_that_are_switched_off_are_found(world):
+    if world.dialect == "sqlite":
+        pytest.skip("SQLite can drop triggers, and not switch them off")
+    world.tamper("ALTER TABLE ledger_entry DISABLE TRIGGER USER")
+    assert [subject for _, subject, _ in audited(world, "guards")] == ["ledger_entry"]
+    world.tamper("ALTER TABLE notice ENABLE TRIGGER USER")
+    assert [subject for _, subject, _ in audited(world, "guards")] == ["ledger_entry", "notice"]

@@ -12,6 +12,7 @@ from consent.audit.checks import (
     clock,
     erasures,
     expiry,
+    guards,
     horizon,
     keys,
     ledger,
@@ -42,6 +43,11 @@ CHECKS: Final = (
         incremental=True,
     ),
     Check(
+        key=guards.KEY,
+        title="Every table that is insert-only still refuses changes",
+        function=guards.guards,
+    ),
+    Check(
         key=witness.KEY,
         title="The witness remembers the same ledger",
         function=witness.witness,
@@ -65,7 +71,7 @@ CHECKS: Final = (
     ),
     Check(
         key=keys.KEY,
-        title="Every data key opens, and is somebody's",
+        title="Every data key opens, is somebody's, and opens what is remembered of him",
         function=keys.Keys,
         incremental=True,
     ),

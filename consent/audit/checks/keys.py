@@ -1,4 +1,4 @@
-"""The check `keys`: every data key opens, under the version that is said to wrap it, and is somebody's."""
+"""The check `keys`: every data key opens, is somebody's, and opens what is remembered of him."""
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -18,10 +18,11 @@ _ONE: Final = (Judged(1),)
 
 
 class Keys(Reader):
-    """Unwrap every data key, and look for those that are nobody's, or somebody's who was erased.
+    """Unwrap every data key, open what is remembered under it, and look for keys of nobody, or of the erased.
 
     A key that doesn't open is what it sealed, lost. One that outlives an erasure is an erasure that didn't happen. Each
-    is wrapped by exactly one version of the key-encryption key, and every version in use must be there.
+    is wrapped by exactly one version of the key-encryption key, and every version in use must be there. Each record of
+    the table `memory` must open where it stands, under its customer's key and for its category, and hold attributes.
     """
 
     def __init__(self, evidence: Evidence) -> None:
@@ -30,7 +31,7 @@ class Keys(Reader):
 
     @override
     def customer(self, one: Customer) -> Iterable[Yielded]:
-        if one.key_opens and one.enrolled and not one.buried:
+        if one.key_opens and one.enrolled and not one.buried and not one.unreadable:
             return _ONE
         return (*_wrong(one), *_ONE)
 
@@ -55,6 +56,8 @@ class Keys(Reader):
 
 
 def _wrong(one: Customer) -> Iterator[Finding]:
+    for category, why in one.unreadable:
+        yield _finding(Severity.CRITICAL, one.id, f"in the table memory, what is kept of him as {category} {why}")
     if one.key_opens is None:
         if one.enrolled and not one.buried:
             yield _finding(Severity.CRITICAL, one.id, "he has no data key, and was not erased")

@@ -69,3 +69,23 @@ def test_without_a_database_nothing_could_be_checked(shell: Shell):
     (shell.folder / HOME / "byleave.db").unlink()
     ran = shell("audit", "run", "--json")
     assert (ran.code, ran.out, ran.err.count("\n")) == (3, "", 1)
+
+
+def test_a_head_that_contradicts_itself_is_named_and_hides_no_report(shell: Shell):
+    shell("audit", "run", "--check", "standing")
+    before = shell("audit", "list", "--json").json["data"]
+    size = shell.size()
+    wrong = next(other for other in range(size + 1, size + 3) if other.bit_count() != size.bit_count())
+    tamper(shell, f"UPDATE ledger_head SET size = {wrong}")  # noqa: S608 -- a number
+
+    verified = shell("ledger", "verify", "--json")
+    why = f"its frontier is no edge of a tree of its size, which is {wrong}"
+    assert (verified.code, verified.json["first_bad"]) == (1, {"seq": 0, "table": "ledger_head", "why": why})
+    assert shell("audit", "list", "--json").json["data"] == before
+    assert shell("audit", "show").code == 0
+    ran = shell("audit", "run", "--json")
+    found = {(each["check"], each["subject"], each["why"]) for each in ran.json["findings"]}
+    assert (ran.code, ("ledger", "ledger_head 0", why) in found) == (1, True)
+    gap = "the audit is not in the ledger: could not check: LedgerBroken (The ledger is broken)"
+    assert {"check": "audit", "why": gap} in ran.json["gaps"]
+    assert len(shell("audit", "list", "--json").json["data"]) == len(before) + 1
