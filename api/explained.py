@@ -115,6 +115,12 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "Each campaign can still be read under the catalogue in force: nothing that it names is gone.",
         "That a campaign is a good one.",
     ),
+    "versions": Explained(
+        "Each version of a campaign and of the contact policy has the bytes that its entry published, each entry has "
+        "its version, and no version is there that nobody published.",
+        "That what was published was right; and of campaigns from before the ledger told of them, that nobody changed "
+        "the bytes and their hash together.",
+    ),
     "approvals": Explained(
         "Each run was of a version that somebody had approved, a second person where one was demanded, under the rules "
         "that bound then; and what became of each campaign is what the ledger says.",

@@ -1,6 +1,7 @@
 """Published campaigns, contact policies and fitted models: immutable versions, each with a hash."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -11,13 +12,13 @@ import sqlalchemy as sa
 
 from consent.base.canonical import b64u
 from consent.base.database import Hot, table_of
-from consent.base.errors import CampaignUnknown, ContactPolicyUnknown, StateConflict
+from consent.base.errors import CampaignUnknown, ContactPolicyUnknown, LedgerBroken, StateConflict
 from consent.base.store import Work
 from consent.catalogue.model import Catalogue
 from consent.ledger.entry import Kind
 from consent.register import publishing
 from consent.register.desk import Desk
-from personalise.campaigns.model import Campaign
+from personalise.campaigns.model import Campaign, digest_of
 from personalise.campaigns.reading import parse_campaign
 from personalise.contact_policy.model import NONE, ContactPolicy, Goodwill, Holdout
 from personalise.contact_policy.reading import parse_contact_policy, parse_goodwill, parse_holdout
@@ -41,8 +42,11 @@ def _version_of(
 
 _campaigns: Final = table_of(CampaignVersionRow)
 _CAMPAIGN: Final = Hot(
-    _version_of(_campaigns, _campaigns.c.key == sa.bindparam("key"), also=(_campaigns.c.compiled,)), "key", "version"
-)
+    _version_of(
+        _campaigns, _campaigns.c.key == sa.bindparam("key"), also=(_campaigns.c.hash, _campaigns.c.compiled)
+    ),
+    "key", "version",
+)  # fmt: skip
 _models: Final = table_of(ModelVersionRow)
 _MODEL: Final = Hot(
     sa.select(_models.c.version, _models.c.body)
@@ -54,7 +58,8 @@ _MODEL: Final = Hot(
     .limit(1),
     "campaign", "version",
 )  # fmt: skip
-_CONTACT_POLICY: Final = Hot(_version_of(table_of(ContactPolicyVersionRow)), "version")
+_policies: Final = table_of(ContactPolicyVersionRow)
+_CONTACT_POLICY: Final = Hot(_version_of(_policies, also=(_policies.c.hash,)), "version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,18 @@ def _holdout(body: str, form: Literal["toml", "json"]) -> Holdout:
 @lru_cache(maxsize=_KEPT)
 def _model(body: str) -> Response:
     return from_body(body)
+
+
+@lru_cache(maxsize=_KEPT)
+def _require_bytes(body: str, compiled: str, digest: bytes, which: str) -> None:
+    """Require a version to have the bytes that it was published with: nobody is decided about by others.
+
+    Raises:
+        LedgerBroken: it has others.
+    """
+    if digest_of(body, compiled) != digest:
+        msg = f"{which} was changed since it was published: its bytes do not hash to its hash; run an audit"
+        raise LedgerBroken(msg)
 
 
 def _under(catalogue: Catalogue) -> _Under:
@@ -207,13 +224,22 @@ def written_contact_policy(
 
     Raises:
         ContactPolicyUnknown: there is no such version.
+        LedgerBroken: its bytes were changed since.
     """
     row = None if version == 0 else work.run(_CONTACT_POLICY, version or NEWEST).fetchone()
     if row is None and version:
         newest = newest_contact_policy(work)
         msg = f"it has no version {version}: {f'its newest is {newest}' if newest else 'none was published yet'}"
         raise ContactPolicyUnknown(msg)
+    if row is not None:
+        _require_policy(row)
     return None if row is None else (row[0], row[1], row[2])
+
+
+def _require_policy(row: Sequence[Any]) -> tuple[str, Literal["toml", "json"]]:
+    number, body, form, digest = row
+    _require_bytes(body, "", bytes(digest), f"version {number} of the contact policy")
+    return body, form
 
 
 def load_contact_policy(work: Work, catalogue: Catalogue, *, version: int | None = None) -> ContactPolicy:
@@ -233,13 +259,13 @@ def load_contact_policy(work: Work, catalogue: Catalogue, *, version: int | None
 def goodwill_terms(work: Work) -> Goodwill:
     """Return what the newest contact policy says of goodwill, under any catalogue; where there is none, nothing."""
     row = work.run(_CONTACT_POLICY, NEWEST).fetchone()
-    return _goodwill(row[1], row[2]) if row else NONE.goodwill
+    return _goodwill(*_require_policy(row)) if row else NONE.goodwill
 
 
 def company_holdout(work: Work, version: int = NEWEST) -> Holdout:
     """Return whom a version of the contact policy (0: none) holds out of all campaigns, under any catalogue."""
     row = work.run(_CONTACT_POLICY, version).fetchone() if version else None
-    return _holdout(row[1], row[2]) if row else NONE.holdout
+    return _holdout(*_require_policy(row)) if row else NONE.holdout
 
 
 def company_holdout_since(work: Work) -> datetime | None:
@@ -262,11 +288,13 @@ def load(work: Work, key: str, catalogue: Catalogue, *, version: int = 0) -> tup
     Raises:
         CampaignUnknown: no campaign by that key, or no such version.
         CampaignInvalid: the catalogue has changed, so that it no longer holds; every place is named.
+        LedgerBroken: its bytes were changed since it was published.
     """
     row = work.run(_CAMPAIGN, key, version or NEWEST).fetchone()
     if row is None:
         raise unknown(work, key, version)
-    number, body, form, compiled = row
+    number, body, form, digest, compiled = row
+    _require_bytes(body, compiled, bytes(digest), f"version {number} of campaign {key}")
     return _campaign(body, form, compiled, _under(catalogue)), number
 
 

@@ -19,6 +19,7 @@ from personalise.audit_checks import (
     parity,
     quotas,
     replay,
+    versions,
     wishes,
 )
 from personalise.audit_checks.reach import Addressed, addressed
@@ -31,6 +32,11 @@ CHECKS: Final = (
         title="Every decision is the one that the ledger committed to",
         function=committed.decision_log,
         incremental=True,
+    ),
+    Check(
+        key=versions.KEY,
+        title="Campaigns and contact policies are what was published, byte by byte",
+        function=versions.versions,
     ),
     Check(
         key=decisions.KEY,

@@ -140,6 +140,12 @@ class Volume:
         return named and (not self.channels or treatment.channel in self.channels)
 
 
+def digest_of(body: str, compiled: str) -> bytes:
+    """Return the SHA-256 over a campaign's file, and its mails as they were compiled ("" where it has none)."""
+    plain = hashlib.sha256(body.encode()).digest()
+    return hashlib.sha256(plain + hashlib.sha256(compiled.encode()).digest()).digest() if compiled else plain
+
+
 @dataclass(frozen=True, kw_only=True)
 class Campaign:
     """One campaign, as its file says it."""
@@ -185,10 +191,7 @@ class Campaign:
     @cached_property
     def digest(self) -> bytes:
         """SHA-256 over all that is published of it: its file, and its mails as they were compiled."""
-        body = hashlib.sha256(self.body.encode()).digest()
-        return (
-            hashlib.sha256(body + hashlib.sha256(self.compiled.encode()).digest()).digest() if self.compiled else body
-        )
+        return digest_of(self.body, self.compiled)
 
     def told(self, treatment: Treatment) -> Told:
         """Return what a contact by one of its treatments says of itself to the rules about contacts."""

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from consent.base.errors import StateConflict
+from consent.base.errors import LedgerBroken, StateConflict
 from personalise import engine
+from personalise.campaigns.model import digest_of
 from personalise.campaigns.reading import parse_campaign
 from personalise.content.mail import key as key_of
 from personalise.life import approving
@@ -92,8 +93,12 @@ def test_what_another_compiler_makes_of_the_same_file_is_another_version_and_cha
 
 def test_a_mail_that_was_changed_behind_our_back_is_found_by_the_replay(world, vera):
     made = decide(world, vera)
-    [(compiled,)] = world.rows("SELECT compiled FROM campaign_version")
-    Attacker(world).do("UPDATE campaign_version SET compiled = :new", new=compiled.replace("You looked", "We looked"))
+    [(body, compiled)] = world.rows("SELECT body, compiled FROM campaign_version")
+    new = compiled.replace("You looked", "We looked")
+    Attacker(world).do("UPDATE campaign_version SET compiled = :new", new=new)
+    with pytest.raises(LedgerBroken, match="version 1 of campaign spring was changed since it was published"):
+        decide(world, vera)
+    Attacker(world).do("UPDATE campaign_version SET hash = :hash", hash=digest_of(body, new))
     found = engine.replay(world.deployment, made.id, actor="otto")
     assert (found.outcome, found.columns) == ("differs", ("policy",))
 

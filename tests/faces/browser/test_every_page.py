@@ -52,9 +52,9 @@ def test_a_customers_pages(served, visit, size, scheme):
         visitor.open(path)
         look_at(visitor, seen)
     enter(visitor, served.customer_door(world.bo))
-    own = ("/p/wishes", "/p/why", "/p/goodwill", "/p/wishes?lang=de", "/p/goodwill?lang=de")
+    own = ["/p/wishes", "/p/why", "/p/goodwill", "/p/wishes?lang=de", "/p/goodwill?lang=de"]
     own += ("/p/choices?lang=fr", "/p/wishes?lang=fr", "/p/goodwill?lang=fr")
-    own += tuple(f"/p/{name}?lang=zh" for name in ("choices", "wishes", "goodwill", "requests", "history", "erase"))
+    own += [f"/p/{name}?lang=zh" for name in ("choices", "wishes", "goodwill", "requests", "history", "erase")]
     for path in ("/p/choices", f"/p/saved?entries={entry}", "/p/history", "/p/choices?lang=de", *own):
         page = visitor.open(path)
         # What is folded away is a part of the page too.
