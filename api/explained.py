@@ -115,6 +115,10 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "Each campaign can still be read under the catalogue in force: nothing that it names is gone.",
         "That a campaign is a good one.",
     ),
+    "audits": Explained(
+        "Each earlier audit has the report that the ledger committed to, with all its findings and gaps.",
+        "That what it found was acted on, or that what people noted about a finding since is still there.",
+    ),
     "versions": Explained(
         "Each version of a campaign and of the contact policy has the bytes that its entry published, each entry has "
         "its version, and no version is there that nobody published.",

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from consent.audit.findings import Finding, Gap
 from consent.base.ids import AuditId
+
+NOT_IN_LEDGER: Final = -1
+"""In place of the position of an audit that the ledger could take no entry of."""
 
 
 class Status(StrEnum):
@@ -47,7 +50,7 @@ class Report:
     gaps: tuple[Gap, ...]
     """Gaps of the audit itself, beside those of its checks."""
     seconds: float
-    position: int = -1
+    position: int = NOT_IN_LEDGER
 
     @property
     def status(self) -> Status:

@@ -16,7 +16,7 @@ from consent.audit import apart, life, marks
 from consent.audit.apart import Apart
 from consent.audit.findings import Anchor, Check, Evidence, Gap
 from consent.audit.judging import judged
-from consent.audit.report import Report, Status
+from consent.audit.report import NOT_IN_LEDGER, Report, Status
 from consent.audit.tally import crash
 from consent.base.canonical import b64u
 from consent.base.clock import Clock
@@ -31,7 +31,6 @@ from consent.tables import AuditRunRow, FindingRow
 
 RUNNING: Final = "running"
 ABORTED: Final = "aborted"
-NOT_IN_LEDGER: Final = -1
 ITSELF: Final = "audit"
 """The check that gaps of the audit itself are filed under."""
 

@@ -150,6 +150,29 @@ def test_where_the_settings_name_a_witness_and_nothing_bears_its_signature_it_is
 # --------------------------------------------------------------------------------------------------------------- clock
 
 
+@pytest.mark.parametrize(
+    ("tampering", "why"),
+    [
+        ("DELETE FROM finding", "says of it: findings"),
+        ("UPDATE audit_run SET status = 'passed' WHERE status = 'findings'", "says of it: status"),
+        ("UPDATE audit_run SET report = '{}'", "says of it: report"),
+        ("UPDATE audit_run SET asked_by = 'otto'", "says of it: actor"),
+        ("UPDATE audit_run SET position = -1", "it is said to stand in entry -1, and it is entry"),
+        ("DELETE FROM audit_run WHERE status = 'passed'", "tells of it, and no row of audit_run does"),
+    ],
+)
+def test_what_an_earlier_audit_found_is_not_forgotten(world, attacker, tampering, why):
+    fine = run(world.deployment, CHECKS, asked_by="cy", only=["keys"])
+    attacker.do("DELETE FROM notice")
+    found = run(world.deployment, CHECKS, asked_by="cy", only=["notices"])
+    assert ((str(fine.status), str(found.status)), audited(world, "audits")) == (("passed", "findings"), [])
+    attacker.do(tampering)
+    mine = {f"audit_run {each.audit}" for each in (fine, found)}
+    told = [each for each in audited(world, "audits") if each[1] in mine]
+    assert {severity for severity, _, _ in told} == {"critical"}
+    assert all(why in one for _, _, one in told)
+
+
 def test_a_time_that_goes_back_and_one_that_lies_ahead_are_found(world, attacker):
     world.grant(world.bo, NEWS)
     last = world.size() - 1

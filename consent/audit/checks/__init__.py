@@ -8,6 +8,7 @@ from typing import Final
 
 from consent.audit import marks
 from consent.audit.checks import (
+    audits,
     catalogue,
     clock,
     erasures,
@@ -46,6 +47,11 @@ CHECKS: Final = (
         key=guards.KEY,
         title="Every table that is insert-only still refuses changes",
         function=guards.guards,
+    ),
+    Check(
+        key=audits.KEY,
+        title="What earlier audits found is still there, as they found it",
+        function=audits.audits,
     ),
     Check(
         key=witness.KEY,

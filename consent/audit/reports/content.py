@@ -11,7 +11,7 @@ import orjson
 from consent.audit import life, reading
 from consent.audit.life import Followed
 from consent.audit.reading import PastAudit
-from consent.audit.run import NOT_IN_LEDGER
+from consent.audit.report import NOT_IN_LEDGER
 from consent.base.canonical import b64
 from consent.base.clock import rfc3339
 from consent.base.errors import EntryUnknown, StateConflict

@@ -1,0 +1,95 @@
+"""The check `audits`: what earlier audits found is still there, as they found it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from consent.audit import events
+from consent.audit.events import Event
+from consent.audit.findings import Evidence, Finding, Gap, Judged, Severity, Yielded
+from consent.audit.report import NOT_IN_LEDGER
+from consent.base.canonical import b64u
+from consent.base.database import table_of
+from consent.base.store import Work
+from consent.ledger.entry import Kind
+from consent.tables import AuditRunRow, FindingRow
+
+KEY: Final = "audits"
+_AT_ONCE: Final = 100
+_run, _finding = table_of(AuditRunRow), table_of(FindingRow)
+
+
+def audits(evidence: Evidence) -> Iterator[Yielded]:
+    """Hold each audit that the ledger tells of against its row, its report and its findings, and each row against it.
+
+    The entry of an audit commits to its report and says how many findings and gaps it had: none of them goes, and none
+    is changed, without its being seen here.
+    """
+    page: list[Event] = []
+    for event in events.events(evidence, Kind.AUDIT_COMPLETED):
+        if event.why:
+            yield Gap(check=KEY, why=f"the audit of entry {event.position} can't be read: it {event.why}")
+            continue
+        page.append(event)
+        if len(page) == _AT_ONCE:
+            yield from _kept(evidence, page)
+            page = []
+    yield from _kept(evidence, page)
+    yield from _made_up(evidence)
+
+
+def _kept(evidence: Evidence, page: Sequence[Event]) -> Iterator[Yielded]:
+    named = [str(event.told.get("audit")) for event in page]
+    with evidence.store.read() as work:
+        rows = {row.id: row for row in work.connection.execute(sa.select(_run).where(_run.c.id.in_(named)))}
+        counts = _counts(work, named)
+    for event, audit in zip(page, named, strict=True):
+        for why in _wrong(event, rows.get(audit), counts):
+            yield _named(audit, why)
+    yield Judged(len(page))
+
+
+def _counts(work: Work, audits_: Sequence[str]) -> Mapping[tuple[str, str], int]:
+    """Return how many findings and gaps are kept of some audits, by audit and kind."""
+    query = sa.select(_finding.c.audit, _finding.c.kind, sa.func.count()).where(_finding.c.audit.in_(audits_))
+    rows = work.connection.execute(query.group_by(_finding.c.audit, _finding.c.kind))
+    return {(audit, kind): count for audit, kind, count in rows}
+
+
+def _wrong(event: Event, row: Any, counts: Mapping[tuple[str, str], int]) -> Iterator[str]:  # noqa: ANN401 -- a row of audit_run
+    """Walk what is kept of an audit otherwise than its entry says."""
+    if row is None:
+        yield f"entry {event.position} tells of it, and no row of audit_run does"
+        return
+    kept = {
+        "status": row.status, "report": b64u(sha256(row.report.encode()).digest()), "actor": row.asked_by,
+        "findings": counts.get((row.id, "finding"), 0), "gaps": counts.get((row.id, "gap"), 0),
+    }  # fmt: skip
+    wrong = [name for name, value in kept.items() if event.told.get(name, value) != value]
+    if wrong:
+        yield f"not what entry {event.position} says of it: {', '.join(wrong)}"
+    if row.position != event.position:
+        yield f"it is said to stand in entry {row.position}, and it is entry {event.position} that tells of it"
+
+
+def _made_up(evidence: Evidence) -> Iterator[Finding]:
+    """Look for audits that are said to be in the ledger, and are not."""
+    after = ""
+    while True:
+        query = sa.select(_run.c.id, _run.c.position).where(_run.c.id > after).order_by(_run.c.id).limit(_AT_ONCE)
+        with evidence.store.read() as work:
+            rows = work.connection.execute(query).all()
+        if not rows:
+            return
+        told = events.at(evidence, [row.position for row in rows if row.position != NOT_IN_LEDGER])
+        for row in rows:
+            event = told.get(row.position)
+            if row.position != NOT_IN_LEDGER and (event is None or event.kind != Kind.AUDIT_COMPLETED):
+                yield _named(row.id, f"it is said to stand in entry {row.position}, which tells of no audit")
+        after = rows[-1].id
+
+
+def _named(audit: str, why: str) -> Finding:
+    return Finding(check=KEY, severity=Severity.CRITICAL, subject=f"audit_run {audit}", why=why)
