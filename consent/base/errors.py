@@ -350,7 +350,7 @@ class DatabaseDown(Unavailable):
 
 
 class CommitUnknown(DatabaseDown):
-    """The connection was lost while it was committed. Ask again with the same idempotency key: it is recorded once."""
+    """It broke off while it was committed. Ask again with the same idempotency key: it is recorded once."""
 
     code = "commit_unknown"
     title = "Nobody knows yet whether this was recorded: ask again"

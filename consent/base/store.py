@@ -185,7 +185,7 @@ class Store:
 
         Raises:
             DatabaseDown: the database is away, locked for too long, or full; nothing was recorded.
-            CommitUnknown: the connection was lost while it was committed; it may have been recorded.
+            CommitUnknown: it broke off while it was committed (the connection, the disk); it may have been recorded.
             StateConflict: somebody else wrote the same key at the same moment; nothing was recorded.
         """
         committing = False
@@ -200,20 +200,27 @@ class Store:
                     work.driver.commit()
             except (DBAPIError, sqlite3.OperationalError, psycopg.OperationalError) as fault:
                 cause = fault.orig if isinstance(fault, DBAPIError) else fault
-                self._doubt(cause)
-                if committing and _was_cut(cause):
-                    raise CommitUnknown("the connection was lost while it was committed") from fault
+                failed = self._doubt(cause)
+                if committing and (failed or _was_cut(cause)):
+                    what = "its disk reported an error" if failed else "the connection was lost"
+                    raise CommitUnknown(f"{what} while it was committed") from fault
                 raise
             self._doubtful = work.doubtful
 
     def _turn(self) -> AbstractContextManager[object]:
         return self._turns.taken() if self._turns else nullcontext()
 
-    def _doubt(self, fault: BaseException | None) -> None:
-        """After the disk failed, forget every connection and the pages it holds: what is on the disk has to tell."""
-        if isinstance(fault, sqlite3.OperationalError) and fault.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR:
+    def _doubt(self, fault: BaseException | None) -> bool:
+        """After the disk failed, forget every connection and the pages it holds: what is on the disk has to tell.
+
+        Returns:
+            Whether it did. SQLite's last sync of a commit comes when its journal is gone: then it stands all the same.
+        """
+        failed = isinstance(fault, sqlite3.OperationalError) and fault.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR
+        if failed:
             self._doubtful = True
             self.close()
+        return failed
 
     @contextmanager
     def read(self) -> Iterator[Work]:

@@ -27,7 +27,7 @@ from personalise.campaigns.model import (
     Volume,
 )
 from personalise.campaigns.wordings import Words, wording
-from personalise.contact_policy.model import CLASSES, HELD_BACK, Cap, Class
+from personalise.contact_policy.model import CLASSES, HELD_BACK, UNHELD, Cap, Class
 from personalise.contact_policy.reading import named, per, read_share
 from personalise.content.template import kinds
 from personalise.language.expressions import condition, number
@@ -116,7 +116,7 @@ def _finish(head: Form, top: Form) -> None:
 def _judge_class(head: Form, campaign: Campaign, catalogue: Catalogue) -> None:
     """Refuse advertising of another class: nothing holds that back, so the catalogue alone can say what is none."""
     purpose = catalogue.purposes.get(campaign.purpose)
-    if campaign.kind != HELD_BACK and purpose and purpose.marketing:
+    if campaign.kind in UNHELD and purpose and purpose.marketing:
         why = f"{campaign.kind} is for purposes of service only, and the catalogue says that {purpose.key} is marketing"
         head.wrong("class", why)
 
@@ -223,7 +223,7 @@ def _fitting(offers: Mapping[str, Offer]) -> Iterator[Condition]:
 
 def _volumes(top: Form, kind: Class, treatments: Sequence[Treatment]) -> tuple[Volume, ...]:
     volumes = tuple(_keyed(top, "volume", lambda one: _volume(one, treatments)).values())
-    if volumes and kind in CLASSES and kind != HELD_BACK:
+    if volumes and kind in UNHELD:
         top.wrong("volume", f"a {kind} message is never held back: leave the volume out")
     return volumes
 

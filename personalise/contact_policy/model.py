@@ -16,6 +16,7 @@ Class = Literal["marketing", "service", "legal"]
 
 CLASSES: Final[tuple[Class, ...]] = ("marketing", "service", "legal")
 HELD_BACK: Final[Class] = "marketing"
+UNHELD: Final = frozenset(CLASSES) - {HELD_BACK}
 
 THOUSANDTHS: Final = 1_000
 """Goodwill is counted in thousandths of a point: whole numbers add up the same in any order."""
