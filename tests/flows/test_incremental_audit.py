@@ -30,7 +30,8 @@ def went(report):
 
 
 def found(report):
-    return sorted((one.check, one.subject) for one in report.all_findings)
+    """Return what an audit found, beside that somebody had taken the guards off to get there."""
+    return sorted((one.check, one.subject) for one in report.all_findings if one.check != "guards")
 
 
 def marked(world):

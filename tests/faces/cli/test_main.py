@@ -33,6 +33,7 @@ def test_every_kind_of_error_has_the_exit_code_of_its_meaning():
             "Fenced",
             "HeadMoved",
             "IdempotencyConflict",
+            "IdentityTaken",
             "NothingToRenew",
             "StateConflict",
             "VersionMoved",
