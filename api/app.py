@@ -12,6 +12,7 @@ from flask import Blueprint, Flask, Response, current_app, g, request
 from api import pages, problems, rest, security
 from api.actors import actor, keys, sessions
 from api.actors.actor import NOBODY, Actor
+from api.at_once import AtOnce
 from api.rest.contract import contract_of
 from api.rest.incoming import no_body
 from api.roles import ACTIONS, action_of
@@ -51,6 +52,7 @@ def create_app(house: House) -> Flask:
     problems.install(app, house.settings.base_url)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    app.wsgi_app = AtOnce(app)  # type: ignore[method-assign]  # Flask's own way of wrapping itself
     return app
 
 

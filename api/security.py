@@ -42,6 +42,7 @@ HEADERS: Final[Mapping[str, str]] = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
 }
 _TWO_YEARS: Final = "max-age=63072000; includeSubDomains"
 _FOREIGN: Final = frozenset({"cross-site", "same-site"})
@@ -54,19 +55,23 @@ class FormRefused(NotAllowed):
     title = "This form is no longer good"
 
 
+def headers(*, https: bool) -> Mapping[str, str]:
+    """Return the headers of every answer; Cache-Control, Content-Security-Policy are for views to say otherwise."""
+    return {**HEADERS, "Strict-Transport-Security": _TWO_YEARS} if https else HEADERS
+
+
 def install(app: Flask, *, https: bool) -> None:
     """Put the headers on every answer of `app`."""
+    always = headers(https=https)
 
     @app.after_request
     def secure(response: Response) -> Response:
-        for name, value in HEADERS.items():
-            response.headers[name] = value
+        kept = response.headers.get("Cache-Control")
+        response.headers.update(always)
+        if kept is not None:
+            response.headers["Cache-Control"] = kept
         if "content_security" in g:
             response.headers["Content-Security-Policy"] = g.content_security
-        # Kept nowhere unless a view says otherwise, which only those do that show nothing of anybody.
-        response.headers.setdefault("Cache-Control", "no-store")
-        if https:
-            response.headers["Strict-Transport-Security"] = _TWO_YEARS
         return response
 
 

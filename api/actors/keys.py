@@ -102,7 +102,7 @@ def bearer(store: Store, header: str | None, *, at: datetime) -> Actor:
     if not found:
         raise NotSignedIn
     with store.live() as work:
-        row = work.run(_FIND, found[1]).fetchone()
+        row = work.first(_FIND, found[1])
     if row is None or not hmac.compare_digest(bytes(row[1]), _digest(found[0])):
         raise NotSignedIn
     number, _, role, scopes, expires, revoked, used = row

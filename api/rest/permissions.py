@@ -9,9 +9,9 @@ from flask import Blueprint, Response, request
 from api.rest.contract import Contract, answer, answer_ready, contract
 from api.rest.incoming import body, past, query
 from api.rest.shapes import CUSTOMER, SCOPE, Flag, Form, Instant, Items, Part, Shape, Text, Whole
-from api.rest.verdicts import LARGEST, CustomerVerdict, ScopeVerdict, judged
+from api.rest.verdicts import LARGEST, CustomerVerdict, Judged, ScopeVerdict, judged
 from api.roles import action
-from api.wiring import here
+from api.wiring import House, here
 from consent import gate
 from consent.base.errors import CustomerUnknown, Place
 from consent.base.ids import CustomerId, is_id
@@ -113,12 +113,26 @@ def check() -> Response:
 
     `Sec-GPC: 1`, handed on from a browser, is heeded for this call and recorded nowhere.
     """
-    asked = body(CHECKS)
-    deployment, base_url = here().deployment, here().settings.base_url
+    return answer_ready(judge(here(), body(CHECKS), signal=_signal()))
+
+
+def judge(house: House, asked: Checks, *, signal: bool) -> dict[str, list[Judged]]:
+    """Judge each question.
+
+    Args:
+        house: whose customers.
+        asked: the questions.
+        signal: the browser of this moment opts out.
+
+    Raises:
+        RequestInvalid: the time asked for is yet to come.
+        CustomerUnknown: with the place of each of them.
+    """
+    deployment, base_url = house.deployment, house.settings.base_url
     at = past(asked.as_of, deployment.clock(), "/as_of")
     with deployment.store.live() as work:
-        verdicts = _verdicts(deployment, work, asked, at)
-    return answer_ready({"data": [judged(verdict, base_url) for verdict in verdicts]})
+        verdicts = _verdicts(deployment, work, asked, at, signal=signal)
+    return {"data": [judged(verdict, base_url) for verdict in verdicts]}
 
 
 @blueprint.get("/customers/<customer>/permissions")
@@ -152,13 +166,12 @@ def _signal() -> bool:
     return gpc.asked(request.headers.get(gpc.HEADER))
 
 
-def _verdicts(deployment: Deployment, work: Work, asked: Checks, at: datetime) -> list[Verdict]:
+def _verdicts(deployment: Deployment, work: Work, asked: Checks, at: datetime, *, signal: bool) -> list[Verdict]:
     """Judge each question; all unknown customers are named at once.
 
     Raises:
         CustomerUnknown: with the place of each of them.
     """
-    signal = _signal()
     every = [(CustomerId(one.customer), one.scope, one.remembered) for one in asked.asked()]
     if asked.as_of is None:
         found = gate.check_each(deployment.desk, work, every, at=at, gpc=signal)

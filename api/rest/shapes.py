@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import cached_property, partial
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
@@ -35,6 +36,8 @@ MISSING: Final[dict[str, str | list[Any] | dict[Any, Any]]] = {
 """What every field says of what isn't there."""
 
 _DIGITS: Final = re.compile("0|[1-9][0-9]{0,15}", re.ASCII)
+_UNSURE: Final = object()
+"""What a field's `quick` returns of a value that doesn't look right: then marshmallow's own way says what is wrong."""
 
 
 class _Written(validate.Regexp):
@@ -48,13 +51,17 @@ class _Written(validate.Regexp):
         self._whole = re.compile(pattern.removeprefix("^").removesuffix("$"), re.ASCII)
         self._why = why
 
+    def fits(self, text: str) -> bool:
+        """Say whether a text is of the length and the pattern."""
+        return self.min <= len(text) <= self.max and self._whole.fullmatch(text) is not None
+
     @override
     def __call__(self, value: Any) -> Any:
+        if self.fits(value):
+            return value
         if not self.min <= len(value) <= self.max:
             raise ValidationError(self._why or f"must have {self.min:,} to {self.max:,} characters")
-        if not self._whole.fullmatch(value):
-            raise ValidationError(self._why or "has a control character")
-        return value
+        raise ValidationError(self._why or "has a control character")
 
 
 class _Size(validate.Length):
@@ -73,7 +80,14 @@ class Text(fields.String):
     default_error_messages = {**MISSING, "invalid": "must be text"}  # noqa: RUF012 -- as marshmallow has it
 
     def __init__(self, low: int, high: int, pattern: str = NO_CONTROLS, why: str = "", **more: Any) -> None:  # noqa: ANN401 -- a field's own options
-        super().__init__(validate=_Written(low, high, pattern, why), **more)
+        written = _Written(low, high, pattern, why)
+        self._fits = written.fits
+        super().__init__(validate=written, **more)
+
+    def quick(self, value: object) -> object:
+        """Return what `deserialize` returns, sooner."""
+        composed = type(value) is str and (value.isascii() or unicodedata.is_normalized("NFC", value))
+        return value if composed and self._fits(value) else _UNSURE  # type: ignore[arg-type]  # it is text
 
     @override
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> str:
@@ -165,15 +179,32 @@ class Items(fields.List[Any]):
     default_error_messages = {**MISSING, "invalid": "must be a list"}  # noqa: RUF012 -- as marshmallow has it
 
     def __init__(self, item: fields.Field[Any], low: int, high: int, **more: Any) -> None:  # noqa: ANN401 -- a field's own options
+        self._sizes = range(low, high + 1)
+        self._quick_item = getattr(item, "quick", None)
         super().__init__(item, validate=_Size(low, high), **more)
+
+    def quick(self, value: object) -> object:
+        """Return what `deserialize` returns, sooner."""
+        if self._quick_item is None or type(value) is not list or len(value) not in self._sizes:
+            return _UNSURE
+        read = [self._quick_item(each) for each in value]
+        return _UNSURE if _UNSURE in read else read
 
     @override
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> list[Any]:
         if type(value) is not list:
             raise self.make_error("invalid")
-        if len(value) > self.validators[0].max:  # type: ignore[attr-defined]  # the _Size set above; before each item is read
-            raise ValidationError(f"must have at most {self.validators[0].max:,} items")  # type: ignore[attr-defined]  # as above
+        if len(value) >= self._sizes.stop:  # before each item is read
+            raise ValidationError(f"must have at most {self._sizes.stop - 1:,} items")
         return super()._deserialize(value, attr, data, **more)
+
+
+def _surely(field: fields.Field[Any], value: object) -> object:
+    """Return what a field reads that has no way of its own to be quick."""
+    try:
+        return field.deserialize(value)
+    except ValidationError:
+        return _UNSURE
 
 
 class Form(Schema):
@@ -199,16 +230,23 @@ class Form(Schema):
         if type(given) is not dict:
             return None
         read: dict[str, Any] = {}
-        try:
-            for name, field in self.load_fields.items():
-                key = name if field.data_key is None else field.data_key
-                if key in given:
-                    read[name] = field.deserialize(given[key], key, given)
-                elif field.required:
+        for key, field, quick in self._plan:
+            value = given.get(key, _UNSURE)
+            if value is not _UNSURE:
+                read[field.name] = None if value is None and field.allow_none else quick(value)
+                if read[field.name] is _UNSURE:
                     return None
-        except ValidationError:
-            return None
+            elif field.required:
+                return None
         return read if self.least <= len(read) == len(given) else None
+
+    @cached_property
+    def _plan(self) -> list[tuple[str, Any, Callable[[Any], object]]]:
+        """Return each field: its key, itself, and what reads it."""
+        return [
+            (field.data_key or name, field, getattr(field, "quick", None) or partial(_surely, field))
+            for name, field in self.load_fields.items()
+        ]
 
     @validates_schema(skip_on_field_errors=True)
     def _enough(self, data: Mapping[str, Any], **_more: object) -> None:
@@ -221,11 +259,16 @@ class Part(fields.Nested):
 
     default_error_messages = {**MISSING, "type": "must be an object"}  # noqa: RUF012 -- as marshmallow has it
 
+    def quick(self, value: object) -> object:
+        """Return what `deserialize` returns, sooner."""
+        form = self.schema
+        read = form.quick(value) if isinstance(form, Form) and not self.many else None
+        return _UNSURE if read is None else read
+
     @override
     def _deserialize(self, value: Any, *given: Any, **more: Any) -> Any:
-        form = self.schema
-        quick = form.quick(value) if isinstance(form, Form) and not self.many else None
-        return super()._deserialize(value, *given, **more) if quick is None else quick
+        quick = self.quick(value)
+        return super()._deserialize(value, *given, **more) if quick is _UNSURE else quick
 
 
 class Shape(Generic[T]):

@@ -9,26 +9,27 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final, TypeVar
 
 import orjson
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
+from typing_extensions import override
 
+from consent.base import faults
 from consent.base.database import SPANS, WRITING, Bounds, Engines, Hot, arranged, drop_journal, open_engines
-from consent.base.errors import ByleaveError, CommitUnknown, DatabaseDown, Invalid, StateConflict
+from consent.base.errors import CommitUnknown, DatabaseDown, Invalid
+from consent.base.recent import Recent
 from consent.base.turns import Turns
 
-_LOST = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.errors.UndefinedTable, sa.exc.TimeoutError)
-_TAKEN = psycopg.errors.UniqueViolation
-_FAULTS = (DBAPIError, sa.exc.TimeoutError, sqlite3.DatabaseError, psycopg.Error, UnicodeEncodeError)
 _PATIENCE_S: Final = 5.0
 """How long a writer of a SQLite file waits for his turn before he tries without."""
-_RACED = "somebody else wrote the same at this moment: nothing was recorded, try again"
+_RECENT: Final = "recent"
 _TRIES: Final = 10
 """Times that a transaction looks again for what others may have written meanwhile."""
-_UNSTORABLE = "a value that can't be stored: half of a surrogate pair, a NUL character, or a number too large"
 
 T = TypeVar("T")
 S = TypeVar("S", bound=str)
@@ -54,35 +55,44 @@ def span(work: "Work", values: Iterable[S]) -> Span[S]:
 class Work:
     """One open transaction (or one live reader): where statements run."""
 
-    __slots__ = ("_connection", "_engine", "_pooled", "dialect", "doubtful", "driver", "writing")
+    __slots__ = ("_connection", "_driver", "_engine", "_lend", "_recent", "dialect", "doubtful", "writing")
 
     def __init__(
         self,
         engine: sa.Engine,
-        pooled: sa.PoolProxiedConnection,
+        lend: Callable[[], sa.PoolProxiedConnection],
         connection: sa.Connection | None = None,
         *,
         writing: bool = False,
         doubtful: bool = False,
+        recent: Recent | None = None,
     ) -> None:
-        """Keep the driver's own connection, for hot statements, and SQLAlchemy's above it.
+        """Keep what lends the pool's connection, asked when it is first needed, and SQLAlchemy's above it.
 
         Without that, the caller ends himself what he has begun. `doubtful` says that the disk failed, and that nobody
-        has looked since at what it kept of the ledger's head.
+        has looked since at what it kept of the ledger's head. `recent` is what a live reader needn't read again.
         """
         self._engine = engine
-        self._pooled = pooled
+        self._lend = lend
         self._connection = connection
+        self._driver: Any = None
+        self._recent = recent
         self.doubtful = doubtful
         self.dialect: str = engine.dialect.name
         self.writing = writing
-        self.driver: Any = pooled.driver_connection
+
+    @property
+    def driver(self) -> Any:  # noqa: ANN401 -- psycopg's, or the one of `sqlite3`
+        """The driver's own connection, for hot statements."""
+        if self._driver is None:
+            self._driver = self._lend().driver_connection
+        return self._driver
 
     @property
     def connection(self) -> sa.Connection:
         """The transaction as SQLAlchemy sees it: made when first asked for, since hot statements need none."""
         if self._connection is None:
-            self._connection = sa.Connection(self._engine, self._pooled)
+            self._connection = sa.Connection(self._engine, self._lend())
             self._connection.begin()
         return self._connection
 
@@ -93,6 +103,19 @@ class Work:
             compiled = hot.compiled(SPANS)
             values = tuple(each for value in values for each in (value if type(value) is Bounds else (value,)))
         return self.driver.execute(compiled.sql, values if compiled.order is None else arranged(compiled, values))
+
+    def first(self, hot: Hot, value: str) -> Any:  # noqa: ANN401 -- a row of the driver's: a tuple, or None
+        """Return the first row of a hot statement of one parameter, which depends on that and the database alone.
+
+        A live reader of a SQLite file has it from memory, if it was read since anything was last committed.
+        """
+        key = (hot, value)
+        known = self._recent.known(key) if self._recent else None
+        if known is not None:
+            return known
+        cursor = self.run(hot, value)
+        own = self._lend().info.get(_RECENT)  # of the file that this very connection has open
+        return own.keep(key, cursor) if own else cursor.fetchone()
 
     def run_many(self, hot: Hot, rows: Sequence[tuple[Any, ...]]) -> None:
         """Run a hot statement for each row of parameters, in one round trip where the driver can."""
@@ -130,7 +153,7 @@ class Work:
             savepoint = self.connection.begin_nested()
             try:
                 written = write()
-            except _TAKEN:
+            except faults.TAKEN:
                 savepoint.rollback()
             except BaseException:
                 savepoint.rollback()
@@ -156,7 +179,7 @@ class Work:
         try:
             return orjson.dumps(list(values)).decode()
         except orjson.JSONEncodeError:
-            raise Invalid(_UNSTORABLE) from None  # the cause would quote the value
+            raise Invalid(faults.UNSTORABLE) from None  # the cause would quote the value
 
 
 class Store:
@@ -168,6 +191,19 @@ class Store:
         self.engines: Engines = open_engines(url)
         self._turns = Turns(self.file, patience=_PATIENCE_S) if self.dialect == "sqlite" else None
         self._doubtful = False
+        self._recent: Recent | None = None
+        self._watched: set[Recent] = set()
+        if self.dialect == "sqlite":
+            sa.event.listen(self.engines.live, "connect", self._watch)
+
+    def _watch(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        """Have live readers know what was read lately of the file that a new connection of theirs has opened.
+
+        All of it is held for as long as the store is: to let go sooner could give up the locks of other connections.
+        """
+        self._recent = record.info[_RECENT] = Recent.of(self.file)
+        if self._recent is not None:
+            self._watched.add(self._recent)
 
     @property
     def dialect(self) -> str:
@@ -189,10 +225,10 @@ class Store:
             StateConflict: somebody else wrote the same key at the same moment; nothing was recorded.
         """
         committing = False
-        with self._turn(), _named_faults():
+        with self._turn(), faults.named():
             try:
                 with _pooled(self.engines.write) as pooled:
-                    work = Work(self.engines.write, pooled, writing=True, doubtful=self._doubtful)
+                    work = Work(self.engines.write, lambda: pooled, writing=True, doubtful=self._doubtful)
                     if self.dialect == "sqlite":
                         work.driver.execute(WRITING)
                     yield work
@@ -201,7 +237,7 @@ class Store:
             except (DBAPIError, sqlite3.OperationalError, psycopg.OperationalError) as fault:
                 cause = fault.orig if isinstance(fault, DBAPIError) else fault
                 failed = self._doubt(cause)
-                if committing and (failed or _was_cut(cause)):
+                if committing and (failed or faults.was_cut(cause)):
                     what = "its disk reported an error" if failed else "the connection was lost"
                     raise CommitUnknown(f"{what} while it was committed") from fault
                 raise
@@ -229,18 +265,16 @@ class Store:
         Raises:
             DatabaseDown: the database is away.
         """
-        with _named_faults(), self.engines.read.begin() as connection:
-            yield Work(self.engines.read, connection.connection, connection)
+        with faults.named(), self.engines.read.begin() as connection:
+            yield Work(self.engines.read, lambda: connection.connection, connection)
 
-    @contextmanager
-    def live(self) -> Iterator[Work]:
+    def live(self) -> AbstractContextManager[Work]:
         """Open a reader on which each statement sees the newest commit of any process.
 
         Raises:
             DatabaseDown: the database is away.
         """
-        with _named_faults(), _pooled(self.engines.live) as pooled:
-            yield Work(self.engines.live, pooled)
+        return _Live(self.engines.live, self._recent)
 
     def drop_journal(self) -> None:
         """Have SQLite let go of the pages as they were before the last transactions: what was deleted is on them.
@@ -253,7 +287,7 @@ class Store:
         """
         if self.dialect != "sqlite":
             return
-        with self._turn(), _named_faults():
+        with self._turn(), faults.named():
             pooled = self.engines.write.raw_connection()
             try:
                 driver: Any = pooled.driver_connection
@@ -264,9 +298,44 @@ class Store:
             raise DatabaseDown("others kept its journal busy")
 
     def close(self) -> None:
-        """Close all pooled connections."""
+        """Close all pooled connections; those that follow may find another file of the name."""
+        self._recent = None
         for engine in self.engines:
             engine.dispose()
+
+
+class _Live(AbstractContextManager[Work]):
+    """A live reader, who borrows a connection when he first needs one: he may know already what he asks for."""
+
+    __slots__ = ("_borrowed", "_engine", "_pooled", "_recent")
+
+    def __init__(self, engine: sa.Engine, recent: Recent | None) -> None:
+        self._engine, self._recent = engine, recent
+        self._borrowed: AbstractContextManager[sa.PoolProxiedConnection] | None = None
+        self._pooled: sa.PoolProxiedConnection | None = None
+
+    @override
+    def __enter__(self) -> Work:
+        return Work(self._engine, self._lend, recent=self._recent)
+
+    def _lend(self) -> sa.PoolProxiedConnection:
+        if self._pooled is None:
+            borrowed = _borrowed(self._engine)
+            self._pooled = borrowed.__enter__()
+            self._borrowed = borrowed
+        return self._pooled
+
+    @override
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return self._borrowed.__exit__(kind, fault, trace) if self._borrowed else None
+
+
+@contextmanager
+def _borrowed(engine: sa.Engine) -> Iterator[sa.PoolProxiedConnection]:
+    with faults.named(), _pooled(engine) as pooled:
+        yield pooled
 
 
 @contextmanager
@@ -284,47 +353,3 @@ def _pooled(engine: sa.Engine) -> Iterator[sa.PoolProxiedConnection]:
         raise
     finally:
         pooled.close()
-
-
-def _was_cut(fault: BaseException | None) -> bool:
-    """Say whether PostgreSQL's answer was lost, or it was told to stop: without one, a commit may have happened."""
-    return isinstance(fault, psycopg.OperationalError) and (fault.sqlstate is None or fault.sqlstate[:2] == "57")
-
-
-@contextmanager
-def _named_faults() -> Iterator[None]:
-    """Turn the drivers' operational errors and lost races into ours, without their text: it can hold values."""
-    try:
-        yield
-    except _FAULTS as fault:
-        named = _named(fault.orig if isinstance(fault, DBAPIError) else fault)
-        if named is None:
-            raise
-        raise named from (None if isinstance(named, Invalid) else fault)  # the cause would quote the value
-
-
-def _named(fault: BaseException | None) -> ByleaveError | None:
-    # SQLite has no class of its own for a file that is damaged, or is no database.
-    if isinstance(fault, _LOST) or type(fault) is sqlite3.DatabaseError:
-        return DatabaseDown(_plain(fault))
-    if isinstance(fault, _TAKEN):
-        return StateConflict(_RACED)
-    return Invalid(_UNSTORABLE) if isinstance(fault, (UnicodeEncodeError, psycopg.DataError)) else None
-
-
-def _plain(lost: BaseException) -> str:
-    text = str(lost).lower()
-    for sign, said in (
-        ("locked", "it stayed locked by another writer"),
-        ("lock timeout", "it stayed locked by another writer"),
-        ("no such table", "its tables are missing: run `byleave init`, or `byleave db upgrade`"),
-        ("relation", "its tables are missing: run `byleave init`, or `byleave db upgrade`"),
-        ("not a database", "its file is damaged, or is no database"),
-        ("malformed", "its file is damaged"),
-        ("full", "its disk is full"),
-        ("unable to open", "its file can't be opened"),
-        ("disk i/o", "its disk reports an error"),
-    ):
-        if sign in text:
-            return said
-    return "the connection failed"

@@ -105,7 +105,7 @@ def check(
     Raises:
         CustomerUnknown: nobody of that id is enrolled.
     """
-    row = work.run(_CHECK, customer).fetchone()
+    row = work.first(_CHECK, customer)
     if row is None:
         raise CustomerUnknown
     return _judged(desk, work, row, scope, at=at, remembered=remembered, gpc=gpc)
@@ -123,7 +123,12 @@ def check_each(
         at: the instant to judge at.
         gpc: the browser of this moment opts out.
     """
-    rows = {row[0]: row for row in work.run(_CHECK_EACH, work.listed({who for who, _, _ in asked})).fetchall()}
+    whom = {who for who, _, _ in asked}
+    if len(whom) == 1:
+        found = [row for who in whom if (row := work.first(_CHECK, who))]
+    else:
+        found = work.run(_CHECK_EACH, work.listed(whom)).fetchall()
+    rows = {row[0]: row for row in found}
     return [
         _judged(desk, work, rows[who], scope, at=at, remembered=remembered, gpc=gpc) if who in rows else None
         for who, scope, remembered in asked
