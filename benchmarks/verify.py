@@ -158,8 +158,8 @@ def standings(made: Made, size: int, *, rounds: int) -> Iterator[Line]:
             },
             rounds=rounds,
         )
-    # 100,000 a second where hashlib makes 1.09 million leaves: on another machine, in the same proportion.
-    for said, ours, goal in (("one process", "one", 0.09), ("two processes", "two", 0.17)):
+    # The goal is 100,000 a second on two cores, where hashlib alone makes 1.09 million leaves: here, in that proportion.
+    for said, ours, goal in (("one process", "one", None), ("two processes", "two", 0.092)):
         claim = f"7 standing recomputed from {payloads:,} sealed payloads, {said}"
         yield found.line(claim, "payloads", ours=ours, limit="hashlib", goal=goal)
 
