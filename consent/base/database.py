@@ -5,6 +5,7 @@ then writes fails at once); PostgreSQL by psycopg 3. Hot paths run Core statemen
 driver's own cursor: building and compiling a statement for each call costs several times what the query does.
 """
 
+import math
 import re
 import sqlite3
 import time
@@ -13,11 +14,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 from typing_extensions import override
 
@@ -38,6 +41,10 @@ _JOURNAL_BYTES: Final = 4_194_304
 
 _TRIES: Final = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 """How long to wait, in seconds, from one try to be rid of the journal to the next."""
+
+_RESTED_S: Final = 0.5
+"""After how many seconds unused a connection is asked whether it is still there, before it is lent again."""
+_SINCE: Final = "since"
 
 _WAL_RESET_FIXED: Final = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 _NAMING: Final = {
@@ -323,20 +330,41 @@ def _sqlite_engines(address: sa.URL) -> Engines:
     )
 
 
+def _rested(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[_SINCE] = time.monotonic()
+
+
+def _still_there(connection: psycopg.Connection, record: ConnectionPoolEntry, _lent: object) -> None:
+    """Ask whether a connection that has rested is still there, as `pool_pre_ping` does of each that is lent.
+
+    That takes as long as what most of them are lent for. The pool tries another where this one is gone.
+    """
+    if time.monotonic() - record.info.get(_SINCE, math.inf) < _RESTED_S:
+        return
+    try:
+        connection.execute("")
+        if not connection.autocommit:
+            connection.rollback()
+    except psycopg.OperationalError as gone:
+        raise sa.exc.DisconnectionError from gone
+
+
 def _postgresql_engines(address: sa.URL) -> Engines:
     settings = f"-c lock_timeout={BUSY_MS} -c idle_in_transaction_session_timeout=600000 -c timezone=UTC"
     # The driver's own read-only flag goes with BEGIN, which a live reader never sends: the server has to know.
     reading = f"{settings} -c default_transaction_read_only=on"
 
     def engine(settings: str, **options: Any) -> sa.Engine:  # noqa: ANN401 -- SQLAlchemy's options of many kinds
-        return sa.create_engine(
+        made = sa.create_engine(
             address,
             connect_args={"options": settings, "connect_timeout": 5},
-            pool_pre_ping=True,
             pool_size=_KEPT["postgresql"],
             max_overflow=-1,
             **options,
         )
+        sa.event.listen(made, "checkin", _rested)
+        sa.event.listen(made, "checkout", _still_there)
+        return made
 
     snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     return Engines(
