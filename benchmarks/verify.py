@@ -158,7 +158,7 @@ def standings(made: Made, size: int, *, rounds: int) -> Iterator[Line]:
             },
             rounds=rounds,
         )
-    # The goal is 100,000 a second on two cores, where hashlib alone makes 1.09 million leaves: here, in that proportion.
+    # The goal is 100,000 a second on two cores where hashlib alone makes 1.09 million leaves: here, in that proportion.
     for said, ours, goal in (("one process", "one", None), ("two processes", "two", 0.092)):
         claim = f"7 standing recomputed from {payloads:,} sealed payloads, {said}"
         yield found.line(claim, "payloads", ours=ours, limit="hashlib", goal=goal)

@@ -1,4 +1,4 @@
-"""Connections that PostgreSQL has ended while nobody used them: who comes next is served, or told so, and the one after."""
+"""Connections that PostgreSQL ended while nobody used them: who comes next is served, or told, and so is the one after."""
 
 import contextlib
 
