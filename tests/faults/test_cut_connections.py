@@ -1,4 +1,4 @@
-"""Connections that PostgreSQL ended while nobody used them: who comes next is served, or told, and so is the one after."""
+"""Connections that PostgreSQL ended while nobody used them: who comes next is served, or told, and the one after."""
 
 import contextlib
 
