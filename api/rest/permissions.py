@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from flask import Blueprint, Response, request
 
@@ -63,24 +63,12 @@ class PermissionsForm(Form):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One question as it came in."""
-
-    customer: str
-    scope: str
-    remembered: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Checks:
     """The questions of one call."""
 
-    checks: list[dict[str, object]]
+    checks: list[dict[str, Any]]
+    """Each in its form."""
     as_of: datetime | None = None
-
-    def asked(self) -> list[Check]:
-        """Return the questions."""
-        return [Check(**each) for each in self.checks]  # type: ignore[arg-type]  # the form has checked each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +160,7 @@ def _verdicts(deployment: Deployment, work: Work, asked: Checks, at: datetime, *
     Raises:
         CustomerUnknown: with the place of each of them.
     """
-    every = [(CustomerId(one.customer), one.scope, one.remembered) for one in asked.asked()]
+    every = [(CustomerId(one["customer"]), one["scope"], one.get("remembered", False)) for one in asked.checks]
     if asked.as_of is None:
         found = gate.check_each(deployment.desk, work, every, at=at, gpc=signal)
     else:
