@@ -74,6 +74,11 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "goodwill that it had to, and each promise of terms was kept.",
         "Anything about what other systems send, or about customers who were erased since.",
     ),
+    "commitments": Explained(
+        "Each promise of terms is the one that its decision made, word for word and until then; and of each decision "
+        "that promised something the promise stands, or a newer one of the same family.",
+        "That the promise was kept, which is the check of contacts; promises to customers who were erased since.",
+    ),
     "deferrals": Explained(
         "Whoever is to be decided about again was held back by a decision in the log, by a rule that it names, until "
         "a time that it names, or his message was released for it; and what came of it is a decision about him.",

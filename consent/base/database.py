@@ -330,23 +330,26 @@ def _sqlite_engines(address: sa.URL) -> Engines:
     )
 
 
-def _rested(_connection: object, record: ConnectionPoolEntry) -> None:
-    record.info[_SINCE] = time.monotonic()
+def _asked_after_rest(engine: sa.Engine) -> sa.Engine:
+    """Ask a connection that has rested whether it is still there, as `pool_pre_ping` does of each that is lent.
 
-
-def _still_there(connection: psycopg.Connection, record: ConnectionPoolEntry, _lent: object) -> None:
-    """Ask whether a connection that has rested is still there, as `pool_pre_ping` does of each that is lent.
-
-    That takes as long as what most of them are lent for. The pool tries another where this one is gone.
+    That takes as long as what most of them are lent for.
     """
-    if time.monotonic() - record.info.get(_SINCE, math.inf) < _RESTED_S:
-        return
-    try:
-        connection.execute("")
-        if not connection.autocommit:
-            connection.rollback()
-    except psycopg.OperationalError as gone:
-        raise sa.exc.DisconnectionError from gone
+
+    @sa.event.listens_for(engine, "checkin")
+    def _rests(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[_SINCE] = time.monotonic()
+
+    @sa.event.listens_for(engine, "checkout")
+    def _is_lent(connection: Any, record: ConnectionPoolEntry, _lent: object) -> None:  # noqa: ANN401 -- a driver's own
+        if time.monotonic() - record.info.get(_SINCE, math.inf) < _RESTED_S:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except psycopg.OperationalError as gone:
+            raise sa.exc.DisconnectionError from gone  # then the pool tries another
+
+    return engine
 
 
 def _postgresql_engines(address: sa.URL) -> Engines:
@@ -355,16 +358,15 @@ def _postgresql_engines(address: sa.URL) -> Engines:
     reading = f"{settings} -c default_transaction_read_only=on"
 
     def engine(settings: str, **options: Any) -> sa.Engine:  # noqa: ANN401 -- SQLAlchemy's options of many kinds
-        made = sa.create_engine(
-            address,
-            connect_args={"options": settings, "connect_timeout": 5},
-            pool_size=_KEPT["postgresql"],
-            max_overflow=-1,
-            **options,
+        return _asked_after_rest(
+            sa.create_engine(
+                address,
+                connect_args={"options": settings, "connect_timeout": 5},
+                pool_size=_KEPT["postgresql"],
+                max_overflow=-1,
+                **options,
+            )
         )
-        sa.event.listen(made, "checkin", _rested)
-        sa.event.listen(made, "checkout", _still_there)
-        return made
 
     snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     return Engines(

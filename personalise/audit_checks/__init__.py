@@ -10,6 +10,7 @@ from consent.audit.findings import Check
 from personalise.audit_checks import (
     approvals,
     campaigns,
+    commitments,
     committed,
     contacts,
     decisions,
@@ -58,6 +59,11 @@ CHECKS: Final = (
         key=contacts.KEY,
         title="Every contact kept to its holdout, the contact policy, its price and what was promised",
         function=contacts.contacts,
+    ),
+    Check(
+        key=commitments.KEY,
+        title="What stands promised was promised by a decision, as it stands, and no newer promise is missing",
+        function=commitments.commitments,
     ),
     Check(
         key=deferrals.KEY,
