@@ -20,6 +20,11 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "Each table in which nothing may be changed has the triggers that refuse it, now.",
         "That they were never switched off in between, or that nobody can switch them off.",
     ),
+    "findings": Explained(
+        "How each finding stands follows from its history: it was opened by an audit that found it, and resolved by "
+        "one that judged its check in full and found it no longer.",
+        "Who accepted a finding, or was given it, and why: that stands in its history alone.",
+    ),
     "witness": Explained(
         "The witness, which has a memory of its own, knows the same ledger: nothing was rolled back or forked.",
         "Anything where the settings name no witness, or about entries after its newest cosignature.",

@@ -7,7 +7,7 @@ check broke off, left a gap, judged nothing or had more findings than are kept r
 An acceptance ends by the time of whoever looks, also where no worker runs; `lapse` only writes it into the history.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -142,7 +142,7 @@ def take(work: Work, report: Report, *, by: str, at: datetime, resolves: bool = 
 
 
 def _take_check(work: Work, checked: Checked, found: Step, *, resolves: bool) -> None:
-    there = _by_subject(checked)
+    there = by_subject(checked.check, checked.findings)
     known = {row.subject: row for row in _known(work, checked.check, there)}
     _open(work, [one for subject, one in there.items() if subject not in known], found)
     gone = resolves and judged_all(checked)
@@ -172,17 +172,17 @@ def judged_all(checked: Checked) -> bool:
     return not checked.gaps and not cut_off
 
 
-def _by_subject(checked: Checked) -> dict[str, Finding]:
+def by_subject(check: str, found: Iterable[Finding]) -> dict[str, Finding]:
     """Return one finding a subject: the gravest severity, and every reason."""
-    by_subject: dict[str, list[Finding]] = {}
-    for each in checked.findings:
+    several_of: dict[str, list[Finding]] = {}
+    for each in found:
         if each.subject:  # without one it only says how many more there are
-            by_subject.setdefault(each.subject, []).append(each)
+            several_of.setdefault(each.subject, []).append(each)
     merged = {}
-    for subject, several in by_subject.items():
+    for subject, several in several_of.items():
         worst = min(several, key=lambda each: _WORST_FIRST[each.severity])
         why = "; ".join(dict.fromkeys(each.why for each in several))[:LONGEST_WHY]
-        merged[subject] = Finding(check=checked.check, severity=worst.severity, subject=subject, why=why)
+        merged[subject] = Finding(check=check, severity=worst.severity, subject=subject, why=why)
     return merged
 
 
@@ -212,16 +212,26 @@ def _seen(row: Any, found: Finding, step: Step) -> tuple[dict[str, Any], Step | 
     happened: Step | None = None
     state, until = row.state, row.accepted_until
     if row.state == State.RESOLVED:
-        happened, state = _again(step, Event.REOPENED), _unaccepted(row.owner)
+        happened, state = _again(step, Event.REOPENED), unaccepted(row.owner)
     elif row.severity != found.severity:
-        happened = _again(step, Event.CHANGED, reason=f"{row.severity} before, {found.severity} now")
-        if state == State.ACCEPTED and _WORST_FIRST[found.severity] < _WORST_FIRST[Severity(row.severity)]:
-            state, until = _unaccepted(row.owner), None  # what was accepted is less than what is there now
+        happened = _again(step, Event.CHANGED, reason=weighs(row.severity, found.severity))
+        if state == State.ACCEPTED and is_graver(found.severity, than=Severity(row.severity)):
+            state, until = unaccepted(row.owner), None  # what was accepted is less than what is there now
     changed = {
         "b_id": row.id, "b_state": str(state), "b_severity": str(found.severity), "b_why": found.why, "b_seen": step.at,
         "b_until": until, "b_audit": step.audit, "b_version": row.version + (happened is not None),
     }  # fmt: skip
     return changed, happened
+
+
+def weighs(before: str, now: str) -> str:
+    """Return how the history says that a finding weighs more, or less."""
+    return f"{before} before, {now} now"
+
+
+def is_graver(severity: Severity, *, than: Severity) -> bool:
+    """Say whether one severity is graver than another."""
+    return _WORST_FIRST[severity] < _WORST_FIRST[than]
 
 
 def _gone(row: Any, step: Step) -> tuple[dict[str, Any], Step]:  # noqa: ANN401 -- a Core row
@@ -244,7 +254,7 @@ def lapse(work: Work, *, at: datetime) -> int:
     ended = list(work.connection.execute(over.with_for_update()))
     for row in ended:
         step = Step(event=Event.LAPSED, actor=BY_THE_CLOCK, at=at, owner=row.owner)
-        change(work, row.id, row.version, step, state=_unaccepted(row.owner), accepted_until=None)
+        change(work, row.id, row.version, step, state=unaccepted(row.owner), accepted_until=None)
     return len(ended)
 
 
@@ -262,7 +272,8 @@ def _written(finding: str, version: int, step: Step) -> dict[str, Any]:
             "owner": step.owner, "until": step.until, "reason": step.reason, "audit": step.audit}  # fmt: skip
 
 
-def _unaccepted(owner: str) -> State:
+def unaccepted(owner: str) -> State:
+    """Return how a finding stands that is neither accepted nor resolved."""
     return State.ASSIGNED if owner else State.OPEN
 
 
@@ -366,7 +377,7 @@ def _followed(row: Any, at: datetime) -> Followed:  # noqa: ANN401 -- a Core row
         subject=row.subject,
         severity=Severity(row.severity),
         why=row.why,
-        state=_unaccepted(row.owner) if over else State(row.state),
+        state=unaccepted(row.owner) if over else State(row.state),
         owner=row.owner,
         accepted_until=None if over else row.accepted_until,
         opened_at=row.opened_at,

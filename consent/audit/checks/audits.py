@@ -1,9 +1,11 @@
 """The check `audits`: what earlier audits found is still there, as they found it."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
+import orjson
 import sqlalchemy as sa
 
 from consent.audit import events
@@ -45,9 +47,12 @@ def _kept(evidence: Evidence, page: Sequence[Event]) -> Iterator[Yielded]:
     with evidence.store.read() as work:
         rows = {row.id: row for row in work.connection.execute(sa.select(_run).where(_run.c.id.in_(named)))}
         counts = _counts(work, named)
-    for event, audit in zip(page, named, strict=True):
-        for why in _wrong(event, rows.get(audit), counts):
-            yield _named(audit, why)
+        found = [
+            (audit, why)
+            for event, audit in zip(page, named, strict=True)
+            for why in _wrong(work, event, rows.get(audit), counts)
+        ]
+    yield from (_named(audit, why) for audit, why in found)
     yield Judged(len(page))
 
 
@@ -58,7 +63,7 @@ def _counts(work: Work, audits_: Sequence[str]) -> Mapping[tuple[str, str], int]
     return {(audit, kind): count for audit, kind, count in rows}
 
 
-def _wrong(event: Event, row: Any, counts: Mapping[tuple[str, str], int]) -> Iterator[str]:  # noqa: ANN401 -- a row of audit_run
+def _wrong(work: Work, event: Event, row: Any, counts: Mapping[tuple[str, str], int]) -> Iterator[str]:  # noqa: ANN401 -- a row of audit_run
     """Walk what is kept of an audit otherwise than its entry says."""
     if row is None:
         yield f"entry {event.position} tells of it, and no row of audit_run does"
@@ -70,8 +75,20 @@ def _wrong(event: Event, row: Any, counts: Mapping[tuple[str, str], int]) -> Ite
     wrong = [name for name, value in kept.items() if event.told.get(name, value) != value]
     if wrong:
         yield f"not what entry {event.position} says of it: {', '.join(wrong)}"
+    elif (kept["findings"] or kept["gaps"]) and not _as_reported(work, row):
+        yield "its findings are not those of its report"
     if row.position != event.position:
         yield f"it is said to stand in entry {row.position}, and it is entry {event.position} that tells of it"
+
+
+def _as_reported(work: Work, row: Any) -> bool:  # noqa: ANN401 -- a row of audit_run
+    """Say whether the findings and gaps that are kept of an audit are those of its report, word for word."""
+    told = orjson.loads(row.report)
+    names = ("kind", "check", "severity", "subject", "why")
+    said = [("finding", *(one[name] for name in names[1:])) for one in told["findings"]]
+    said += [("gap", gap["check"], "", "", gap["why"]) for gap in told["gaps"]]
+    kept = work.connection.execute(sa.select(*(_finding.c[name] for name in names)).where(_finding.c.audit == row.id))
+    return Counter(said) == Counter(map(tuple, kept))
 
 
 def _made_up(evidence: Evidence) -> Iterator[Finding]:
