@@ -25,6 +25,11 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "one that judged its check in full and found it no longer.",
         "Who accepted a finding, or was given it, and why: that stands in its history alone.",
     ),
+    "evidence_packs": Explained(
+        "Each evidence pack that was handed out is about what the ledger says, for whom it says; and while it is kept, "
+        "its bytes are those that the ledger committed to.",
+        "The digest of a pack that is no longer kept.",
+    ),
     "witness": Explained(
         "The witness, which has a memory of its own, knows the same ledger: nothing was rolled back or forked.",
         "Anything where the settings name no witness, or about entries after its newest cosignature.",

@@ -21,6 +21,7 @@ from consent.audit.checks import (
     memory,
     mergers,
     notices,
+    packs,
     processing,
     requests,
     snapshot,
@@ -58,6 +59,11 @@ CHECKS: Final = (
         key=following.KEY,
         title="How findings stand follows from their history, and that from what audits found",
         function=following.findings,
+    ),
+    Check(
+        key=packs.KEY,
+        title="Evidence packs are what was handed out, as the ledger tells of them",
+        function=packs.packs,
     ),
     Check(
         key=witness.KEY,
