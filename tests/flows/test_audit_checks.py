@@ -591,6 +591,25 @@ def test_a_step_that_is_gone_rewritten_or_made_up_is_found(world, attacker):
     ])  # fmt: skip
 
 
+def test_words_of_a_request_that_no_longer_open_are_found(world, attacker):
+    one, two = asked_for(world, world.ann), asked_for(world, world.bo)
+    with world.store.write() as work:
+        for each in (one, two):
+            requests.close(
+                world.deployment.desk, work, each.id, Outcome.REFUSED, actor="cy", at=world.clock(), answer="No."
+            )  # fmt: skip
+    assert audited(world, "requests") == []
+    other = "(SELECT words FROM rights_request WHERE id = :two)"
+    attacker.do(f"UPDATE rights_request SET words = {other} WHERE id = :one", one=one.id, two=two.id)  # noqa: S608 -- a query from above
+
+    why = "what was written of it doesn't open under its customer's key"
+    assert audited(world, "requests") == [("critical", one.id, why)]
+    attacker.do("UPDATE rights_request SET words = :nothing WHERE id = :one", nothing=b"x", one=one.id)
+    assert audited(world, "requests") == [("critical", one.id, why)]
+    erase(world, world.bo)
+    assert audited(world, "requests") == [("critical", one.id, why)]
+
+
 # ------------------------------------------------------------------------------------------------------------- mergers
 
 
