@@ -8,7 +8,7 @@ import click
 
 from api import engines, lost
 from api.cli import campaign_life, campaign_results
-from api.cli.campaign_life import advised, print_advice
+from api.cli.campaign_life import AGAIN, advised, print_advice, print_between
 from api.cli.frame import FILE, OK, REFUSED, Group, Number, Words, at_home, caller, json_option
 from api.cli.output import print_facts, print_json, print_line, print_table, progress, say
 from api.roles import action
@@ -146,14 +146,16 @@ _PROCESSES = click.option(
 
 @campaign.command("run", example="byleave campaign run spring --json")
 @click.argument("key", type=_KEY)
+@AGAIN
 @_ENGINE
 @_PROCESSES
 @json_option
 @action("campaigns.run")
-def run_(key: str, engine_name: str | None, processes: int | None, *, as_json: bool) -> None:
-    """Run a campaign over all customers. A run of it that was killed goes on where it stopped.
+def run_(key: str, engine_name: str | None, processes: int | None, *, again: bool, as_json: bool) -> None:
+    """Run a campaign over all customers. A run of it that was killed goes on where it was; a paused one with `resume`.
 
-    Where no second person has to approve a campaign, whoever runs it approves it by that.
+    Where no second person has to approve a campaign, whoever runs it approves it by that. A version that was stopped
+    starts again only with --again.
     """
     with at_home() as house:
         engine = engines.engine(house, name=engine_name, count=processes)
@@ -164,7 +166,7 @@ def run_(key: str, engine_name: str | None, processes: int | None, *, as_json: b
             say(f"run {run} of {key} is under way ({killed[0].done:,} of {killed[0].total:,} done): going on with it")
         else:
             four_eyes = house.settings.demands_four_eyes
-            run = running.start(house.deployment, key, actor=caller().name, four_eyes=four_eyes)
+            run = running.start(house.deployment, key, actor=caller().name, four_eyes=four_eyes, again=again)
         _print_run(_advanced(house, run, engine), as_json=as_json)
 
 
@@ -182,7 +184,7 @@ def resume(run_or_key: str, engine_name: str | None, processes: int | None, *, a
         if resumed:
             _print_run(_advanced(house, resumed.id, engine), as_json=as_json)
         else:
-            _print_between(run_or_key, "resumed", as_json=as_json)
+            print_between(house, run_or_key, "resumed", as_json=as_json)
 
 
 @campaign.command(example="byleave campaign pause spring")
@@ -193,10 +195,10 @@ def pause(run_or_key: str, *, as_json: bool) -> None:
     """Pause a campaign at once: its run, live decisions, and all that it has reserved."""
     with at_home() as house:
         paused = _changed(house, run_or_key, PAUSED)
-    if paused:
-        _print_change(paused, as_json=as_json)
-    else:
-        _print_between(run_or_key, PAUSED, as_json=as_json)
+        if paused:
+            _print_change(paused, as_json=as_json)
+        else:
+            print_between(house, run_or_key, PAUSED, as_json=as_json)
 
 
 @campaign.command(example="byleave campaign stop spring")
@@ -212,10 +214,10 @@ def stop(run_or_key: str, *, reason: str | None, as_json: bool) -> None:
     """
     with at_home() as house:
         stopped = _changed(house, run_or_key, STOPPED, reason=reason or "")
-    if stopped:
-        _print_change(stopped, as_json=as_json)
-    else:
-        _print_between(run_or_key, STOPPED, as_json=as_json)
+        if stopped:
+            _print_change(stopped, as_json=as_json)
+        else:
+            print_between(house, run_or_key, STOPPED, as_json=as_json)
 
 
 @campaign.command(example="byleave campaign learn spring")
@@ -308,21 +310,13 @@ def _changed(house: House, run_or_key: str, state: str, *, reason: str = "") -> 
     return (running.pause if state == PAUSED else running.resume)(deployment, run_or_key, actor=who)
 
 
-def _print_between(key: str, state: str, *, as_json: bool) -> None:
-    """Say what changed between runs."""
-    if as_json:
-        print_json({"run": None, "campaign": key, "state": state})
-    else:
-        print_line(
-            f"{key} is {state}: no run of it is under way; this is for who asks, and what it has reserved or scheduled"
-        )
-
-
 def _print_change(stands: Run, *, as_json: bool) -> None:
     if as_json:
         print_json(_stands(stands))
-    else:
-        print_line(f"run {stands.id} of {stands.campaign} is {stands.state}, {stands.done:,} of {stands.total:,} done")
+        return
+    done = f"{stands.done:,} of {stands.total:,} customers are decided about"
+    print_line(f"The run of {stands.campaign} ({stands.id}) is {stands.state}: {done}.")
+    print_line(campaign_life.follows(stands.campaign, stands.state))
 
 
 def _stands(run: Run) -> dict[str, Any]:

@@ -181,15 +181,22 @@ def approve(
 
 
 def schedule(
-    deployment: Deployment, key: str, *, due_at: datetime, actor: str, four_eyes: bool, tag: str | None = None
+    deployment: Deployment,
+    key: str,
+    *,
+    due_at: datetime,
+    actor: str,
+    four_eyes: bool,
+    tag: str | None = None,
+    again: bool = False,
 ) -> Standing:
-    """Have the worker start the newest version at a time.
+    """Have the worker start the newest version at a time; one that was stopped only where `again` says so.
 
     Raises:
         CampaignUnknown: no campaign by that key.
         CampaignUnready, NotAllowed: as `require` says.
         RequestUnfit: that time is over, or more than a year away.
-        StateConflict: it is not approved, or another version is scheduled or under way.
+        StateConflict: it is not approved or was stopped, or another version is scheduled or under way.
         VersionMoved: something has become of it since.
     """
     desk, at = deployment.desk, deployment.clock()
@@ -198,6 +205,7 @@ def schedule(
     with deployment.store.write() as work:
         stands = locked(work, key, tag)
         idle(stands, but=(State.SCHEDULED,))
+        unstopped(stands, again=again)
         require(desk, work, stands.published, stands.approval, actor=actor, four_eyes=four_eyes, at=at)
         due = from_ms(to_ms(due_at))
         _note(desk, work, stands.published, Did.SCHEDULED, actor=actor, four_eyes=four_eyes, at=at, due_at=due)
@@ -237,8 +245,26 @@ def idle(stands: Standing, *, but: tuple[State, ...] = ()) -> None:
     if live is None or (live.version == stands.version and live.state in but):
         return
     what = f"run {live.run}" if live.run else f"version {live.version}"
-    otherwise = "have it go on" if live.state is State.PAUSED and not live.run else "let it end"
-    msg = f"{what} of {stands.key} is {live.state}: stop it first, or {otherwise}"
+    otherwise = "resume it, or stop it" if live.state is State.PAUSED else "stop it first, or let it end"
+    msg = f"{what} of {stands.key} is {live.state}: {otherwise}"
+    raise StateConflict(msg)
+
+
+def unstopped(stands: Standing, *, again: bool) -> None:
+    """Refuse where the newest version was stopped, unless whoever asks says that it is to start again.
+
+    Raises:
+        StateConflict: naming when and why it was stopped, and what can be done.
+    """
+    if again or not stands.halts.ended(stands.version):
+        return
+    key, last = stands.key, stands.last_of(stands.version)
+    when = f" on {rfc3339(last.at)}" if last else ""
+    why = f" ({last.reason})" if last and last.reason else ""
+    msg = (
+        f"version {stands.version} of {key} was stopped{when}{why}: publish a new version, or have this one start "
+        f'again with `byleave campaign run {key} --again`, over HTTP with `"again": true`'
+    )
     raise StateConflict(msg)
 
 
