@@ -130,7 +130,7 @@ def dry_run(key: str, *, as_json: bool) -> None:
     if as_json:
         print_json({**counts.as_json(), "seconds": seconds})
     else:
-        _print_counts(counts, seconds, addressed="would be addressed")
+        _print_counts(counts, seconds, done=False)
 
 
 _ENGINE = click.option(
@@ -335,7 +335,8 @@ def _print_run(run: Run, *, as_json: bool) -> None:
     _print_counts(run.counts, run.seconds)
 
 
-def _print_counts(counts: Counts, seconds: float, *, addressed: str = "were addressed") -> None:
+def _print_counts(counts: Counts, seconds: float, *, done: bool = True) -> None:
+    addressed = "were addressed" if done else "would be addressed"
     share = counts.customers or 1
     told = [(f"addressed: get {treatment}", count) for treatment, count in sorted(counts.chosen.items())]
     told += [(f"not addressed: {lost.by_key(reason)}", count) for reason, count in counts.most_first]
@@ -346,6 +347,8 @@ def _print_counts(counts: Counts, seconds: float, *, addressed: str = "were addr
     )
     print_line()
     print_line(f"{counts.chosen.total():,} of {counts.customers:,} customers {addressed}. Judged in {seconds:,.1f} s.")
+    if counts.holdout:
+        print_line(lost.of_the_holdout(counts, done=done))
     for key, amount in counts.taken().items():
         print_line(f"Taken of {key.replace('_', ' ')}: {amount:,}.")
     if counts.deferred:
@@ -354,10 +357,10 @@ def _print_counts(counts: Counts, seconds: float, *, addressed: str = "were addr
 
 def _print_runs(listed: list[Run]) -> None:
     print_table(
-        ("run", "begun", "state", "customers", "addressed", "held out", "left alone"),
+        ("run", "begun", "state", "customers", "addressed", "held out", "of these else addressed", "left alone"),
         [
             (each.id, each.at, each.state, each.counts.customers, each.counts.chosen.total(),
-             each.counts.holdout, each.counts.left_alone)
+             each.counts.holdout, each.counts.ghosts.total(), each.counts.left_alone)
             for each in listed
         ],
         empty="It was never run.",

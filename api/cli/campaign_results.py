@@ -15,7 +15,7 @@ from personalise.contact_policy.model import THOUSANDTHS
 from personalise.learning import Effects
 from personalise.measure.effects import Effect
 from personalise.results.model import Results
-from personalise.results.words import amount, sentences, short
+from personalise.results.words import amount, arms, sentences, short
 from personalise.runs.comparing import Compared, Named
 from personalise.runs.comparing import compare as compared
 from personalise.runs.counts import Counts
@@ -126,6 +126,7 @@ def print_results(found: Results) -> None:
         ],
         empty="",
     )  # fmt: skip
+    print_line(arms(found))
     print_line()
     for line in sentences(found):
         print_line(line)

@@ -21,6 +21,17 @@ _REACHED: Final = {
 }
 
 
+def arms(found: Results) -> str:
+    """Return whom the arms count, so that a reader can hold them against what runs have counted."""
+    first = "Each customer counts once, from the first contact that he had or, held out, would otherwise have had"
+    if found.together:
+        return f"{first}, under any campaign."
+    return (
+        f"{first}, by whatever run or live decision. Whom a run holds out and would not have addressed anyway is in "
+        "neither arm, nor is whom the company holds out of all campaigns."
+    )
+
+
 def sentences(found: Results) -> list[str]:
     """Return what is to be said of the results, one sentence a line, the cost first and the conclusions last."""
     spent, given = short(found.goodwill.spent), short(found.goodwill.given)

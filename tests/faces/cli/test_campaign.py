@@ -17,7 +17,10 @@ from tests import reference
 from tests.databases import Databases
 from tests.faces.cli.conftest import CUSTOMERS, SOMEBODY, Shell, make_shop
 
-DRY_RUN = ["customers", "stages", "chosen", "left_alone", "holdout", "deferred", "reasons", "quotas", "seconds"]
+DRY_RUN = [
+    "customers", "stages", "chosen", "left_alone", "holdout", "ghosts", "company_ghosts", "deferred", "reasons",
+    "quotas", "seconds",
+]  # fmt: skip
 RUN = [*DRY_RUN, "run", "state"]
 DECISION = [
     "decision", "customer", "campaign", "chosen", "content", "subject", "html", "wording", "propensity", "scorer",
