@@ -13,6 +13,7 @@ from api.cli.frame import FILE, OK, REFUSED, Group, Number, Words, at_home, call
 from api.cli.output import print_facts, print_json, print_line, print_table, progress, say
 from api.roles import action
 from api.wiring import House
+from consent.base.counting import counted
 from consent.base.ids import RunId, is_id
 from personalise import learning, shelf
 from personalise.campaigns.model import Campaign
@@ -239,7 +240,8 @@ def learn(key: str, *, as_json: bool) -> int:
         print_json({"key": key, "model": learned.version, "rows": learned.rows, "too_few": None})
     else:
         print_line(
-            f"Model {learned.version} of {key}, learned from {learned.rows:,} customers, scores from the next run on."
+            f"Model {learned.version} of {key}, learned from {counted(learned.rows, 'customer')}, scores from the next "
+            "run on."
         )
     return OK
 
@@ -314,7 +316,7 @@ def _print_change(stands: Run, *, as_json: bool) -> None:
     if as_json:
         print_json(_stands(stands))
         return
-    done = f"{stands.done:,} of {stands.total:,} customers are decided about"
+    done = f"{stands.done:,} of {counted(stands.total, 'customer')} decided about"
     print_line(f"The run of {stands.campaign} ({stands.id}) is {stands.state}: {done}.")
     print_line(campaign_life.follows(stands.campaign, stands.state))
 
@@ -346,7 +348,9 @@ def _print_counts(counts: Counts, seconds: float, *, done: bool = True) -> None:
         empty="Nobody is enrolled yet: see `byleave import --help`.",
     )
     print_line()
-    print_line(f"{counts.chosen.total():,} of {counts.customers:,} customers {addressed}. Judged in {seconds:,.1f} s.")
+    print_line(
+        f"{counts.chosen.total():,} of {counted(counts.customers, 'customer')} {addressed}. Judged in {seconds:,.1f} s."
+    )
     if counts.holdout:
         print_line(lost.of_the_holdout(counts, done=done))
     for key, amount in counts.taken().items():

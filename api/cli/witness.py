@@ -18,6 +18,7 @@ from api.cli.vkeys import Keys
 from api.roles import action
 from api.settings import PREFIX, read_settings
 from consent.base.clock import from_ms, system_clock, to_ms
+from consent.base.counting import counted
 from consent.ledger import cosignature
 from consent.ledger.note import Verifier
 from consent.witness import book, own_key
@@ -117,7 +118,7 @@ def show(home: Path | None, *, as_json: bool) -> int:
     else:
         print_facts({"name": key.name, "verifier key": cosignature.vkey(key), "trusts": [name for name, _ in trusted]})
         for one in seen:
-            print_line(f"{one.origin}: {one.size:,} entries cosigned")
+            print_line(f"{one.origin}: {counted(one.size, 'entry', 'entries')} cosigned")
         for two in against:
             print_line(f"{two.origin} contradicted itself: {two.why}")
     return REFUSED if against else OK

@@ -208,7 +208,7 @@ def test_a_start_that_was_called_off_is_told_as_that_and_no_stop(shell: Shell):
 def test_a_pause_of_a_run_says_how_it_goes_on(shell: Shell):
     run = under_way(shell)
     assert shell("campaign", "pause", "spring").out == (
-        f"The run of spring ({run}) is paused: 0 of {CUSTOMERS} customers are decided about.\n"
+        f"The run of spring ({run}) is paused: 0 of {CUSTOMERS} customers decided about.\n"
         "Until it goes on nobody is decided about, and nothing that it has reserved is sent: "
         "byleave campaign resume spring\n"
     )
