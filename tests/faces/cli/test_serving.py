@@ -1,6 +1,7 @@
 """What runs until it is stopped: it answers, it works, and it stops when it is told to."""
 
 import hashlib
+import json
 import os
 import re
 import shlex
@@ -80,6 +81,16 @@ def test_the_example_of_serve_answers_and_works_until_it_is_stopped(shell: Shell
         assert answered(process, f"http://127.0.0.1:{port}/healthz")[0] == 200
         assert works(shell) == "ok"
         assert stopped(process) == 0
+
+
+def test_links_lead_to_the_port_that_is_served_unless_a_setting_says_where_people_come(shell: Shell):
+    for settings, base in (({}, ""), ({"BYLEAVE_BASE_URL": "http://127.0.0.1:8123"}, "http://127.0.0.1:8123")):
+        port = free_port()
+        with started(shell, "serve", settings, port=port) as process:
+            status, told = answered(process, f"http://127.0.0.1:{port}/api/v1/campaigns")
+            assert status == 401
+            assert json.loads(told)["type"] == f"{base or f'http://127.0.0.1:{port}'}/problems/not_signed_in"
+            stopped(process)
 
 
 def test_the_example_of_worker_works_until_it_is_stopped(shell: Shell):
