@@ -4,6 +4,7 @@ Nothing here opens the ledger's house: a witness can run on another machine, and
 """
 
 import os
+import shlex
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -68,7 +69,8 @@ def init(home: Path | None, name: str, vkeys: tuple[tuple[Verifier, ...], ...], 
         return
     print_facts({"home": folder, "name": name, "verifier key": vkey, "trusts": [book.family(key.name) for key in keys]})
     print_line("")
-    print_line("Start it with `byleave witness serve`, and give the ledger's processes:")
+    where = "" if home is None else f" --home {shlex.quote(str(folder.absolute()))}"
+    print_line(f"Start it with `byleave witness serve{where}`, and give the ledger's processes:")
     print_line("  BYLEAVE_WITNESS_URL=http://127.0.0.1:8300")
     print_line(f"  BYLEAVE_WITNESS_KEY={vkey}")
 

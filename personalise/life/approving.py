@@ -31,6 +31,10 @@ from personalise.life.events import Did, Event, Published, Standing, State
 from personalise.runs import dry_run
 
 LONGEST_REASON: Final = 500
+_ANOTHER: Final = (
+    "whoever published a version can't approve it: ask somebody else, who at the shell uses another account of the "
+    "machine, or else signs in, or has a key, as an approver"
+)
 _AHEAD: Final = timedelta(days=366)
 _SETTLED: Final = (State.DRAFT, State.CHECKED, State.APPROVED, State.FINISHED, State.STOPPED)
 """The states in which a version can be approved: nothing is under way with it."""
@@ -313,7 +317,7 @@ def require(
 
 def _approve(desk: Desk, work: Work, version: Published, *, actor: str, four_eyes: bool, at: datetime) -> None:
     if four_eyes and actor == version.by:
-        raise NotAllowed("whoever published a version can't approve it: ask somebody else")
+        raise NotAllowed(_ANOTHER)
     found = judged(desk, work, version.campaign, four_eyes=four_eyes, at=at, version=version.version)
     if not found.ok:
         places = [Place(each.where or each.rule, f"{each.what} {each.do}") for each in found.musts]

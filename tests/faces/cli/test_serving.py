@@ -139,7 +139,10 @@ def dropped(shell: Shell) -> list[str]:
 def test_the_example_of_witness_serve_answers_until_it_is_stopped(shell: Shell):
     shell("ledger", "checkpoint", "--sign")
     key = shell("ledger", "vkey").out.strip()
-    assert shell("witness", "init", "--name", "witness.example/w1", "--trust", key).code == 0
+    made = shell("witness", "init", "--name", "witness.example/w1", "--trust", key)
+    assert (made.code, "`byleave witness serve`" in made.out) == (0, True)
+    there = shell("witness", "init", "--name", "witness.example/w2", "--home", "a folder")
+    assert f"`byleave witness serve --home '{shell.folder / 'a folder'}'`" in there.out
     port, origin = free_port(), key.partition("+")[0]
     with started(shell, "witness serve", port=port) as process:
         name = hashlib.sha256(origin.encode()).hexdigest()
