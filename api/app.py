@@ -13,6 +13,7 @@ from api import pages, problems, rest, security
 from api.actors import actor, keys, sessions
 from api.actors.actor import NOBODY, Actor
 from api.at_once import AtOnce
+from api.pages import trouble
 from api.rest.contract import contract_of
 from api.rest.incoming import no_body
 from api.roles import ACTIONS, action_of
@@ -49,7 +50,7 @@ def create_app(house: House) -> Flask:
     app.before_request(_let_in)
     app.after_request(_name)
     security.install(app, https=house.settings.https)
-    problems.install(app, house.settings.base_url)
+    problems.install(app, house.settings.base_url, shown=trouble.shown)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     app.wsgi_app = AtOnce(app)  # type: ignore[method-assign]  # Flask's own way of wrapping itself

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from consent.permission.verdict import Reason
+from personalise.runs.counts import Counts
 from personalise.steps.personalise.policy import (
     APPLICABILITY,
     AUDIENCE,
@@ -106,3 +107,29 @@ def why(counted: str, *, scope: Callable[[str], str], cap: Callable[[str], str],
     if rule == AUDIENCE and audience:
         return f"{_PLAIN[rule]}: {audience}"
     return _PLAIN.get(rule, rule.replace("_", " "))
+
+
+def of_the_holdout(counts: Counts, *, done: bool) -> str:
+    """Return how many of those held out would otherwise have been addressed: these alone are an arm of the results.
+
+    >>> from collections import Counter
+    >>> nine = Counter(holdout=9)
+    >>> of_the_holdout(Counts(stages=nine, reasons=nine, ghosts=Counter(holdout=4)), done=True)
+    '9 held out by chance: 4 of them would otherwise have been addressed, and are whom results call held out.'
+    >>> of_the_holdout(Counts(), done=True)
+    ''
+    """
+    if not counts.holdout:
+        return ""
+    would = "have been" if done else "be"
+    own, company = counts.reasons[HELD_OUT], counts.reasons[HELD_OUT_BY_COMPANY]
+    told = (
+        f"{own:,} held out by chance: {counts.arm:,} of them would otherwise {would} addressed, and are whom results "
+    )
+    told += "call held out."
+    if not company:
+        return told
+    return (
+        f"{told} {company:,} held out of all campaigns: {counts.ghosts[HELD_OUT_BY_COMPANY]:,} of them would otherwise "
+        f"{would} addressed; in the results of one campaign they are in no arm."
+    )

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import orjson
 from flask import Blueprint, Flask, Response, g, render_template, request
@@ -171,8 +171,16 @@ def _spot(place: Place) -> dict[str, str]:
     return {"pointer": where, "detail": place.why}
 
 
-def install(app: Flask, base_url: str) -> None:
-    """Have `app` answer every error from here, and serve the pages that problem types point to."""
+class Shown(Protocol):
+    """What makes the page about a problem; `wrote` where something was to be saved, and was not."""
+
+    def __call__(self, problem: Problem, *, wrote: bool) -> str:
+        """Return it."""
+        ...
+
+
+def install(app: Flask, base_url: str, *, shown: Shown) -> None:
+    """Have `app` answer every error from here, people with what is `shown`; and serve what problem types point to."""
 
     def answer(error: Exception) -> Response:
         problem = problem_of(error)
@@ -182,8 +190,7 @@ def install(app: Flask, base_url: str) -> None:
             response = Response(orjson.dumps(_body(problem, base_url)), problem.status, mimetype=JSON)
         else:
             wrote = request.method not in ("GET", "HEAD") and problem.code != errors.CommitUnknown.code
-            page = render_template("problem.html", problem=problem, request_id=g.get("request_id", ""), wrote=wrote)
-            response = Response(page, problem.status, mimetype="text/html")
+            response = Response(shown(problem, wrote=wrote), problem.status, mimetype="text/html")
         response.headers.extend(problem.headers)
         return response
 

@@ -10,7 +10,7 @@ No secret is a setting: keys lie in the keyring, a file that only its owner can 
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -56,7 +56,7 @@ class Settings:
     name: str = DEFAULT_NAME
     """The host name that the ledger is called by, for ever."""
     base_url: str = "http://127.0.0.1:8000"
-    """Where people reach the pages. Links are built from it and from nothing else."""
+    """Where people reach the pages; left out, this machine, at the port of `serve`. Links are built from it alone."""
     trusted_hosts: tuple[str, ...] = ()
     """The hosts that a request may name; the host of `base_url` where nothing is given."""
     environment: Environment = "development"
@@ -352,6 +352,13 @@ def read_settings(environ: Mapping[str, str] | None = None, *, folder: Path = Pa
     if places:
         raise SettingsInvalid(places=places)
     return Settings(**read)
+
+
+def name_port(port: int, environ: MutableMapping[str, str] | None = None, *, folder: Path = Path()) -> None:
+    """Have links lead to the port that is listened at, from this process and those it starts, if nobody said where."""
+    environ = os.environ if environ is None else environ
+    if "base_url" not in _given(environ, folder):
+        environ[f"{PREFIX}BASE_URL"] = f"http://127.0.0.1:{port}"
 
 
 def _given(environ: Mapping[str, str], folder: Path) -> dict[str, tuple[str, object]]:

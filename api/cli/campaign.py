@@ -8,11 +8,12 @@ import click
 
 from api import engines, lost
 from api.cli import campaign_life, campaign_results
-from api.cli.campaign_life import advised, print_advice
+from api.cli.campaign_life import AGAIN, advised, print_advice, print_between
 from api.cli.frame import FILE, OK, REFUSED, Group, Number, Words, at_home, caller, json_option
 from api.cli.output import print_facts, print_json, print_line, print_table, progress, say
 from api.roles import action
 from api.wiring import House
+from consent.base.counting import counted
 from consent.base.ids import RunId, is_id
 from personalise import learning, shelf
 from personalise.campaigns.model import Campaign
@@ -130,7 +131,7 @@ def dry_run(key: str, *, as_json: bool) -> None:
     if as_json:
         print_json({**counts.as_json(), "seconds": seconds})
     else:
-        _print_counts(counts, seconds, addressed="would be addressed")
+        _print_counts(counts, seconds, done=False)
 
 
 _ENGINE = click.option(
@@ -146,14 +147,16 @@ _PROCESSES = click.option(
 
 @campaign.command("run", example="byleave campaign run spring --json")
 @click.argument("key", type=_KEY)
+@AGAIN
 @_ENGINE
 @_PROCESSES
 @json_option
 @action("campaigns.run")
-def run_(key: str, engine_name: str | None, processes: int | None, *, as_json: bool) -> None:
-    """Run a campaign over all customers. A run of it that was killed goes on where it stopped.
+def run_(key: str, engine_name: str | None, processes: int | None, *, again: bool, as_json: bool) -> None:
+    """Run a campaign over all customers. A run of it that was killed goes on where it was; a paused one with `resume`.
 
-    Where no second person has to approve a campaign, whoever runs it approves it by that.
+    Where no second person has to approve a campaign, whoever runs it approves it by that. A version that was stopped
+    starts again only with --again.
     """
     with at_home() as house:
         engine = engines.engine(house, name=engine_name, count=processes)
@@ -164,7 +167,7 @@ def run_(key: str, engine_name: str | None, processes: int | None, *, as_json: b
             say(f"run {run} of {key} is under way ({killed[0].done:,} of {killed[0].total:,} done): going on with it")
         else:
             four_eyes = house.settings.demands_four_eyes
-            run = running.start(house.deployment, key, actor=caller().name, four_eyes=four_eyes)
+            run = running.start(house.deployment, key, actor=caller().name, four_eyes=four_eyes, again=again)
         _print_run(_advanced(house, run, engine), as_json=as_json)
 
 
@@ -182,7 +185,7 @@ def resume(run_or_key: str, engine_name: str | None, processes: int | None, *, a
         if resumed:
             _print_run(_advanced(house, resumed.id, engine), as_json=as_json)
         else:
-            _print_between(run_or_key, "resumed", as_json=as_json)
+            print_between(house, run_or_key, "resumed", as_json=as_json)
 
 
 @campaign.command(example="byleave campaign pause spring")
@@ -193,10 +196,10 @@ def pause(run_or_key: str, *, as_json: bool) -> None:
     """Pause a campaign at once: its run, live decisions, and all that it has reserved."""
     with at_home() as house:
         paused = _changed(house, run_or_key, PAUSED)
-    if paused:
-        _print_change(paused, as_json=as_json)
-    else:
-        _print_between(run_or_key, PAUSED, as_json=as_json)
+        if paused:
+            _print_change(paused, as_json=as_json)
+        else:
+            print_between(house, run_or_key, PAUSED, as_json=as_json)
 
 
 @campaign.command(example="byleave campaign stop spring")
@@ -212,10 +215,10 @@ def stop(run_or_key: str, *, reason: str | None, as_json: bool) -> None:
     """
     with at_home() as house:
         stopped = _changed(house, run_or_key, STOPPED, reason=reason or "")
-    if stopped:
-        _print_change(stopped, as_json=as_json)
-    else:
-        _print_between(run_or_key, STOPPED, as_json=as_json)
+        if stopped:
+            _print_change(stopped, as_json=as_json)
+        else:
+            print_between(house, run_or_key, STOPPED, as_json=as_json)
 
 
 @campaign.command(example="byleave campaign learn spring")
@@ -237,7 +240,8 @@ def learn(key: str, *, as_json: bool) -> int:
         print_json({"key": key, "model": learned.version, "rows": learned.rows, "too_few": None})
     else:
         print_line(
-            f"Model {learned.version} of {key}, learned from {learned.rows:,} customers, scores from the next run on."
+            f"Model {learned.version} of {key}, learned from {counted(learned.rows, 'customer')}, scores from the next "
+            "run on."
         )
     return OK
 
@@ -308,21 +312,13 @@ def _changed(house: House, run_or_key: str, state: str, *, reason: str = "") -> 
     return (running.pause if state == PAUSED else running.resume)(deployment, run_or_key, actor=who)
 
 
-def _print_between(key: str, state: str, *, as_json: bool) -> None:
-    """Say what changed between runs."""
-    if as_json:
-        print_json({"run": None, "campaign": key, "state": state})
-    else:
-        print_line(
-            f"{key} is {state}: no run of it is under way; this is for who asks, and what it has reserved or scheduled"
-        )
-
-
 def _print_change(stands: Run, *, as_json: bool) -> None:
     if as_json:
         print_json(_stands(stands))
-    else:
-        print_line(f"run {stands.id} of {stands.campaign} is {stands.state}, {stands.done:,} of {stands.total:,} done")
+        return
+    done = f"{stands.done:,} of {counted(stands.total, 'customer')} decided about"
+    print_line(f"The run of {stands.campaign} ({stands.id}) is {stands.state}: {done}.")
+    print_line(campaign_life.follows(stands.campaign, stands.state))
 
 
 def _stands(run: Run) -> dict[str, Any]:
@@ -341,7 +337,8 @@ def _print_run(run: Run, *, as_json: bool) -> None:
     _print_counts(run.counts, run.seconds)
 
 
-def _print_counts(counts: Counts, seconds: float, *, addressed: str = "were addressed") -> None:
+def _print_counts(counts: Counts, seconds: float, *, done: bool = True) -> None:
+    addressed = "were addressed" if done else "would be addressed"
     share = counts.customers or 1
     told = [(f"addressed: get {treatment}", count) for treatment, count in sorted(counts.chosen.items())]
     told += [(f"not addressed: {lost.by_key(reason)}", count) for reason, count in counts.most_first]
@@ -351,7 +348,11 @@ def _print_counts(counts: Counts, seconds: float, *, addressed: str = "were addr
         empty="Nobody is enrolled yet: see `byleave import --help`.",
     )
     print_line()
-    print_line(f"{counts.chosen.total():,} of {counts.customers:,} customers {addressed}. Judged in {seconds:,.1f} s.")
+    print_line(
+        f"{counts.chosen.total():,} of {counted(counts.customers, 'customer')} {addressed}. Judged in {seconds:,.1f} s."
+    )
+    if counts.holdout:
+        print_line(lost.of_the_holdout(counts, done=done))
     for key, amount in counts.taken().items():
         print_line(f"Taken of {key.replace('_', ' ')}: {amount:,}.")
     if counts.deferred:
@@ -360,10 +361,10 @@ def _print_counts(counts: Counts, seconds: float, *, addressed: str = "were addr
 
 def _print_runs(listed: list[Run]) -> None:
     print_table(
-        ("run", "begun", "state", "customers", "addressed", "held out", "left alone"),
+        ("run", "begun", "state", "customers", "addressed", "held out", "of these else addressed", "left alone"),
         [
             (each.id, each.at, each.state, each.counts.customers, each.counts.chosen.total(),
-             each.counts.holdout, each.counts.left_alone)
+             each.counts.holdout, each.counts.ghosts.total(), each.counts.left_alone)
             for each in listed
         ],
         empty="It was never run.",

@@ -3,20 +3,23 @@
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from api.cli.frame import Command, Instant, Words, at_home, caller, json_option
 from api.cli.output import print_facts, print_json, print_line, print_table, shown
 from api.roles import action
+from api.wiring import House
 from personalise import deferrals
 from personalise.campaigns.judging import Advice
 from personalise.life import approving, events
 from personalise.life.approving import Judged
 from personalise.life.events import Standing
+from personalise.runs.run import PAUSED, STOPPED
 
 _KEY = Words("key", 63)
+AGAIN = click.option("--again", is_flag=True, help="Start it although this version was stopped.")
 
 
 @click.command(cls=Command, example="byleave campaign approve spring --version 2")
@@ -37,13 +40,16 @@ def approve(key: str, *, version: int | None, as_json: bool) -> None:
 @click.command(cls=Command, example="byleave campaign schedule spring --at 2026-12-01T09:00:00+01:00")
 @click.argument("key", type=_KEY)
 @click.option("--at", "due_at", type=Instant(), required=True, help="When the worker is to start it.")
+@AGAIN
 @json_option
 @action("campaigns.run")
-def schedule(key: str, *, due_at: datetime, as_json: bool) -> None:
+def schedule(key: str, *, due_at: datetime, again: bool, as_json: bool) -> None:
     """Have the worker start a campaign's newest version at a time; a time that was missed is made up for, once."""
     with at_home() as house:
         four_eyes = house.settings.demands_four_eyes
-        stands = approving.schedule(house.deployment, key, due_at=due_at, actor=caller().name, four_eyes=four_eyes)
+        stands = approving.schedule(
+            house.deployment, key, due_at=due_at, actor=caller().name, four_eyes=four_eyes, again=again
+        )
     _print_standing(stands, as_json=as_json)
 
 
@@ -128,6 +134,33 @@ def _print_standing(stands: Standing, *, as_json: bool) -> None:
     live = stands.live
     when = f" for {shown(live.due_at)}" if live and live.due_at else ""
     print_line(f"Version {stands.version} of {stands.key} is {stands.state}{when}.")
+
+
+def print_between(house: House, key: str, state: str, *, as_json: bool) -> None:
+    """Say what has changed where no run was under way."""
+    with house.deployment.store.read() as work:
+        stands = events.standing(work, key)
+    if as_json:
+        print_json({"run": None, "campaign": key, "state": state})
+    elif state == STOPPED and not stands.halts.ended(stands.version):
+        print_line(f"The scheduled start of {key} is called off. Nothing had been decided by it.")
+    else:
+        print_line(f"{key} {'goes on' if state not in _FOLLOWS else f'is {state}'}. No run of it was under way.")
+        print_line(follows(key, state))
+
+
+def follows(key: str, state: str) -> str:
+    """Return what it means that a campaign is paused or stopped now, or goes on, and what can be done next."""
+    return _FOLLOWS.get(state, _GOES_ON).format(key=key)
+
+
+_FOLLOWS: Final = {
+    PAUSED: "Until it goes on nobody is decided about, and nothing that it has reserved is sent: "
+    "byleave campaign resume {key}",
+    STOPPED: "What it has reserved and not sent is released, and nobody is decided about by it any more. Publish a new "
+    "version to go on, or start this one again: byleave campaign run {key} --again",
+}
+_GOES_ON: Final = "Whoever asks for a decision is answered again, and what it has reserved is sent."
 
 
 def advised(found: Judged) -> dict[str, object]:

@@ -9,13 +9,14 @@ from api import lost
 from api.cli.frame import Command, Words, at_home, caller, json_option
 from api.cli.output import print_json, print_line, print_table, progress, shown
 from api.roles import action
+from consent.base.counting import counted
 from consent.base.errors import Place, RequestUnfit
 from personalise.campaigns.model import LEAVE_ALONE, Campaign
 from personalise.contact_policy.model import THOUSANDTHS
 from personalise.learning import Effects
 from personalise.measure.effects import Effect
 from personalise.results.model import Results
-from personalise.results.words import amount, sentences, short
+from personalise.results.words import amount, arms, sentences, short
 from personalise.runs.comparing import Compared, Named
 from personalise.runs.comparing import compare as compared
 from personalise.runs.counts import Counts
@@ -75,7 +76,7 @@ def _print_compared(found: Compared) -> None:
         empty="Nobody is enrolled yet: see `byleave import --help`.",
     )
     print_line()
-    print_line(f"{table.changed:,} of {table.a.counts.customers:,} customers change.")
+    print_line(f"{table.changed:,} of {counted(table.a.counts.customers, 'customer')} change.")
     _print_why("Whom B addresses and A doesn't: where A loses them", table.gain)
     _print_why("Whom A addresses and B doesn't: where B loses them", table.lose)
     print_line()
@@ -126,6 +127,7 @@ def print_results(found: Results) -> None:
         ],
         empty="",
     )  # fmt: skip
+    print_line(arms(found))
     print_line()
     for line in sentences(found):
         print_line(line)

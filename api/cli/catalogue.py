@@ -10,6 +10,7 @@ from api.cli.frame import FILE, Group, Instant, Number, Words, at_home, caller, 
 from api.cli.output import print_facts, print_json, print_line, print_table, print_verbatim, say
 from api.roles import action
 from consent import notices
+from consent.base.counting import counted
 from consent.catalogue.duration import Duration
 from consent.catalogue.model import Catalogue, ScopeRule, Titled
 from consent.catalogue.reading import read_catalogue
@@ -148,7 +149,7 @@ def _counts(found: Impact) -> dict[str, Any]:
 
 def _sentence(found: Impact, asks: str, loses: str) -> str:
     lost = f", and {loses} what {found.lost:,} allowed" if found.lost else ""
-    return f"This change {asks} {found.asked_again:,} of {found.customers:,} customers again{lost}."
+    return f"This change {asks} {found.asked_again:,} of {counted(found.customers, 'customer')} again{lost}."
 
 
 def _told(chosen: Catalogue) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from api.settings import read_settings
 from consent.base import backup as backups
 from consent.base import grants, schema
 from consent.base.clock import rfc3339, system_clock
+from consent.base.counting import counted
 from consent.base.errors import ByleaveError
 from consent.base.grants import Roles
 from consent.base.store import Store
@@ -99,7 +100,7 @@ def backup(file: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    print_facts({"backup": file, "bytes": size, "ledger": f"{head.origin}, {head.size:,} entries"})
+    print_facts({"backup": file, "bytes": size, "ledger": f"{head.origin}, {counted(head.size, 'entry', 'entries')}"})
     say(f"Delete it by {rfc3339(gone_by)}: that is the shred horizon.")
 
 
@@ -155,7 +156,7 @@ def roles(application: str, auditor: str, *, shown: bool, applied: bool, as_json
     elif shown:
         print_verbatim("".join(f"{each};\n" for each in script))
     else:
-        print_line(f"{application} and {auditor} have their rights: {len(script)} statements.")
+        print_line(f"{application} and {auditor} have their rights: {counted(len(script), 'statement')}.")
 
 
 def _restored(house: Any) -> str:  # noqa: ANN401 -- a house; the type would only name its module

@@ -13,6 +13,7 @@ from api import journey
 from api.cli.frame import OK, REFUSED, Command, Number, Refused, json_option
 from api.cli.output import print_facts, print_json, print_line, print_table, steps
 from api.roles import action
+from consent.base.counting import counted
 
 MARKER: Final = ".made-by-byleave-demo"
 """Lies in a folder that `demo` made, and may therefore make anew."""
@@ -83,10 +84,11 @@ def _print(told: Mapping[str, Any], folder: Path) -> None:
     print_line()
     ledger, audit = told["ledger"], told["audit"]
     whole = "whole" if ledger["ok"] else "BROKEN"
+    findings = counted(len(audit["findings"]), "finding")
     print_facts(
         {
-            "ledger": f"{whole}, {ledger['checked']:,} entries verified",
-            "audit": f"{audit['status']}, {len(audit['findings'])} findings, {len(audit['gaps'])} gaps",
+            "ledger": f"{whole}, {counted(ledger['checked'], 'entry', 'entries')} verified",
+            "audit": f"{audit['status']}, {findings}, {counted(len(audit['gaps']), 'gap')}",
             "took": f"{told['seconds']:,.1f} s, {told['peak_memory_mb']:,.0f} MB",
         }
     )

@@ -21,6 +21,7 @@ from consent.audit.life import State
 from consent.audit.report import Status
 from consent.base import grants, schema
 from consent.base.clock import from_ms, rfc3339, to_ms
+from consent.base.counting import counted
 from consent.base.database import wal_is_safe
 from consent.base.errors import ByleaveError, KeyLost, KmsDown, SettingsInvalid
 from consent.ledger import log
@@ -161,7 +162,7 @@ def _ledger(house: House) -> Said:
         newest = log.head(work)
         signed = proving.newest_checkpoint(work)
     covered = int(signed.split("\n")[1]) if signed else 0
-    state = f"{newest.origin}, {newest.size:,} entries, catalogue version {newest.catalogue_version}"
+    state = f"{newest.origin}, {counted(newest.size, 'entry', 'entries')}, catalogue version {newest.catalogue_version}"
     if covered < newest.size:
         waiting = newest.size - covered
         return Said("ok", f"{state}; {waiting:,} await a checkpoint, which the worker signs")
@@ -177,10 +178,10 @@ def _witness(house: House) -> Said:
         wanted: Mark = "attention" if house.settings.environment == "production" else "ok"
         why = "none is asked, so nobody would notice an older ledger in this one's place"
         return Said(wanted, f"{why}; BYLEAVE_WITNESS_URL and BYLEAVE_WITNESS_KEY name one")
-    name = house.settings.witness.key.name
+    name, signed = house.settings.witness.key.name, counted(state.signed, "signed entry", "signed entries")
     if state.cosigned < state.signed:
-        return Said("ok", f"{name} cosigned {state.cosigned:,} entries; {state.signed - state.cosigned:,} await it")
-    return Said("ok", f"{name} cosigned all {state.signed:,} entries that are signed")
+        return Said("ok", f"{name} cosigned {state.cosigned:,} of {signed}")
+    return Said("ok", f"{name} cosigned all {signed}")
 
 
 _START: Final = "start one with byleave worker, or with the service by byleave serve --with-worker"
@@ -212,7 +213,7 @@ def _audits(house: House) -> Said:
     if last.status != Status.PASSED:
         return Said("attention", f"the last one ended as {last.status}: byleave audit show; byleave finding list")
     if waiting:
-        return Said("attention", f"{waiting:,} findings are open: byleave finding list")
+        return Said("attention", f"{counted(waiting, 'finding is', 'findings are')} open: byleave finding list")
     return Said("ok", f"the last one passed at {rfc3339(last.started_at)}, no finding is open")
 
 
@@ -221,10 +222,14 @@ def _keys(house: House) -> Said:
         state = rekeying.state(house.deployment.desk, work)
     if state.unknown:
         lost = sum(state.in_use[version] for version in state.unknown)
-        return Said("attention", f"{lost:,} data keys are wrapped by a version that is gone: nobody can open them")
+        return Said(
+            "attention",
+            f"{counted(lost, 'data key is', 'data keys are')} wrapped by a version that is gone: nobody can open them",
+        )
     if state.outdated:
-        return Said("attention", f"{state.outdated:,} data keys are wrapped by an older version: byleave vault rotate")
-    return Said("ok", f"version {state.versions[-1]} wraps {sum(state.in_use.values()):,} data keys")
+        old = counted(state.outdated, "data key is", "data keys are")
+        return Said("attention", f"{old} wrapped by an older version: byleave vault rotate")
+    return Said("ok", f"version {state.versions[-1]} wraps {counted(sum(state.in_use.values()), 'data key')}")
 
 
 def _erasures(house: House) -> Said:

@@ -21,6 +21,7 @@ from api.cli.frame import (
 )
 from api.cli.output import print_facts, print_json, print_line, print_table, say
 from api.roles import action
+from consent.base.counting import counted
 from consent.register import suppressing
 from consent.register.suppressing import Changed, Why
 from consent.rights.asked import How
@@ -168,4 +169,4 @@ def _tell(done: Changed, said: str, unchanged: str, *, as_json: bool) -> None:
         )  # fmt: skip
         return
     print_line(said if done.changed else unchanged)
-    say(f"{done.customers:,} customers have it.")
+    say(f"{counted(done.customers, 'customer has', 'customers have')} it.")

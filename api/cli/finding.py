@@ -31,7 +31,8 @@ def finding() -> None:
 @finding.command("list", example="byleave finding list --state open --json")
 @click.option("--state", "states", multiple=True, type=click.Choice([str(each) for each in State]),
               help="Only those in this state; can be given again.")  # fmt: skip
-@click.option("--check", type=Words("check"), help="Only those of this check.")
+@click.option("--check", type=click.Choice([each.key for each in CHECKS]), metavar="CHECK",
+              help="Only those of this check: `byleave audit explain` names them.")  # fmt: skip
 @click.option("--severity", type=click.Choice([str(each) for each in Severity]), default=None, help="Only these.")
 @click.option("--owner", type=Words("name", 120), help="Only those of this owner.")
 @click.option("--audit", type=Words("id"), help="Only those that this audit was the last to judge.")

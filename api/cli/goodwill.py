@@ -29,7 +29,7 @@ def show(customer: str, *, as_json: bool) -> None:
         return
     lines = [(each["at"], each["kind"], each["amount"], each["balance"], each["reference"]) for each in account.lines]
     print_table(("at", "what", "points", "balance", "reference"), lines, empty="Nothing was booked yet.")
-    print_line(f"Balance: {account.balance:g} points.")
+    print_line(f"Balance: {account.balance:g} point{'s' * (account.balance != 1)}.")
 
 
 @goodwill.command(example="byleave goodwill report S000001 --kind complaint --reference call-2026-118")

@@ -15,6 +15,7 @@ from api.cli.vkeys import Key
 from api.roles import action
 from consent.base.canonical import b64
 from consent.base.clock import parse_time
+from consent.base.counting import counted
 from consent.base.errors import EntryUnknown, LedgerBroken
 from consent.ledger import entry, log, merkle, note, proof
 from consent.ledger.exported import verify_exported
@@ -205,13 +206,15 @@ def _spots(count: int) -> str:
     >>> _spots(1), _spots(1_200)
     ('1 wrong spot', '1,200 wrong spots, the first ones')
     """
-    return "1 wrong spot" if count == 1 else f"{count:,} wrong spots, the first ones"
+    return counted(count, "wrong spot") + (", the first ones" if count > 1 else "")
 
 
 def _print_verified(found: Verified, seconds: float) -> None:
     if found.ok:
         since = f", after {found.logs[0].first:,} that were verified before" if found.logs[0].first else ""
-        print_line(f"The ledger is whole: {found.checked:,} entries verified in {seconds:,.1f} s{since}.")
+        print_line(
+            f"The ledger is whole: {counted(found.checked, 'entry', 'entries')} verified in {seconds:,.1f} s{since}."
+        )
     else:
         print_line(f"The ledger is broken. {_spots(len(found.bad))}:")
         for bad in found.bad[:10]:

@@ -9,6 +9,7 @@ from api.cli.frame import FILE, OK, REFUSED, Command, Refused, Words, at_home, c
 from api.cli.output import print_facts, print_json, print_line, print_table, say
 from api.roles import action
 from consent.base.canonical import b64
+from consent.base.counting import counted
 from consent.base.errors import StateConflict, Unavailable
 from consent.base.store import Work
 from consent.ledger import export as exporting
@@ -54,7 +55,8 @@ def export(folder: Path, *, as_json: bool) -> None:
             }
         )
     else:
-        print_line(f"{done.size:,} entries of {done.origin} lie in {done.folder}; {done.written:,} files were written.")
+        lie = counted(done.size, f"entry of {done.origin} lies", f"entries of {done.origin} lie")
+        print_line(f"{lie} in {done.folder}; {counted(done.written, 'file was', 'files were')} written.")
 
 
 @click.command(cls=Command, example="byleave ledger seal")
@@ -116,7 +118,8 @@ def snapshot(*, compare: bool, as_json: bool) -> int:
             {"entry": taken.entry, "position": taken.position, "customers": taken.customers, "root": b64(taken.root)}
         )
     else:
-        print_line(f"Noted how far {taken.customers:,} customers have got: entry {taken.entry} of the ledger.")
+        they_have = counted(taken.customers, "customer has", "customers have")
+        print_line(f"Noted how far {they_have} got: entry {taken.entry} of the ledger.")
     return OK
 
 
@@ -166,7 +169,8 @@ def cosign(*, as_json: bool) -> int:
         print_line(f"The witness did not cosign: {found.trouble}")
         print_facts({"signed": found.signed, "cosigned": found.cosigned, "waiting since": standing.uncosigned_since})
     else:
-        print_line(f"The witness has cosigned {found.cosigned:,} of {found.signed:,} entries that are signed.")
+        signed = counted(found.signed, "entry that is", "entries that are")
+        print_line(f"The witness has cosigned {found.cosigned:,} of {signed} signed.")
     return REFUSED if found.trouble else OK
 
 
@@ -218,7 +222,10 @@ def _print_turned(turned: Turned, *, as_json: bool) -> None:
     if as_json:
         print_json({"ended": turned.ended, "size": turned.size, "root": b64(turned.root), "opened": turned.opened})
     else:
-        print_line(f"{turned.ended} ended with {turned.size:,} entries; the ledger goes on as {turned.opened}.")
+        print_line(
+            f"{turned.ended} ended with {counted(turned.size, 'entry', 'entries')}; "
+            f"the ledger goes on as {turned.opened}."
+        )
 
 
 def _told(each: Alarm) -> dict[str, object]:

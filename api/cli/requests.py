@@ -21,6 +21,7 @@ from api.cli.frame import (
 from api.cli.output import print_facts, print_json, print_line, print_table, say
 from api.roles import action
 from api.wiring import House
+from consent.base.counting import counted
 from consent.base.ids import is_id
 from consent.base.store import Work
 from consent.rights import asked, requests
@@ -84,7 +85,7 @@ def _chosen(chosen: dict[str, Any], customer: str, at: datetime) -> Chosen:
 def _left(one: Request, at: datetime) -> str:
     if not one.is_open:
         return "-"
-    return "OVERDUE" if one.overdue(at) else f"{one.days_left(at)} days"
+    return "OVERDUE" if one.overdue(at) else counted(one.days_left(at), "day")
 
 
 def _state(one: Request) -> str:

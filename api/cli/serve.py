@@ -22,7 +22,7 @@ from api.cli.frame import Command, Number, Unready, at_home
 from api.cli.output import print_verbatim, say
 from api.jobs.worker import work
 from api.roles import action
-from api.settings import read_settings
+from api.settings import name_port, read_settings
 from consent.base import schema
 
 _TARGET: Final = "api.wsgi:app"
@@ -37,8 +37,9 @@ _LOG: Final = "%(asctime)s %(levelname)s %(name)s %(message)s"
 @click.option("--with-worker", is_flag=True, help="Run the worker as well.")
 @action("house.serve")
 def serve(host: str, port: int, workers: int, threads: int, *, with_worker: bool) -> None:
-    """Serve pages and API."""
+    """Serve pages and API. Links lead to this port, unless BYLEAVE_BASE_URL or `base_url` says where people come."""
     _require_ready()
+    name_port(port)
     settings = read_settings()
     server = Granian(
         _TARGET, host, port, interface=Interfaces.WSGI, workers=workers, blocking_threads=threads, factory=True,

@@ -9,6 +9,7 @@ from api.cli.frame import OK, REFUSED, Group, Number, Refused, at_home, caller, 
 from api.cli.output import print_facts, print_json, print_line, progress, say
 from api.roles import action
 from consent.base.clock import rfc3339
+from consent.base.counting import counted
 from consent.register import rekeying
 from consent.register.rekeying import Destruction, KeyState, Rotation
 
@@ -46,7 +47,8 @@ def status(*, as_json: bool) -> int:
             }
         )
         if state.outdated:
-            say(f"{state.outdated:,} data keys are wrapped by an older version: byleave vault rotate")
+            old = counted(state.outdated, "data key is", "data keys are")
+            say(f"{old} wrapped by an older version: byleave vault rotate")
     return REFUSED if state.unknown or horizon.too_far else OK
 
 
@@ -66,9 +68,12 @@ def rotate(*, as_json: bool) -> int:
     if as_json:
         print_json(_rotation(done))
     else:
-        print_line(f"Version {done.version} wraps {done.done:,} data keys; it is entry {done.position} of the ledger.")
+        print_line(
+            f"Version {done.version} wraps {counted(done.done, 'data key')}; it is entry {done.position} of the ledger."
+        )
         if done.lost:
-            say(f"{done.lost:,} data keys do not unwrap, and were left as they are: byleave audit run")
+            lost = counted(done.lost, "data key that does", "data keys that do")
+            say(f"left as before: {lost} not unwrap: byleave audit run")
     return REFUSED if done.lost else OK
 
 

@@ -4,6 +4,7 @@ Nothing here opens the ledger's house: a witness can run on another machine, and
 """
 
 import os
+import shlex
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from api.cli.vkeys import Keys
 from api.roles import action
 from api.settings import PREFIX, read_settings
 from consent.base.clock import from_ms, system_clock, to_ms
+from consent.base.counting import counted
 from consent.ledger import cosignature
 from consent.ledger.note import Verifier
 from consent.witness import book, own_key
@@ -67,7 +69,8 @@ def init(home: Path | None, name: str, vkeys: tuple[tuple[Verifier, ...], ...], 
         return
     print_facts({"home": folder, "name": name, "verifier key": vkey, "trusts": [book.family(key.name) for key in keys]})
     print_line("")
-    print_line("Start it with `byleave witness serve`, and give the ledger's processes:")
+    where = "" if home is None else f" --home {shlex.quote(str(folder.absolute()))}"
+    print_line(f"Start it with `byleave witness serve{where}`, and give the ledger's processes:")
     print_line("  BYLEAVE_WITNESS_URL=http://127.0.0.1:8300")
     print_line(f"  BYLEAVE_WITNESS_KEY={vkey}")
 
@@ -117,7 +120,7 @@ def show(home: Path | None, *, as_json: bool) -> int:
     else:
         print_facts({"name": key.name, "verifier key": cosignature.vkey(key), "trusts": [name for name, _ in trusted]})
         for one in seen:
-            print_line(f"{one.origin}: {one.size:,} entries cosigned")
+            print_line(f"{one.origin}: {counted(one.size, 'entry', 'entries')} cosigned")
         for two in against:
             print_line(f"{two.origin} contradicted itself: {two.why}")
     return REFUSED if against else OK

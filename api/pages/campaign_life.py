@@ -44,11 +44,13 @@ def approve(key: str) -> Response:
 @action("campaigns.run")
 def schedule(key: str) -> Response:
     """Have the worker start the version that the page showed, at a time."""
-    typed = forms.read_fields(request.form, tag=_TAG, at=_LOCAL)
-    who, tag = actor.current().name, typed["tag"]
+    typed = forms.read_fields(request.form, tag=_TAG, at=_LOCAL, again=len(forms.YES))
+    who, tag, again = actor.current().name, typed["tag"], typed["again"] == forms.YES
     try:
         due_at = _moment(typed["at"])
-        approving.schedule(here().deployment, key, due_at=due_at, actor=who, four_eyes=_four_eyes(), tag=tag)
+        approving.schedule(
+            here().deployment, key, due_at=due_at, actor=who, four_eyes=_four_eyes(), tag=tag, again=again
+        )
     except RequestUnfit:
         wrong = "Choose a day and time to come, within a year."
         shown = console.page_of(key, typed=typed["at"], wrong=wrong)

@@ -361,6 +361,6 @@ def _holds(rule: ScopeRule, words: Words) -> str:
 def _duration(length: Duration | None, words: Words) -> str:
     if length is None:
         return ""
-    months = words.say("choices", "months", n=length.months) if length.months else ""
-    days = words.say("choices", "days", n=length.days) if length.days else ""
+    months = words.count("choices", "months", length.months) if length.months else ""
+    days = words.count("choices", "days", length.days) if length.days else ""
     return words.listed(part for part in (months, days) if part)

@@ -177,10 +177,10 @@ def try_out(key: str) -> str:
 @blueprint.post("/console/campaigns/<key>/start")
 @action("campaigns.run")
 def start(key: str) -> Response:
-    """Open a run; the worker carries it on."""
-    forms.nothing_but(request.form)
+    """Open a run; the worker carries it on. What was stopped starts only where the page had said that it was."""
+    again = forms.read_field(request.form, "again") == forms.YES
     four_eyes = here().settings.demands_four_eyes
-    run = running.start(here().deployment, key, actor=actor.current().name, four_eyes=four_eyes)
+    run = running.start(here().deployment, key, actor=actor.current().name, four_eyes=four_eyes, again=again)
     return see_other(f"/console/runs/{run}")
 
 

@@ -232,7 +232,7 @@ def saved() -> Response:
         changed=changed,
         signal=answers.signal_entry(known.said, entries, words),
         forgotten=any(each.forgotten for each in changed),
-        undo=words.say("saved", "undo") if count == 1 else words.say("saved", "undo_many", n=count) if count else "",
+        undo=words.count("saved", "undo", count) if count else "",
         partly=count < len(changed),
         entries=request.args.get("entries", ""),
         action=linked("/p/undo"),

@@ -133,7 +133,7 @@ def points(value: float, said: Words) -> str:
     rest = f"{part:03}".rstrip("0")
     number = said.number(whole) + (f"{said.texts['decimal']}{rest}" if rest else "")
     signed = f"−{number}" if value < 0 else number
-    return said.say("dealings", "points_1") if signed == "1" else said.say("dealings", "points", n=signed)
+    return said.count("dealings", "points", value, n=signed)
 
 
 def promised(rows: Iterable[Row], at: datetime, said: Words) -> list[Promised]:

@@ -152,5 +152,6 @@ def _limits(campaign: Campaign, catalogue: Catalogue) -> tuple[str, ...]:
     lines = [f"{cap[0].upper()}{cap[1:]}, over all campaigns." for cap in caps]
     lines += [f"{each[0].upper()}{each[1:]}, to whom it is worth most." for each in volumes]
     if campaign.goodwill_budget:
-        lines.append(f"At most {campaign.goodwill_budget:,g} points of goodwill, over all versions.")
+        points = f"{campaign.goodwill_budget:,g} point{'s' * (campaign.goodwill_budget != 1)}"
+        lines.append(f"At most {points} of goodwill, over all versions.")
     return tuple(line for line in (*lines, held) if line)

@@ -201,7 +201,7 @@ def _kept_for(kept: Kept, catalogue: Catalogue, words: Words) -> str:
 
 def _length(length: Duration, words: Words) -> str:
     parts = [("months", length.months), ("days", length.days)]
-    return words.listed(words.say("choices", unit, n=count) for unit, count in parts if count)
+    return words.listed(words.count("choices", unit, count) for unit, count in parts if count)
 
 
 def _who(each: Access, words: Words) -> str:

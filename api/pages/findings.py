@@ -76,6 +76,8 @@ def _chosen() -> Chosen:
     wrong = [Place(f"?{name[:80]}", "is not known here") for name in given if name not in _KNOWN]
     if given.get("state", ALL) not in (*STATE_NAMES, ALL):
         wrong.append(Place("?state", "is no state of a finding"))
+    if given.get("check", CHECKS[0].key) not in {each.key for each in CHECKS}:
+        wrong.append(Place("?check", f"is no check; there are {', '.join(each.key for each in CHECKS)}"))
     if given.get("severity", "low") not in SEVERITY_NAMES:
         wrong.append(Place("?severity", "is no severity"))
     if wrong:

@@ -22,6 +22,7 @@ _DAY: Final = re.compile(r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 _MOST_ENTRIES: Final = 20
 _MOST_FIELDS: Final = 900
+YES: Final = "yes"
 _ONE_CLICK: Final = "List-Unsubscribe"
 
 

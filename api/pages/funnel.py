@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from api.lost import of_the_holdout
 from api.pages import present
 from api.pages.charts import Bar, length
 from api.pages.reasons import STAGES, reason_in_words
@@ -25,6 +26,8 @@ class Funnel:
     """Counts, as pages show them; `chosen` and `lost` add up to `customers`."""
 
     finding: str
+    held_out: str
+    """How many of those held out would otherwise be addressed; "" where nobody was."""
     bars: tuple[Bar, ...]
     chosen: tuple[Line, ...]
     lost: tuple[Line, ...]
@@ -47,6 +50,7 @@ def funnel(counts: Counts, campaign: Campaign, catalogue: Catalogue, *, done: bo
     treatments = {each.key: _treatment(each.key, each.channel, catalogue, done=done) for each in campaign.treatments}
     return Funnel(
         finding=_finding(counts, campaign, catalogue, chosen=chosen, done=done),
+        held_out=of_the_holdout(counts, done=done),
         bars=_bars(counts),
         chosen=tuple(
             _line(treatments.get(key, key), counts.chosen[key], total) for key in sorted(treatments | counts.chosen)

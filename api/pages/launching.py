@@ -81,6 +81,8 @@ class Launch:
     can_schedule: bool
     can_cancel: bool
     can_start: bool
+    stopped: bool
+    """It was stopped: it starts again only if whoever starts it says so."""
     waiting: str
     """What can be paused, resumed or stopped though no run is under way; "" where nothing can, or a run is."""
     can_pause: bool
@@ -102,9 +104,8 @@ def launch(
     """
     live, version, state = stands.live, stands.version, stands.state
     fit, decides = not any(each.must for each in advice), _decides(stands, four_eyes=four_eyes)
-    own = four_eyes and who == stands.published.by
     startable = live is None and (approved or (fit and not four_eyes))
-    key, name = _STATES[state]
+    (key, name), own = _STATES[state], four_eyes and who == stands.published.by
     return Launch(
         version=version,
         tag=stands.tag,
@@ -123,6 +124,7 @@ def launch(
         can_schedule=may.run and startable,
         can_cancel=may.run and live is not None and live.state == State.SCHEDULED,
         can_start=startable or (live is not None and live.state == State.SCHEDULED and live.version == version),
+        stopped=stands.halts.ended(version),
         waiting=_waiting(stands, decides=decides and (approved or not four_eyes)),
         can_pause=may.run and live is None and (decides or stands.ended is not None),
         can_resume=may.run and live is not None and live.state == State.PAUSED and not live.run,

@@ -10,6 +10,7 @@ from personalise.learning import Effects
 from personalise.measure.effects import ArmEffect, ArmMean, ArmRate, Effect, TooFew
 from personalise.results.model import Results
 from personalise.results.words import amount, sentences
+from personalise.results.words import arms as in_words
 
 _NO_MESSAGE: Final = "no message"
 _NOTHING_YET: Final = "No outcomes have come in yet of customers who permit measuring, so there is nothing to judge."
@@ -56,6 +57,7 @@ class Side:
 class Held:
     """What the holdout says."""
 
+    arms: str
     outcome: str
     sides: tuple[Side, ...]
     sentences: tuple[str, ...]
@@ -67,6 +69,7 @@ def held_against(found: Results) -> Held | None:
     if not any(arm.customers for _, arm in arms):
         return None
     return Held(
+        arms=in_words(found),
         outcome=found.outcome.replace("_", " "),
         sides=tuple(
             Side(

@@ -159,7 +159,7 @@ def _erase_page(said: Words, *, wrong: str = "", typed: str = "") -> Response:
         intro=said.say("erase", "intro", company=catalogue.name),
         goes=_listed(said, "goes"),
         stays=_listed(said, "stays"),
-        backups=_backups(said, "backups", at),
+        backups=said.count("erase", "backups", here().deployment.horizon.days, date=_gone_by(said, at)),
         type=said.say("erase", "type", word=said.texts["erase"]["word"]),
         wrong=wrong,
         typed=typed,
@@ -172,9 +172,8 @@ def _listed(said: Words, which: str) -> list[str]:
     return [str(text) for key, text in said.texts["erase"].items() if key.startswith(f"{which}_")]
 
 
-def _backups(said: Words, key: str, at: datetime) -> str:
-    horizon = here().deployment.horizon
-    return said.say("erase", key, days=said.number(horizon.days), date=said.date(horizon.gone_by(at)))
+def _gone_by(said: Words, at: datetime) -> str:
+    return said.date(here().deployment.horizon.gone_by(at))
 
 
 @blueprint.post("/p/erase")
@@ -205,6 +204,6 @@ def _erased(said: Words, catalogue: Catalogue, position: int, at: datetime, *, s
         company=catalogue.name,
         path="/p/erase",
         entry=said.say("erase", "done_entry", position=said.number(position)),
-        backups=_backups(said, "done_backups", at),
+        backups=said.say("erase", "done_backups", date=_gone_by(said, at)),
         suppressed=suppressed,
     )

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from consent.base import counting
+
 _MINUTE: Final = 60
 _HOUR: Final = 3_600
 _DAY: Final = 86_400
@@ -13,6 +15,9 @@ _MONTHS: Final = (
 )  # fmt: skip
 
 
+counted: Final = counting.counted
+
+
 def number(count: float) -> str:
     """Return a number with its thousands set apart; fractions keep at most four digits.
 
@@ -20,15 +25,6 @@ def number(count: float) -> str:
     ('20,000', '0.02')
     """
     return f"{count:,}" if isinstance(count, int) else f"{count:,.4f}".rstrip("0").rstrip(".")
-
-
-def counted(count: int, one: str, many: str = "") -> str:
-    """Return a count with its noun.
-
-    >>> counted(1, "customer"), counted(3200, "customer"), counted(2, "entry", "entries")
-    ('1 customer', '3,200 customers', '2 entries')
-    """
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def share(part: float, whole: float) -> str:

@@ -47,6 +47,12 @@ _ROOMS: Final[Mapping[str, tuple[tuple[str, str, str], ...]]] = {
 }
 """The rooms of staff, and the pages of each with what they need: a room's door leads to the first that one may open."""
 
+_WAY_IN: Final = (
+    "Staff sign in by a link that is good once and for ten minutes. "
+    "Whoever looks after this installation makes one with: byleave user invite NAME --role ROLE"
+)
+"""What somebody can do who isn't signed in, and isn't a customer."""
+
 blueprint: Final = Blueprint("shell", __name__, template_folder="templates")
 
 
@@ -102,7 +108,7 @@ def _shell() -> Shell:
         inside=here_ if len(here_) > 1 else (),
         who=f"{who.subject}, {who.role}" if staff else "",
         badge="" if here().settings.environment == "production" else "not production",
-        way_in=_way_in(path),
+        way_in=_WAY_IN,
     )
 
 
@@ -120,19 +126,6 @@ def _into(name: str, pages: tuple[Door, ...]) -> Door:
     """Return the door of a room."""
     current = next((page.current for page in pages if page.current), "")
     return Door(href=pages[0].href, name=name, current=current if pages[0].current or not current else "true")
-
-
-def _way_in(path: str) -> str:
-    """Return what somebody can do who isn't signed in, by where he wanted to go."""
-    if path.startswith(("/p/", "/w/")) or path == "/p":
-        return (
-            "Open the link to your choices that we sent you. It is good once and for ten minutes: "
-            "if it is older, ask us for a new one."
-        )
-    return (
-        "Staff sign in by a link that is good once and for ten minutes. "
-        "Whoever looks after this installation makes one with: byleave user invite NAME --role ROLE"
-    )
 
 
 @blueprint.get("/")

@@ -172,7 +172,7 @@ def _named(key: str, said: Words, of: Catalogue) -> str:
 
 
 def _period(days: int, said: Words) -> str:
-    return said.say("wishes", "period_1") if days == 1 else said.say("wishes", "period", n=days)
+    return said.count("wishes", "period", days)
 
 
 def changes(before: Wishes, now: Wishes, *, said: Words, of: Catalogue) -> list[Change]:
@@ -192,9 +192,9 @@ def _limit(wishes: Wishes, key: str, said: Words) -> str:
     limit = wishes.limits.get(key)
     if limit is None:
         return said.say("wishes", "limit_none")
-    if limit.most <= 1:
-        return said.say("wishes", f"limit_{limit.most}", period=_period(limit.days, said))
-    return said.say("wishes", "limit_many", n=limit.most, period=_period(limit.days, said))
+    if limit.most == 0:
+        return said.say("wishes", "limit_0")
+    return said.count("wishes", "limit", limit.most, period=_period(limit.days, said))
 
 
 def _quiet(quiet: Quiet | None, said: Words) -> str:

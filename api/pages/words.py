@@ -4,7 +4,7 @@ The wording of questions is not in there: it belongs to the catalogue, where it 
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -14,6 +14,14 @@ from typing import Any, Final
 TEXTS: Final = Path(__file__).parent / "texts"
 FIRST: Final = "en"
 """The language of whoever asks for none that we have."""
+
+
+_SINGULAR: Final[Mapping[str, Callable[[float], bool]]] = {
+    "one": lambda count: count == 1,
+    "below two": lambda count: count < 2,  # noqa: PLR2004 -- as it is called
+    "never": lambda _: False,
+}
+"""Of which numbers a language has its form for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +34,26 @@ class Words:
     def say(self, section: str, key: str, **values: object) -> str:
         """Return one text with its {braces} filled in.
 
-        >>> words("en").say("saved", "undo_many", n=3)
-        'Undo these 3 changes'
+        >>> words("en").say("choices", "wording_version", version=3)
+        'version 3'
         """
         return str(self.texts[section][key]).format(**values)
+
+    def count(self, section: str, key: str, count: float, **values: object) -> str:
+        """Return a text that counts something, in the form that the language has for so many: {n} is the count.
+
+        Source: the plural rules of the Unicode CLDR for these languages, as far as they have two forms at most.
+
+        >>> [words("en").count("choices", "days", n) for n in (0, 1, 2_000)]
+        ['0 days', '1 day', '2,000 days']
+        >>> [words("fr").count("choices", "days", n).split()[1] for n in (0, 1, 2)]
+        ['jour', 'jour', 'jours']
+        >>> words("zh").count("choices", "days", 1)
+        '1天'
+        """
+        forms = self.texts[section][key]
+        form = "one" if _SINGULAR[self.texts["singular"]](abs(count)) else "other"
+        return str(forms[form]).format(**{"n": self.number(int(count)), **values})
 
     def date(self, at: datetime) -> str:
         """Return a day as it is written.

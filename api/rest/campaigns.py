@@ -9,7 +9,7 @@ from marshmallow import fields
 
 from api.actors import actor
 from api.rest.contract import Contract, answer, contract
-from api.rest.incoming import body, if_match, no_query
+from api.rest.incoming import body, body_if_any, if_match, no_query
 from api.rest.shapes import Choice, Flag, Form, Instant, Items, Part, Shape, Text, Whole
 from api.rest.verdicts import LARGEST
 from api.roles import action
@@ -87,7 +87,13 @@ class CheckedCampaignForm(CampaignForm):
     advice = Items(Part(AdviceForm), 0, LARGEST, required=True)
 
 
-class CampaignDueForm(Form):
+class CampaignStartForm(Form):
+    """How it is to start."""
+
+    again = Flag(metadata={"description": "start it although this version was stopped"})
+
+
+class CampaignDueForm(CampaignStartForm):
     """When it is to start."""
 
     at = Instant(required=True)
@@ -100,10 +106,18 @@ class CampaignStopForm(Form):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """How it is to start."""
+
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
     """When it is to start."""
 
     at: datetime
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,13 +127,14 @@ class Stop:
     reason: str = ""
 
 
+START: Final = Shape(CampaignStartForm, Start)
 DUE: Final = Shape(CampaignDueForm, Due)
 STOP: Final = Shape(CampaignStopForm, Stop)
 
 _NOT_NOW: Final = {409: "`state_conflict`: it is not in a state that allows this, such as no run that is under way"}
 _UNREADY: Final = {
     409: "`campaign_unready`: it breaks rules that bind, and `errors` say where and what to do; `state_conflict`: it "
-    "is not in a state that allows this, or a second person has to",
+    "is not in a state that allows this, it was stopped, or a second person has to",
     422: "`campaign_invalid`: the catalogue has changed so that it no longer holds",
 }
 
@@ -210,8 +225,9 @@ def schedule(campaign: str) -> Response:
     house, tag, given = here(), if_match(), body(DUE)
     four_eyes = house.settings.demands_four_eyes
     stands = approving.schedule(
-        house.deployment, campaign, due_at=given.at, actor=actor.current().name, four_eyes=four_eyes, tag=tag
-    )
+        house.deployment, campaign, due_at=given.at, actor=actor.current().name, four_eyes=four_eyes, tag=tag,
+        again=given.again,
+    )  # fmt: skip
     return _tagged(CampaignForm, stands)
 
 
@@ -219,18 +235,27 @@ def schedule(campaign: str) -> Response:
 @action("campaigns.run")
 @contract(
     Contract(
-        summary="Start a campaign's newest version", answer=CampaignForm, if_match=True, errors=(404,), wrong=_UNREADY
+        summary="Start a campaign's newest version",
+        body=CampaignStartForm,
+        body_left_out=True,
+        answer=CampaignForm,
+        if_match=True,
+        errors=(404,),
+        wrong=_UNREADY,
     )
 )
 def start(campaign: str) -> Response:
     """Open a run over all customers; the worker carries it on, chunk by chunk.
 
-    It answers as soon as the run is opened: `GET` the campaign to see how it stands.
+    It answers as soon as the run is opened: `GET` the campaign to see how it stands. A version that was stopped starts
+    again only where the body says `{"again": true}`; else the body can be left out.
     """
     no_query()
-    house, tag = here(), if_match()
+    house, tag, given = here(), if_match(), body_if_any(START)
     four_eyes = house.settings.demands_four_eyes
-    running.start(house.deployment, campaign, actor=actor.current().name, four_eyes=four_eyes, tag=tag)
+    running.start(
+        house.deployment, campaign, actor=actor.current().name, four_eyes=four_eyes, tag=tag, again=given.again
+    )
     return _after(campaign)
 
 

@@ -28,6 +28,8 @@ class Contract:
     """Other media types that the caller can ask for, and the form of each."""
     status: int = 200
     body: type[Form] | None = None
+    body_left_out: bool = False
+    """It answers without a body, too."""
     query: type[Form] | None = None
     idempotent: bool = False
     """An idempotency key must come with it."""

@@ -81,7 +81,7 @@ class FindingQuery(Form):
     """Which findings; what is left out chooses nothing."""
 
     state = Choice(State, read=State)
-    check = Text(1, 63)
+    check = Choice([each.key for each in CHECKS])
     severity = Choice(Severity)
     owner = Text(1, handling.LONGEST_OWNER)
     audit = Text(36, 36, AUDIT, "is not an audit's id")

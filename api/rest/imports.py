@@ -17,6 +17,7 @@ from api.rest.shapes import SCOPE, Choice, Flag, Form, Items, Part, Shape, Text,
 from api.rest.verdicts import LARGEST
 from api.roles import action
 from api.wiring import here
+from consent.base.counting import counted
 from consent.base.errors import Place, RequestUnfit
 from consent.imports.customers import Imported, bring_in_customers
 from consent.imports.mapping import parse_mapping
@@ -113,7 +114,10 @@ class Asked:
         """
         width = len(self.columns)
         wrong = [
-            Place(f"/rows/{spot}", f"has {len(row)} cells, where there are {width} columns")
+            Place(
+                f"/rows/{spot}",
+                f"has {counted(len(row), 'cell')}, where there {counted(width, 'column is', 'columns are')}",
+            )
             for spot, row in enumerate(self.rows)
             if len(row) != width
         ]

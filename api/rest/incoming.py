@@ -43,6 +43,15 @@ def body(shape: Shape[T]) -> T:
     return shape.read(g.body)
 
 
+def body_if_any(shape: Shape[T]) -> T:
+    """Read the JSON body where there is one; without any, all that it could say is left out.
+
+    Raises:
+        Invalid, RequestEntityTooLarge, UnsupportedMediaType: as `body` does.
+    """
+    return body(shape) if request.get_data() else shape.read({})
+
+
 def fingerprint() -> bytes:
     """Return the canonical bytes of the body that `body` has read: equal for two that say the same."""
     return canonical.encode(g.body, limit=current_app.config["MAX_CONTENT_LENGTH"])

@@ -141,7 +141,10 @@ def _operation(rule: Rule, view: object, promised: Contract, does: str) -> dict[
         "responses": _responses(rule, promised, public=who.public),
     }
     if promised.body:
-        written["requestBody"] = {"required": True, "content": {"application/json": {"schema": promised.body}}}
+        written["requestBody"] = {
+            "required": not promised.body_left_out,
+            "content": {"application/json": {"schema": promised.body}},
+        }
     return written
 
 

@@ -53,7 +53,22 @@ class CountsForm(LeftForm):
 
     chosen = Items(Part(CountForm), 0, LARGEST, required=True, metadata={"description": "by treatment"})
     left_alone = Whole(0, LARGEST, required=True)
-    holdout = Whole(0, LARGEST, required=True)
+    holdout = Whole(
+        0, LARGEST, required=True, metadata={"description": "held out by chance, by the campaign or the company"}
+    )
+    ghosts = Whole(
+        0, LARGEST, required=True,
+        metadata={
+            "description": "of those whom the campaign holds out: whom it would otherwise address. They are the arm "
+            "`held_out` of its results"
+        },
+    )  # fmt: skip
+    company_ghosts = Whole(
+        0, LARGEST, required=True,
+        metadata={
+            "description": "likewise of those whom the company holds out: in no arm of one campaign's results"
+        },
+    )  # fmt: skip
 
 
 class DryRunForm(CountsForm):
@@ -160,7 +175,12 @@ class RatioForm(Form):
 class ArmForm(Form):
     """One arm of the holdout's experiment."""
 
-    customers = Whole(0, LARGEST, required=True)
+    customers = Whole(
+        0, LARGEST, required=True,
+        metadata={
+            "description": "each once, by whatever run or live decision: contacted, or held out of a contact (`ghosts`)"
+        },
+    )  # fmt: skip
     known = Whole(0, LARGEST, required=True, metadata={"description": "of whom the outcome is known"})
     mean = _number(allow_none=True)
     opted_out = Whole(0, LARGEST, required=True)

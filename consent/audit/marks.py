@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from consent.audit.findings import Anchor, Check, Evidence, Finding, Judged, Severity, Yielded
 from consent.base.canonical import b64u
+from consent.base.counting import counted
 from consent.base.database import table_of
 from consent.base.errors import ByleaveError
 from consent.base.store import Work
@@ -133,7 +134,7 @@ def _doubt(desk: Desk, work: Work, mark: Marked, anchor: Anchor | None) -> str:
     if anchor is None or anchor.root != mark.root:
         return f"no checkpoint at size {mark.size} signs its root"
     if _stored_root(work, mark.log, mark.size) != mark.root:
-        return f"the tree of {mark.size} entries has another root"
+        return f"the tree of {counted(mark.size, 'entry', 'entries')} has another root"
     try:
         completed = publishing.noted(desk, work, *parts(mark.position))
     except ByleaveError as lost:

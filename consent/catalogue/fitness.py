@@ -5,6 +5,7 @@ What was published once is read for ever, so a rule that came later is asked of 
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from consent.base.counting import counted
 from consent.base.errors import CatalogueInvalid, Place
 from consent.catalogue.model import ASKED, SERVICE, Catalogue, Category, LegalBasis, Notice, ScopeRule
 
@@ -32,7 +33,7 @@ def require_fit(
         *_opted_out(catalogue), *_made(catalogue), *_reworded(catalogue, shown), *_asked_anew(catalogue, earlier),
     ]  # fmt: skip
     if places:
-        raise CatalogueInvalid(f"{len(places)} places in it can't be published", places=places)
+        raise CatalogueInvalid(f"{counted(len(places), 'place')} in it can't be published", places=places)
 
 
 def _opted_out(catalogue: Catalogue) -> Iterator[Place]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, cast, get_args
 
+from consent.base.counting import counted
 from consent.base.errors import CatalogueInvalid, Place
 from consent.base.form import Form, read_table, read_text
 from consent.base.ids import Scope
@@ -91,7 +92,7 @@ def _catalogue(table: dict[str, Any], text: str, name: str) -> Catalogue:
             scopes[rule.scope] = rule
     top.unknown()
     if places:
-        raise CatalogueInvalid(f"{len(places)} places in {name}", places=places)
+        raise CatalogueInvalid(f"{counted(len(places), 'place')} in {name}", places=places)
     return Catalogue(
         **{**{f: getattr(draft, f) for f in draft.__dataclass_fields__}, "scopes": MappingProxyType(scopes)}
     )

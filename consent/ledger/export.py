@@ -18,6 +18,7 @@ from typing import Final
 import orjson
 
 from consent.base.canonical import b64u
+from consent.base.counting import counted
 from consent.base.errors import SettingsInvalid, StateConflict
 from consent.base.store import Store, Work
 from consent.ledger import checkpoint, merkle, note, opening, period, tiles, tiling
@@ -146,7 +147,8 @@ def _require_same(work: Work, shown: Shown, before: Checkpoint, folder: Path) ->
         root = merkle.root_of(Frontier(size=before.size, hashes=tuple(nodes[place] for place in places)))
         if root == before.root:
             return
-    msg = f"the ledger does not begin with the {before.size} entries that were exported to {folder}: it was changed"
+    exported = counted(before.size, "entry that was", "entries that were")
+    msg = f"the ledger does not begin with the {exported} exported to {folder}: it was changed"
     raise StateConflict(msg)
 
 

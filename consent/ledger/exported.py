@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from consent.base import canonical
+from consent.base.counting import counted
 from consent.base.errors import Invalid, LedgerBroken
 from consent.ledger import checkpoint, entry, merkle, note, opening, period, tiles
 from consent.ledger.checkpoint import Checkpoint
@@ -171,7 +172,9 @@ def _bundle(log: _Log, tile: Tile) -> list[bytes]:
         log.wrong(tile.first, tile.path, refused.detail)
         return []
     if content and len(found) != tile.width:
-        log.wrong(tile.first, tile.path, f"it has {len(found)} entries, and should have {tile.width}")
+        log.wrong(
+            tile.first, tile.path, f"it has {counted(len(found), 'entry', 'entries')}, and should have {tile.width}"
+        )
     return found
 
 
@@ -243,7 +246,10 @@ def _judge_beginning(before: _Log, log: _Log) -> None:
         return  # what it had beyond its last checkpoint was never signed in its name, and isn't exported
     elif (ended.origin, ended.size, ended.root) != (before.state.origin, before.state.size, before.root):
         log.wrong(
-            0, OPENINGS, f"it goes on from {ended.origin} with {ended.size} entries, and not from what lies there"
+            0,
+            OPENINGS,
+            f"it goes on from {ended.origin} with {counted(ended.size, 'entry', 'entries')}, "
+            "and not from what lies there",
         )
 
 

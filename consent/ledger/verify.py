@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from consent.base.canonical import b64
+from consent.base.counting import counted
 from consent.base.errors import Invalid, LedgerBroken
 from consent.base.store import Store, Work
 from consent.ledger import checkpoint, merkle, note, opening, stored
@@ -216,7 +217,7 @@ def _edge_of(store: Store, logs: Sequence[StoredLog], number: int) -> Edge:
 def _walk(store: Store, walk: Walk, chunk: int, start: Start | None, said: Mapping[int, bytes]) -> None:
     log = walk.log
     if start and start.size > log.size:
-        why = f"{start.size} entries were verified before, and it has {log.size}"
+        why = f"{counted(start.size, 'entry was', 'entries were')} verified before, and it has {log.size}"
         walk.name(log.size, "ledger_head", f"the log was rolled back: {why}")
     elif start:
         with store.read() as work:
@@ -305,7 +306,8 @@ def _judge_beginning(before: Walk | None, walk: Walk, plain: bytes) -> None:
     if not before.whole:
         return  # what its root would have been, nobody knows
     if (ended.origin, ended.size, ended.root) != (before.log.origin, before.log.size, before.root):
-        why = f"it goes on from {ended.origin} with {ended.size} entries, and that is not what stands there"
+        entries = counted(ended.size, "entry", "entries")
+        why = f"it goes on from {ended.origin} with {entries}, and that is not what stands there"
         walk.name(0, "ledger_log", why)
     sealed = ended.cause is Cause.PERIOD and before.of_itself.get(before.log.size - 1) == _SEALED
     if sealed and before.anchored != before.log.size and not before.diverged:

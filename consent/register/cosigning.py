@@ -17,6 +17,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from consent.base.counting import counted
 from consent.base.errors import LedgerBroken
 from consent.base.store import Store, Work
 from consent.ledger import checkpoint, log, merkle, note, stored
@@ -225,7 +226,7 @@ def _state(work: Work, number: int) -> Witnessed:
 def _said(answer: Answered) -> str:
     """Say what a witness answered that did not cosign, and shows nothing that would be a reason."""
     if isinstance(answer, Elsewhere):
-        return f"the witness says that it cosigned {answer.size} entries, and does not show it"
+        return f"the witness says that it cosigned {counted(answer.size, 'entry', 'entries')}, and does not show it"
     if isinstance(answer, Cosigned):
         return ""
     how = ": byleave witness trust VKEY, where it runs" if answer.status in _STRANGE else ""
@@ -246,7 +247,9 @@ def _contradiction(work: Work, trust: Trust, each: StoredLog, seen: str) -> _Con
         why = f"rolled back from {known.size} to {size}: the witness cosigned entries that are not here any more"
         return _Contradiction(AlarmKind.ROLLED_BACK, known.size, seen, why)
     if ours and _root_at(work, each.log, known.size) != known.root:
-        why = f"the witness cosigned {known.size} entries of this log with another root than it has"
+        why = (
+            f"the witness cosigned {counted(known.size, 'entry', 'entries')} of this log with another root than it has"
+        )
         return _Contradiction(AlarmKind.FORKED, known.size, seen, why)
     return None
 

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from consent.base.clock import Clock
+from consent.base.counting import counted
 from consent.base.database import Hot, table_of
 from consent.base.errors import KeyLost, NotAllowed, StateConflict
 from consent.base.store import Store, Work
@@ -287,7 +288,7 @@ def _require_unused(desk: Desk, work: Work, version: int) -> None:
         require_old(version, versions)
     used = sum(count for kek, count in _in_use(work).items() if kek <= version)
     if used:
-        msg = f"version {version} and those before it still wrap {used:,} data keys: byleave vault rotate"
+        msg = f"version {version} and those before it still wrap {counted(used, 'data key')}: byleave vault rotate"
         raise StateConflict(msg)
 
 

@@ -143,6 +143,9 @@ def _wrong(statement: Statement, at: datetime, vouched: Container[Method]) -> It
         yield Place("evidence", f"has more than {_LONGEST_EVIDENCE:,} characters")
     if statement.until and statement.act is not Act.PAUSE:
         yield Place("until", "belongs to a pause only")
+    elif statement.until and statement.until <= statement.said_at:
+        when = rfc3339(statement.said_at)
+        yield Place("until", f"must be after {when}, when the pause was said; left out, it lasts until it is ended")
     if statement.method in _OF_OUR_MAKING and statement.method not in vouched:
         yield Place("method", _OF_OUR_MAKING[statement.method])
     if not 0 <= statement.age <= OLDEST:

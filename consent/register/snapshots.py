@@ -23,6 +23,7 @@ import sqlalchemy as sa
 
 from consent.base.canonical import b64u, b64u_bytes
 from consent.base.clock import parse_time
+from consent.base.counting import counted
 from consent.base.database import Hot, table_of
 from consent.base.errors import LedgerBroken, NotFound
 from consent.base.store import Store, Work
@@ -251,7 +252,7 @@ def _compared(
     ]
     lost = len(unmatched) - len(gone) - len(wrong)
     if lost > 0:
-        why = f"{lost} customers that entry {snapshot.entry} counted are gone, and none of them was erased"
+        why = f"gone without an erasure: {counted(lost, 'customer')} that entry {snapshot.entry} counted"
         wrong.append(Wrong(f"customers {between[0]}…{between[1]}", why))
     return Compared(snapshot=snapshot, customers=len(ids), erased=len(gone), wrong=tuple(wrong))
 

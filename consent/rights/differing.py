@@ -11,6 +11,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from consent.base.counting import counted
 from consent.base.database import table_of
 from consent.base.errors import NotFound
 from consent.base.store import Work
@@ -114,7 +115,8 @@ def _idle(desk: Desk, work: Work, since: datetime, days: int, contacted: Contact
         rules = [rule for rule in catalogue.scopes.values() if rule.purpose == key]
         judged = any(rule.operation == "use" for rule in rules) or (rules and contacted is not None)
         if judged and key not in used | reached and _declared_since(desk, work, key) <= since:
-            why = f"customers are asked about it, and for {days} days nothing was done for it: ask no more, or use it"
+            idle = f"for {counted(days, 'day')} nothing was done for it"
+            why = f"customers are asked about it, and {idle}: ask no more, or use it"
             yield Difference(kind=NEVER_USED, subject=key, why=why)
 
 

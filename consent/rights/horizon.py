@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from consent.base.counting import counted
+
 LONGEST_DAYS: Final = 30
 """GDPR Art. 12(3) gives a month to answer whoever asks to be erased."""
 
@@ -40,7 +42,8 @@ class Horizon:
         """
         if self.days <= LONGEST_DAYS:
             return ""
-        kept = f"backups are kept for {self.backup_retention_days} days and a destroyed key for {self.kms_wait_days}"
+        backups = counted(self.backup_retention_days, "day")
+        kept = f"backups are kept for {backups} and a destroyed key for {self.kms_wait_days}"
         return f"{kept}: {self.days} days, {self.days - LONGEST_DAYS} more than the {LONGEST_DAYS} that are allowed"
 
     def gone_by(self, erased_at: datetime) -> datetime:
@@ -60,4 +63,4 @@ class Horizon:
         'erased data can be read from no backup after 21 days (backups are kept for 14, a destroyed key for 7)'
         """
         kept = f"backups are kept for {self.backup_retention_days}, a destroyed key for {self.kms_wait_days}"
-        return f"erased data can be read from no backup after {self.days} days ({kept})"
+        return f"erased data can be read from no backup after {counted(self.days, 'day')} ({kept})"

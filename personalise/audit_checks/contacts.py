@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from consent.audit.findings import Evidence, Finding, Gap, Judged, Severity, Yielded
 from consent.base.clock import to_ms
+from consent.base.counting import counted
 from consent.base.database import table_of
 from consent.base.errors import LedgerBroken
 from consent.base.ids import CustomerId
@@ -284,7 +285,7 @@ def _wrong(one: _Made, own: Sequence[_Made], known: _Before) -> Iterator[str]:
         count = _counted(window, one, household if window.per == "household" else alike, before)
         if count < window.limit if window.needs else count >= window.limit:
             limit = f"at least {window.limit}" if window.needs else f"at most {window.limit - 1} before it"
-            yield f"{window.rule} asks for {limit} in {window.days} days, and there were {count}"
+            yield f"{window.rule} asks for {limit} in {counted(window.days, 'day')}, and there were {count}"
     yield from _mispriced(one, alike)
     if not one.ghost:
         yield from _broken_word(one, [each for each in own if not each.ghost])

@@ -9,6 +9,7 @@ from typing_extensions import override
 from consent import catalogues
 from consent.audit.findings import Evidence, Finding, Gap, Judged, Reader, Severity, Yielded
 from consent.audit.pages import BEHIND_ALL, Customer
+from consent.base.counting import counted
 from consent.base.errors import LedgerBroken, NotFound
 from consent.base.ids import CustomerId
 from consent.base.store import Work
@@ -65,7 +66,7 @@ class _Open:
             yield Finding(check=KEY, severity=Severity.CRITICAL, subject=decision, why=why)
         unread = len(self.unread.intersection(whose))
         if unread:
-            why = f"{unread} customers of chunk {self.chunk.id} said what can't be read any more"
+            why = f"{counted(unread, 'customer')} of chunk {self.chunk.id} said what can't be read any more"
             yield Gap(check=KEY, why=why)
         yield Judged(sum(one not in skipped for one in whose))
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from consent.audit.findings import Evidence, Finding, Gap, Judged, Severity, Yielded
 from consent.base.clock import from_ms
+from consent.base.counting import counted
 from consent.base.errors import LedgerBroken
 from personalise.campaigns import parity as publishing
 from personalise.campaigns.model import FITTING
@@ -87,7 +88,9 @@ def parity(evidence: Evidence) -> Iterator[Yielded]:
         unmade = [*found.unread, *(found.differs if found.made is None else ())]
         if unmade:
             why = found.why or "what they were made from does not open"
-            yield Gap(check=KEY, why=f"{len(unmade)} decisions of chunk {identity} can't be made again: {why}")
+            yield Gap(
+                check=KEY, why=f"{counted(len(unmade), 'decision')} of chunk {identity} can't be made again: {why}"
+            )
         if found.made is None:
             gone += len(found.gone) if found.why == replaying.LET_GO else 0
             continue
@@ -98,7 +101,7 @@ def parity(evidence: Evidence) -> Iterator[Yielded]:
         group.parts.append(_Part(ids=ids, columns=made.columns, at=at, made=made.table))
         left -= len(ids)
     if not groups and gone:
-        yield Gap(check=KEY, why=f"none of {gone} decisions can be made again: {replaying.LET_GO}")
+        yield Gap(check=KEY, why=f"none of {counted(gone, 'decision')} can be made again: {replaying.LET_GO}")
     for group in groups.values():
         yield from _judged(evidence, group)
 
@@ -125,7 +128,7 @@ def _judged(evidence: Evidence, group: _Group) -> Iterator[Yielded]:
     yield from _named(policy, found)
     known = _known(group, facts)
     if known.any() and not exchanged.any():
-        why = f"{int(known.sum())} decisions of {policy.campaign.key} read {', '.join(facts)}"
+        why = f"{counted(int(known.sum()), 'decision')} of {policy.campaign.key} read {', '.join(facts)}"
         yield Gap(check=KEY, why=f"{why}, and there are no two customers to exchange that between")
         return
     yield Judged(int((exchanged | ~known).sum()))

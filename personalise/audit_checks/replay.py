@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from consent.audit.findings import Evidence, Finding, Gap, Judged, Severity, Yielded
+from consent.base.counting import counted
 from consent.base.errors import LedgerBroken
 from personalise.runs import inputs, log, replaying
 from personalise.runs.replaying import Replay
@@ -43,7 +44,7 @@ def replay(evidence: Evidence) -> Iterator[Yielded]:
         gone += len(found.gone) if found.why == replaying.LET_GO else 0
         yield Judged(count)
     if left == SAMPLE and gone:
-        yield Gap(check=KEY, why=f"none of {gone} decisions can be replayed: {replaying.LET_GO}")
+        yield Gap(check=KEY, why=f"none of {counted(gone, 'decision')} can be replayed: {replaying.LET_GO}")
 
 
 def _replayed(evidence: Evidence, identity: str) -> Replay | Gap:
@@ -61,8 +62,8 @@ def _named(chunk: str, found: Replay) -> Iterator[Yielded]:
         yield Finding(check=KEY, severity=Severity.CRITICAL, subject=f"{chunk}.{spot}", why=found.why or why)
     more = len(found.differs) - _NAMED
     if more > 0:
-        why = f"{more} more decisions come out otherwise"
+        why = f"{counted(more, 'more decision comes', 'more decisions come')} out otherwise"
         yield Finding(check=KEY, severity=Severity.CRITICAL, subject=chunk, why=why)
     if found.unread:
         why = found.why or "what they were made from does not open"
-        yield Gap(check=KEY, why=f"{len(found.unread)} decisions of chunk {chunk} can't be replayed: {why}")
+        yield Gap(check=KEY, why=f"{counted(len(found.unread), 'decision')} of chunk {chunk} can't be replayed: {why}")

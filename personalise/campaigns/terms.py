@@ -6,6 +6,8 @@ from typing import Final
 
 from personalise.campaigns.judging import Case, Flaw, Heading, Rule, Weight
 from personalise.contact_policy.model import HELD_BACK
+from personalise.language.possible import possible
+from personalise.language.terms import Condition
 
 
 def _alike(case: Case) -> Iterator[Flaw]:
@@ -113,6 +115,24 @@ def _worded(case: Case) -> Iterator[Flaw]:
                 yield Flaw(what, f"treatment[{spot}].general", do)
 
 
+def _telling(case: Case) -> Iterator[Flaw]:
+    """Walk the conditions that hold of nobody, or of everybody; `TRUE` says openly that it does."""
+    for where, condition in _conditions(case):
+        found = possible(condition, at=case.at) if condition.text != "TRUE" else None
+        if found and not found.true:
+            what = f"No customer can meet it: `{condition.text}` never holds."
+            yield Flaw(what, where, "Look which of its parts exclude each other: as it stands, nobody is addressed.")
+        elif found and not found.false:
+            what = f"It tells nobody apart: `{condition.text}` holds of everybody of whom it is known."
+            yield Flaw(what, where, "Write what was meant; where everybody is meant, write TRUE.")
+
+
+def _conditions(case: Case) -> Iterator[tuple[str, Condition]]:
+    yield "campaign.audience", case.campaign.audience
+    for spot, offer in enumerate(case.campaign.offers.values()):
+        yield from ((f"offer[{spot}].{rule}", condition) for rule, condition in offer.conditions)
+
+
 def _special(case: Case) -> Iterator[Flaw]:
     for where, category in _read(case):
         if case.catalogue.categories[category].special:
@@ -123,9 +143,7 @@ def _special(case: Case) -> Iterator[Flaw]:
 def _read(case: Case) -> Iterator[tuple[str, str]]:
     """Walk the categories that the campaign's expressions read, each where it is read first."""
     campaign = case.campaign
-    read = [("campaign.audience", campaign.audience.categories)]
-    for spot, offer in enumerate(campaign.offers.values()):
-        read += [(f"offer[{spot}].{rule}", condition.categories) for rule, condition in offer.conditions]
+    read = [(where, condition.categories) for where, condition in _conditions(case)]
     read += [(f"treatment[{spot}].score", each.score.categories) for spot, each in enumerate(campaign.treatments)]
     seen: set[str] = set()
     for where, categories in read:
@@ -150,6 +168,7 @@ RULES: Final = (
     Rule(key="contacts_capped", heading=Heading.TIME, weight=Weight.SHOULD, judge=_capped),
     Rule(key="caps_bind", heading=Heading.TIME, weight=Weight.SHOULD, judge=_bind),
     Rule(key="households_known", heading=Heading.TIME, weight=Weight.SHOULD, judge=_lived),
+    Rule(key="conditions_tell", heading=Heading.SIMPLE, weight=Weight.SHOULD, judge=_telling),
     Rule(key="offers_used", heading=Heading.SIMPLE, weight=Weight.SHOULD, judge=_used),
     Rule(key="terms_written", heading=Heading.ACCESSIBLE, weight=Weight.SHOULD, judge=_terms),
     Rule(key="goodwill_budget", heading=Heading.VALUE, weight=Weight.GATE, judge=_budget),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from consent.base.counting import counted
 from personalise.contact_policy.model import Cap, ContactPolicy, Goodwill, Matching, Rest
 from personalise.hours.model import DAY, HoursRule
 
@@ -13,11 +14,14 @@ def rules(read: ContactPolicy) -> list[tuple[str, str]]:
     """Return each rule by its name, and what it asks."""
     found = [(f"{cap.source}:{cap.key}", _cap(cap)) for cap in read.caps]
     found += [
-        (f"exclusion:{each.key}", f"no {_named(each.one)} within {_days(each.days)} of {_named(each.other)}")
+        (f"exclusion:{each.key}", f"no {_named(each.one)} within {counted(each.days, 'day')} of {_named(each.other)}")
         for each in read.exclusions
     ]
     found += [
-        (f"order:{each.key}", f"{_named(each.then)} only after {_named(each.first)} in the last {_days(each.days)}")
+        (
+            f"order:{each.key}",
+            f"{_named(each.then)} only after {_named(each.first)} in the last {counted(each.days, 'day')}",
+        )
         for each in read.orders
     ]
     found += [(f"rest:{each.key}", _rest(each)) for each in read.rests]
@@ -33,16 +37,12 @@ def rules(read: ContactPolicy) -> list[tuple[str, str]]:
 def _rest(rest: Rest) -> str:
     families = ", ".join(rest.families) or "every offer family"
     on = f" (channels {', '.join(rest.channels)})" if rest.channels else ""
-    return f"{_days(rest.days)} after a no, for {families}{on}"
+    return f"{counted(rest.days, 'day')} after a no, for {families}{on}"
 
 
 def _cap(cap: Cap) -> str:
     with_whom = " with all of a household" if cap.per == "household" else ""
-    return f"at most {cap.limit} {_named(cap.counts, one=cap.limit == 1)}{with_whom} in {_days(cap.days)}"
-
-
-def _days(count: int) -> str:
-    return f"{count} day" if count == 1 else f"{count} days"
+    return f"at most {cap.limit} {_named(cap.counts, one=cap.limit == 1)}{with_whom} in {counted(cap.days, 'day')}"
 
 
 def _hours(rule: HoursRule) -> str:
@@ -55,7 +55,7 @@ def _hours(rule: HoursRule) -> str:
         spans.setdefault(days, []).append(_span(start, end))
     when = [f"{_weekdays(days)} {_listed(each)}" for days, each in spans.items()]
     if rule.holidays:
-        when.append(f"on {len(rule.holidays)} public holiday{'s' * (len(rule.holidays) != 1)} all day")
+        when.append(f"on {counted(len(rule.holidays), 'public holiday')} all day")
     where = [f"channels {', '.join(rule.channels)}"] if rule.channels else []
     where += [f"in {', '.join(rule.regions)}"] if rule.regions else []
     for_whom = f" ({'; '.join(where)})" if where else ""

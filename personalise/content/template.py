@@ -20,6 +20,7 @@ from personalise.content.parts import Parts
 _LIQUID: Final = re.compile(r"\{\{|\{%")
 _TAG: Final = re.compile(r"\{\{[^}]*+\}?|\{%[^%]*+%?")
 _OF_LINES: Final = re.compile(r"\{%-?\s*liquid\b")
+_OPENED_OR_CLOSED: Final = re.compile(r"\{%-?\s*(?P<name>(?:end)?(?:if|unless|case|for|capture|comment))\b")
 _BRACKET: Final = re.compile(r"[(\[]")
 _MOST_TAGS: Final = 300
 _MOST_SIGNS: Final = 1_000
@@ -107,7 +108,9 @@ def _read(source: str, known: Kinds, html: bool, longest: int) -> Template | tup
     try:
         parsed = _parsed(source, html)
     except LiquidError as wrong:
-        return (Wrong(wrong.token.start_index if wrong.token else 0, str(wrong.message)),)
+        if wrong.token and wrong.token.start_index >= 0:
+            return (Wrong(wrong.token.start_index, str(wrong.message)),)
+        return (_unclosed(source) or Wrong(0, str(wrong.message)),)  # the parser had come to the end
     reader = Reader(dict(known))
     parts = Walk(reader, html=html).nodes(parsed.nodes)
     if reader.found:
@@ -124,6 +127,30 @@ def _crowded(source: str) -> Wrong | None:
         lines = tag.group().split("\n") if _OF_LINES.match(tag.group()) else [tag.group()]
         if any(len(line) > _MOST_SIGNS or len(_BRACKET.findall(line)) > _MOST_BRACKETS for line in lines):
             return Wrong(tag.start(), f"a tag has {_MOST_SIGNS} signs and {_MOST_BRACKETS} brackets at most")
+    return None
+
+
+def _unclosed(source: str) -> Wrong | None:
+    """Return where the last tag opens that nothing closes; None where each is closed.
+
+    >>> _unclosed("Hello {% if a %}{% for b in (1..2) %}{% endfor %}")
+    Wrong(at=9, why='`if` is never closed: write `{% endif %}`')
+    """
+    opened: list[re.Match[str]] = []
+    for tag in _OPENED_OR_CLOSED.finditer(source):
+        name = tag["name"]
+        if opened and opened[-1]["name"] == "comment" and name != "endcomment":
+            continue  # nothing in a comment counts
+        if not name.startswith("end"):
+            opened.append(tag)
+        elif opened:
+            opened.pop()
+    lines = list(_OF_LINES.finditer(source))
+    if opened:
+        name, at = opened[-1]["name"], opened[-1].start("name")
+        return Wrong(at, f"`{name}` is never closed: write `{{% end{name} %}}`")
+    if lines:
+        return Wrong(lines[-1].end() - len("liquid"), "a tag within it is never closed")
     return None
 
 

@@ -31,6 +31,10 @@ from personalise.life.events import Did, Event, Published, Standing, State
 from personalise.runs import dry_run
 
 LONGEST_REASON: Final = 500
+_ANOTHER: Final = (
+    "whoever published a version can't approve it: ask somebody else, who at the shell uses another account of the "
+    "machine, or else signs in, or has a key, as an approver"
+)
 _AHEAD: Final = timedelta(days=366)
 _SETTLED: Final = (State.DRAFT, State.CHECKED, State.APPROVED, State.FINISHED, State.STOPPED)
 """The states in which a version can be approved: nothing is under way with it."""
@@ -181,15 +185,22 @@ def approve(
 
 
 def schedule(
-    deployment: Deployment, key: str, *, due_at: datetime, actor: str, four_eyes: bool, tag: str | None = None
+    deployment: Deployment,
+    key: str,
+    *,
+    due_at: datetime,
+    actor: str,
+    four_eyes: bool,
+    tag: str | None = None,
+    again: bool = False,
 ) -> Standing:
-    """Have the worker start the newest version at a time.
+    """Have the worker start the newest version at a time; one that was stopped only where `again` says so.
 
     Raises:
         CampaignUnknown: no campaign by that key.
         CampaignUnready, NotAllowed: as `require` says.
         RequestUnfit: that time is over, or more than a year away.
-        StateConflict: it is not approved, or another version is scheduled or under way.
+        StateConflict: it is not approved or was stopped, or another version is scheduled or under way.
         VersionMoved: something has become of it since.
     """
     desk, at = deployment.desk, deployment.clock()
@@ -198,6 +209,7 @@ def schedule(
     with deployment.store.write() as work:
         stands = locked(work, key, tag)
         idle(stands, but=(State.SCHEDULED,))
+        unstopped(stands, again=again)
         require(desk, work, stands.published, stands.approval, actor=actor, four_eyes=four_eyes, at=at)
         due = from_ms(to_ms(due_at))
         _note(desk, work, stands.published, Did.SCHEDULED, actor=actor, four_eyes=four_eyes, at=at, due_at=due)
@@ -237,8 +249,26 @@ def idle(stands: Standing, *, but: tuple[State, ...] = ()) -> None:
     if live is None or (live.version == stands.version and live.state in but):
         return
     what = f"run {live.run}" if live.run else f"version {live.version}"
-    otherwise = "have it go on" if live.state is State.PAUSED and not live.run else "let it end"
-    msg = f"{what} of {stands.key} is {live.state}: stop it first, or {otherwise}"
+    otherwise = "resume it, or stop it" if live.state is State.PAUSED else "stop it first, or let it end"
+    msg = f"{what} of {stands.key} is {live.state}: {otherwise}"
+    raise StateConflict(msg)
+
+
+def unstopped(stands: Standing, *, again: bool) -> None:
+    """Refuse where the newest version was stopped, unless whoever asks says that it is to start again.
+
+    Raises:
+        StateConflict: naming when and why it was stopped, and what can be done.
+    """
+    if again or not stands.halts.ended(stands.version):
+        return
+    key, last = stands.key, stands.last_of(stands.version)
+    when = f" on {rfc3339(last.at)}" if last else ""
+    why = f" ({last.reason})" if last and last.reason else ""
+    msg = (
+        f"version {stands.version} of {key} was stopped{when}{why}: publish a new version, or have this one start "
+        f'again with `byleave campaign run {key} --again`, over HTTP with `"again": true`'
+    )
     raise StateConflict(msg)
 
 
@@ -287,7 +317,7 @@ def require(
 
 def _approve(desk: Desk, work: Work, version: Published, *, actor: str, four_eyes: bool, at: datetime) -> None:
     if four_eyes and actor == version.by:
-        raise NotAllowed("whoever published a version can't approve it: ask somebody else")
+        raise NotAllowed(_ANOTHER)
     found = judged(desk, work, version.campaign, four_eyes=four_eyes, at=at, version=version.version)
     if not found.ok:
         places = [Place(each.where or each.rule, f"{each.what} {each.do}") for each in found.musts]

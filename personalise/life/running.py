@@ -42,21 +42,32 @@ class Came(StrEnum):
 Closing = Callable[[Work, Came], None]
 
 
-def start(deployment: Deployment, key: str, *, actor: str, four_eyes: bool, tag: str | None = None) -> RunId:
+def start(
+    deployment: Deployment, key: str, *, actor: str, four_eyes: bool, tag: str | None = None, again: bool = False
+) -> RunId:
     """Start a run of the newest version; `advance` carries it out.
 
     Where no second person is demanded, whoever starts a version that isn't approved approves it by that.
 
+    Args:
+        deployment: where.
+        key: the campaign's.
+        actor: who starts it.
+        four_eyes: whether a second person has to have approved it.
+        tag: the entity tag of what he has looked at, if he gives one.
+        again: that it was stopped is known, and it is to start all the same.
+
     Raises:
         CampaignUnknown: no campaign by that key.
         CampaignUnready: it breaks rules that bind; every place is named.
-        StateConflict: it is not approved, or something of it is scheduled or under way.
+        StateConflict: it is not approved, or something of it is scheduled or under way, or it was stopped.
         VersionMoved: something has become of it since it had that tag.
     """
     desk, at = deployment.desk, deployment.clock()
     with deployment.store.write() as work:
         stands = approving.locked(work, key, tag)
         approving.idle(stands, but=(State.SCHEDULED,))
+        approving.unstopped(stands, again=again)
         approving.require(desk, work, stands.published, stands.approval, actor=actor, four_eyes=four_eyes, at=at)
         return _opened(deployment, work, stands.published, actor=actor, four_eyes=four_eyes, at=at)
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from consent.base.counting import counted
 from personalise.measure.cuped import Adjusted, Uneven
 from personalise.measure.effects import Effect, SampleRatio, TooFew
 from personalise.measure.holdout import Price, Target, Withheld
@@ -21,6 +22,17 @@ _REACHED: Final = {
 }
 
 
+def arms(found: Results) -> str:
+    """Return whom the arms count, so that a reader can hold them against what runs have counted."""
+    first = "Each customer counts once, from the first contact that he had or, held out, would otherwise have had"
+    if found.together:
+        return f"{first}, under any campaign."
+    return (
+        f"{first}, by whatever run or live decision. Whom a run holds out and would not have addressed anyway is in "
+        "neither arm, nor is whom the company holds out of all campaigns."
+    )
+
+
 def sentences(found: Results) -> list[str]:
     """Return what is to be said of the results, one sentence a line, the cost first and the conclusions last."""
     spent, given = short(found.goodwill.spent), short(found.goodwill.given)
@@ -30,13 +42,16 @@ def sentences(found: Results) -> list[str]:
         used, budget = short(found.goodwill.contacts), short(found.goodwill.budget)
         lines.append(f"Of the goodwill budget of {budget} points its contacts cost {used}.")
     if found.misplaced:
-        lines.append(f"{found.misplaced:,} customers are in another arm than their ids say, and count in neither.")
+        misplaced = counted(found.misplaced, "customer is", "customers are")
+        lines.append(f"{misplaced} in another arm than their ids say, and in neither here.")
     if found.early:
-        lines.append(f"{found.early:,} outcomes came in before the first contact, and don't count.")
+        lines.append(f"Not counted: {counted(found.early, 'outcome')} that came in before the first contact.")
     if found.late:
-        lines.append(f"{found.late:,} outcomes came in when their time was over: within it, nothing had come.")
+        lines.append(f"{counted(found.late, 'outcome')} came in after the window: within it, nothing had come.")
     if found.untimed:
-        lines.append(f"Of {found.untimed:,} outcomes nobody knows when they came: some may be from before the contact.")
+        lines.append(
+            f"Nobody knows when {counted(found.untimed, 'outcome')} came: it may have been before the contact."
+        )
     if not found.share:
         return [*lines, "Nobody was held out, so nobody can say what it did."]
     if found.withheld:

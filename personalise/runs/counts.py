@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from consent.permission.verdict import Reason
 from personalise.contact_policy.model import THOUSANDTHS
 from personalise.decide import LEFT_ALONE, spent
-from personalise.steps.personalise.policy import HARD_STOP, Policy, stage_of
+from personalise.steps.personalise.policy import HARD_STOP, HELD_OUT, HELD_OUT_BY_COMPANY, Policy, stage_of
 from personalise.steps.personalise.quotas import BUDGET
 from personalise.steps.personalise.stages import LEAVING, Stage
 
@@ -30,6 +30,8 @@ class Counts:
     chosen: Counter[str] = field(default_factory=Counter)
     quotas: Counter[str] = field(default_factory=Counter)
     """What was taken of each quota: contacts, or thousandths of a point."""
+    ghosts: Counter[str] = field(default_factory=Counter)
+    """How many of those held out would otherwise have been addressed, by whose holdout it was."""
     deferred: int = 0
     """How many of those who left are held back for now alone, and decided about again; `add` doesn't know."""
 
@@ -40,8 +42,16 @@ class Counts:
 
     @property
     def holdout(self) -> int:
-        """How many customers were held out: those who left at that stage."""
+        """How many customers were held out, by the campaign or the company: those who left at that stage.
+
+        Among them are some whom a cap, or nothing being worth it, would have kept from a contact all the same.
+        """
         return self.stages[Stage.HOLDOUT.name.lower()]
+
+    @property
+    def arm(self) -> int:
+        """How many customers the campaign held out and would otherwise have addressed: an arm of its results."""
+        return self.ghosts[HELD_OUT]
 
     @property
     def most_first(self) -> list[tuple[str, int]]:
@@ -59,6 +69,8 @@ class Counts:
         rules = np.column_stack([np.asarray(decided[f"rule:{one.key}"])[left] for one in policy.candidates])
         furthest = policy.stage_of[rules].argmax(axis=1)
         ends = rules[np.arange(len(left)), furthest]
+        rule, count = np.unique(ends[np.asarray(decided["ghost"])[left] != LEFT_ALONE], return_counts=True)
+        self.ghosts.update({policy.rules[each]: int(many) for each, many in zip(rule, count, strict=True)})
         seen = self._observed(decided, policy, left, ends=ends, furthest=furthest)
         for (rule, reason), count in zip(
             *np.unique(np.column_stack([ends, seen]), axis=0, return_counts=True), strict=True
@@ -71,7 +83,7 @@ class Counts:
         """Add what was counted of other customers."""
         self.customers += other.customers
         self.deferred += other.deferred
-        for name in ("stages", "reasons", "chosen", "quotas"):
+        for name in ("stages", "reasons", "chosen", "quotas", "ghosts"):
             getattr(self, name).update(getattr(other, name))
 
     @staticmethod
@@ -98,6 +110,8 @@ class Counts:
             "chosen": dict(sorted(self.chosen.items())),
             "left_alone": self.left_alone,
             "holdout": self.holdout,
+            "ghosts": self.arm,
+            "company_ghosts": self.ghosts[HELD_OUT_BY_COMPANY],
             "deferred": self.deferred,
             "reasons": dict(self.most_first),
             "quotas": self.taken(),
@@ -113,7 +127,7 @@ class Counts:
         return json.dumps(
             {
                 "customers": self.customers, "stages": self.stages, "reasons": self.reasons, "chosen": self.chosen,
-                "deferred": self.deferred, "quotas": self.quotas,
+                "deferred": self.deferred, "quotas": self.quotas, "ghosts": self.ghosts,
             }
         )  # fmt: skip
 
@@ -127,5 +141,6 @@ def from_stored(text: str) -> Counts:
         reasons=Counter(table["reasons"]),
         chosen=Counter(table["chosen"]),
         quotas=Counter(table.get("quotas", {})),  # counts of before there were any have none
+        ghosts=Counter(table.get("ghosts", {})),  # likewise
         deferred=table.get("deferred", 0),  # runs of before had none
     )

@@ -165,5 +165,5 @@ def foreseen(work: Work, key: str, version: int, *, before: datetime | None = No
     counts = from_stored(found.counts)
     return Foreseen(
         version=version, catalogue=found.catalogue, at=found.at, addressed=counts.chosen.total(),
-        held_out=counts.holdout,
+        held_out=counts.arm,
     )  # fmt: skip

@@ -196,6 +196,6 @@ def test_what_belongs_to_nobody_enrolled_is_named(sqlite_world):
         connection.execute("UPDATE standing SET customer = 'cus_a' WHERE customer = ?", (sqlite_world.bo,))
 
     found = named(sqlite_world)
-    assert ("cus_zz", "1 payloads belong to somebody who is not enrolled") in found
+    assert ("cus_zz", "1 payload belongs to somebody who is not enrolled") in found
     assert ("cus_a", "a standing row belongs to somebody who is not enrolled") in found
     assert (sqlite_world.bo, "there is no standing row of this customer") in found

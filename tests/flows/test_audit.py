@@ -365,7 +365,7 @@ def test_what_is_kept_against_a_customers_word_is_found_by_category_and_reason(w
     left_behind(world, world.bo)
 
     assert sorted(only(world, "kept_without_use")) == [
-        ("kept_without_use", severity, "browsing", f"kept of 1 customers, though {why}")
+        ("kept_without_use", severity, "browsing", f"kept of 1 customer, though {why}")
         for severity, why in [
             ("high", f"remembering it is not permitted (NO_RECORD): {world.bo}"),
             ("high", f"remembering it is not permitted (WITHDRAWN): {dee}"),
@@ -377,7 +377,7 @@ def test_what_is_kept_against_a_customers_word_is_found_by_category_and_reason(w
 def test_what_is_kept_in_a_category_that_the_catalogue_does_not_know_is_found(world):
     world.tamper("INSERT INTO memory VALUES (:who, 'shoe_size', :blob, 0)", who=world.ann, blob=b"")
 
-    why = f"kept of 1 customers, though remembering it is not permitted (UNKNOWN_SCOPE): {world.ann}"
+    why = f"kept of 1 customer, though remembering it is not permitted (UNKNOWN_SCOPE): {world.ann}"
     assert only(world, "kept_without_use") == [("kept_without_use", "high", "shoe_size", why)]
 
 
@@ -386,7 +386,7 @@ def test_where_what_a_customer_said_cannot_be_read_keeping_it_is_a_gap(world):
     world.tamper("UPDATE ledger_payload SET sealed = :blob WHERE owner = :ann", blob=bytes(40), ann=world.ann)
 
     report = audit(world, only=["kept_without_use"])
-    why = "of 1 customers of whom something is kept, what they said can't be read"
+    why = "of 1 customer of whom something is kept, what they said can't be read"
     assert (report.status, report.all_gaps) == ("could_not_check", [Gap(check="kept_without_use", why=why)])
 
 

@@ -335,7 +335,7 @@ def test_a_key_said_to_be_wrapped_by_another_version_is_found_with_that_version(
     lost = f"the data key of {world.ann} does not unwrap under the version that is said to wrap it"
     assert audited(world, "keys") == [
         ("critical", world.ann, lost),
-        ("critical", "version 9", "it wraps 1 data keys, and is not there"),
+        ("critical", "version 9", "it wraps 1 data key, and is not there"),
     ]
 
 
@@ -481,7 +481,7 @@ def test_a_row_that_no_check_could_read_is_a_gap(world, attacker):
     world.clock.set(world.clock().replace(year=2029))
 
     report = run(world.deployment, CHECKS, asked_by="cy", only=["expiry"])
-    assert [gap.why for gap in report.all_gaps] == ["the rows of 1 customers are not such as a check could read"]
+    assert [gap.why for gap in report.all_gaps] == ["the rows of 1 customer are not such as a check could read"]
 
 
 # ------------------------------------------------------------------------------------------------------------- horizon

@@ -280,6 +280,26 @@ def test_what_one_person_approved_does_not_do_once_four_eyes_are_demanded(shop):
     assert findings(shop) == []
 
 
+def test_what_was_stopped_is_neither_started_nor_scheduled_unless_that_is_known(shop):
+    approving.approve(shop.deployment, "spring", **SECOND)
+    running.start(shop.deployment, "spring", **SECOND)
+    running.stop(shop.deployment, "spring", actor="cy", reason="closed")
+    due_at = START + timedelta(hours=1)
+    for refused in (
+        lambda: running.start(shop.deployment, "spring", **SECOND),
+        lambda: approving.schedule(shop.deployment, "spring", due_at=due_at, **SECOND),
+    ):
+        with pytest.raises(StateConflict, match=r"version 1 of spring was stopped on .* \(closed\)"):
+            refused()
+    assert len(shop.rows("SELECT id FROM run")) == 1
+    approving.schedule(shop.deployment, "spring", due_at=due_at, again=True, **SECOND)
+    shop.clock.advance(hours=1)
+    worker.due(house(shop), "a worker")
+    assert (stands(shop).state, len(shop.rows("SELECT id FROM run"))) == (State.RUNNING, 2)
+    assert findings(shop) == []
+    shop.check_ledger()
+
+
 # ------------------------------------------------------------------------------------------------------------ scheduled
 
 

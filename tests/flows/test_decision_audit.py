@@ -157,7 +157,7 @@ def test_a_statement_that_cannot_be_read_is_a_gap_and_no_finding(world, done):
 
     findings, gaps, count = audited(world)
     assert (findings, gaps, count) == (
-        [], [f"1 customers of chunk {first.id} said what can't be read any more"], 2 * 52 - 1,
+        [], [f"1 customer of chunk {first.id} said what can't be read any more"], 2 * 52 - 1,
     )  # fmt: skip
 
 

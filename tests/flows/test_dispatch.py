@@ -374,7 +374,7 @@ def test_what_a_finished_run_reserved_waits_while_its_campaign_is_paused(world):
     held = (waiting(world), claim(world, found[0]), releasing.release(world.deployment))
     with pytest.raises(StateConflict, match="paused, and can't be paused"):
         running.pause(world.deployment, "spring", actor="cy")
-    with pytest.raises(StateConflict, match="have it go on"):
+    with pytest.raises(StateConflict, match="resume it, or stop it"):
         running.start(world.deployment, "spring", actor="mia", four_eyes=False)
     assert running.resume(world.deployment, "spring", actor="cy") is None
 
@@ -412,7 +412,8 @@ def test_what_was_reserved_before_a_stop_is_not_sent_when_the_campaign_starts_ag
     found = finished(world, 2)
     running.stop(world.deployment, "spring", actor="cy")
     world.clock.advance(seconds=1)
-    running.advance(world.deployment, running.start(world.deployment, "spring", actor="mia", four_eyes=False))
+    again = running.start(world.deployment, "spring", actor="mia", four_eyes=False, again=True)
+    running.advance(world.deployment, again)
     new = [each for each in reserved(world) if each not in found]
 
     assert (len(new), releasing.release(world.deployment)) == (2, 2)
@@ -457,7 +458,7 @@ def test_a_campaign_that_only_decides_live_is_paused_and_goes_on_as_it_stood(wor
     held = (waiting(world), claim(world, (ann, first.id)), releasing.release(world.deployment))
     with pytest.raises(StateConflict, match="spring is paused"):
         engine.decide_one(world.deployment, bo, **asked)
-    with pytest.raises(StateConflict, match="have it go on"):
+    with pytest.raises(StateConflict, match="resume it, or stop it"):
         running.start(world.deployment, "spring", actor="mia", four_eyes=False)
     with pytest.raises(StateConflict, match="paused, and can't be paused"):
         running.pause(world.deployment, "spring", actor="cy")

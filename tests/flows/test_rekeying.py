@@ -115,7 +115,7 @@ def test_a_data_key_that_does_not_unwrap_is_left_as_it_is_and_counted(world):
     world.tamper("UPDATE data_key SET wrapped = :w WHERE owner = :b", w=anns, b=world.bo)
     done = rotate(world)
     assert (done.done, done.lost, state(world).in_use) == (2, 1, {1: 1, 2: 2})
-    with pytest.raises(StateConflict, match="still wrap 1 data keys"):
+    with pytest.raises(StateConflict, match="still wrap 1 data key:"):
         ask(world, 1)
 
 

@@ -191,7 +191,7 @@ def test_a_row_in_anothers_place_or_of_another_chunk_does_not_open(shop):
     assert (findings, sorted(gaps), count) == (
         [],
         sorted(
-            f"1 decisions of chunk {one} can't be replayed: what they were made from does not open"
+            f"1 decision of chunk {one} can't be replayed: what they were made from does not open"
             for one in identities[:2]
         ),
         1,

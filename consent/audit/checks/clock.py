@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from consent.audit.findings import Evidence, Finding, Judged, Severity, Yielded
 from consent.base.clock import from_ms, rfc3339
+from consent.base.counting import counted
 from consent.base.database import Hot, table_of
 from consent.base.store import Work
 from consent.ledger import stored
@@ -71,7 +72,7 @@ def clock(evidence: Evidence) -> Iterator[Yielded]:
                     yield finding
             last = times[-1] if times else last
     if named > _MOST_NAMED:
-        yield _finding(Severity.CRITICAL, "", f"and {named - _MOST_NAMED:,} more findings")
+        yield _finding(Severity.CRITICAL, "", f"and {counted(named - _MOST_NAMED, 'more finding')}")
     yield from _apart(evidence)
 
 

@@ -11,6 +11,7 @@ from consent import jobs
 from consent.audit.findings import Evidence, Finding, Gap, Judged, Reader, Severity, Yielded
 from consent.audit.pages import Customer
 from consent.base.clock import from_ms, rfc3339, to_ms
+from consent.base.counting import counted
 from consent.base.errors import NotFound
 from consent.catalogue.duration import Duration
 from consent.catalogue.model import ASKED, Catalogue, ScopeRule
@@ -175,9 +176,9 @@ class Expiry(Reader):
     def end(self) -> Iterator[Yielded]:
         yield from self._judged()
         if self._unread:
-            yield Gap(check=KEY, why=f"what {self._unread} customers said can't be read")
+            yield Gap(check=KEY, why=f"what {counted(self._unread, 'customer')} said can't be read")
         if self._odd:
-            yield Gap(check=KEY, why=f"the rows of {self._odd} customers are not such as a check could read")
+            yield Gap(check=KEY, why=f"the rows of {counted(self._odd, 'customer')} are not such as a check could read")
 
 
 def _before(rule: ScopeRule) -> timedelta:

@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from consent.audit.findings import Evidence, Finding, Judged, Reader, Severity, Yielded
 from consent.audit.pages import Customer
+from consent.base.counting import counted
 from consent.register import rekeying, reopening
 
 KEY: Final = "keys"
@@ -47,11 +48,12 @@ class Keys(Reader):
                 yield _finding(Severity.CRITICAL, owner, _lost(owner))
         yield Judged(len(own.keys))
         for version in state.unknown:
-            why = f"it wraps {state.in_use[version]:,} data keys, and is not there"
+            why = f"it wraps {counted(state.in_use[version], 'data key')}, and is not there"
             yield _finding(Severity.CRITICAL, f"version {version}", why)
         rotation = state.rotation
         if rotation and rotation.finished_at is None and self._evidence.at - rotation.started_at > UNFINISHED:
-            why = f"the rotation to it was never finished: {state.outdated:,} data keys are wrapped by older versions"
+            old = counted(state.outdated, "data key is", "data keys are")
+            why = f"the rotation to it was never finished: {old} wrapped by an older version"
             yield _finding(Severity.MEDIUM, f"version {rotation.version}", why)
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from consent import jobs
 from consent.audit.findings import Evidence, Finding, Gap, Judged, Severity, Yielded
 from consent.base.clock import parse_time, rfc3339
+from consent.base.counting import counted
 from consent.base.database import table_of
 from consent.base.store import Work
 from consent.ledger import entry, stored
@@ -87,9 +88,10 @@ def _late(work: Work, log: StoredLog, at: datetime) -> Iterator[Finding]:
     if late:
         worst = max(late, key=lambda each: each.waited(at))
         seconds = worst.waited(at).total_seconds()
+        signed = counted(len(late), "checkpoint was", "checkpoints were")
         why = (
-            f"in the last {LOOKED_BACK.days} days {len(late)} checkpoints were signed more than a minute after the log "
-            f"had grown: that at size {worst.size} after {seconds:,.0f} s"
+            f"in the last {LOOKED_BACK.days} days {signed} signed more than a minute after the log had grown: that at "
+            f"size {worst.size} after {seconds:,.0f} s"
         )
         yield Finding(check=CHECKPOINTS, severity=Severity.LOW, subject="ledger_checkpoint", why=why)
 

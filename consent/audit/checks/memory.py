@@ -11,6 +11,7 @@ from typing_extensions import override
 from consent.audit.findings import Evidence, Finding, Gap, Judged, Reader, Severity, Yielded
 from consent.audit.pages import Customer
 from consent.base.clock import to_ms
+from consent.base.counting import counted
 from consent.catalogue.model import Catalogue
 from consent.permission import many
 from consent.permission.standing import StoredStanding
@@ -101,10 +102,10 @@ class Kept(Reader):
         self._judge()
         for spot, named in sorted(self._found.items()):
             more = f" and {named.count - len(named.first)} more" if named.count > len(named.first) else ""
-            why = f"kept of {named.count} customers, though {spot.why}: {', '.join(named.first)}{more}"
+            why = f"kept of {counted(named.count, 'customer')}, though {spot.why}: {', '.join(named.first)}{more}"
             yield Finding(check=KEY, severity=spot.severity, subject=spot.category, why=why)
         if self._unread:
-            why = f"of {self._unread} customers of whom something is kept, what they said can't be read"
+            why = f"of {counted(self._unread, 'customer')} of whom something is kept, what they said can't be read"
             yield Gap(check=KEY, why=why)
 
 

@@ -12,6 +12,7 @@ from consent.audit.events import Event
 from consent.audit.findings import Evidence, Finding, Gap, Judged, Reader, Severity, Yielded
 from consent.audit.pages import Customer
 from consent.base.canonical import b64u
+from consent.base.counting import counted
 from consent.base.errors import NotFound
 from consent.catalogue.model import ASKED, Catalogue
 from consent.ledger.entry import Kind
@@ -113,7 +114,7 @@ class Notices(Reader):
     @override
     def end(self) -> Iterator[Yielded]:
         if self._unread:
-            yield Gap(check=KEY, why=f"what {self._unread} customers said can't be read")
+            yield Gap(check=KEY, why=f"what {counted(self._unread, 'customer')} said can't be read")
         told = events.at(self._evidence, [each.position for each in self._published])
         for each in self._published:
             why = _differs(each, told.get(each.position))

@@ -12,6 +12,7 @@ from consent.audit.findings import Evidence, Finding, Judged, Reader, Severity, 
 from consent.audit.pages import Customer, Row
 from consent.base.canonical import b64u
 from consent.base.clock import from_ms, rfc3339
+from consent.base.counting import counted
 from consent.ledger.entry import Kind
 from consent.permission.many import RECORD
 from consent.permission.standing import FOREVER, NOTHING, SUPPRESSED, Status, StoredStanding, stored
@@ -54,7 +55,10 @@ class Standings(Reader):
 
     def _nobody(self, one: Customer) -> Iterator[Finding]:
         if one.said:
-            yield _finding(one.id, f"{len(one.said)} payloads belong to somebody who is not enrolled")
+            yield _finding(
+                one.id,
+                f"{counted(len(one.said), 'payload belongs', 'payloads belong')} to somebody who is not enrolled",
+            )
         if one.row is not None:
             yield _finding(one.id, "a standing row belongs to somebody who is not enrolled")
 

@@ -480,19 +480,28 @@ class Pack:
         self.counts["documents"] = len(bound)
 
 
+def many(count: int, one: str, more: str) -> str:
+    """Return a count with its noun."""
+    return f"{count} {one if count == 1 else more}"
+
+
 def verdict(pack: Pack) -> list[str]:
     """Return what the pack proves and what not, in plain words."""
     about = ", ".join(f"{key} {value}" for key, value in sorted(pack.manifest["about"].items()))
     told = pack.counts
+    entries = many(told["entries"], "entry stands", "entries stand")
+    checkpoints = many(told["checkpoints"], "checkpoint is", "checkpoints are")
+    openings = many(told["openings"], "opened payload says", "opened payloads say")
+    documents = many(told["documents"], "document is one", "documents are those")
     whole = " Between the first and the last of them none is left out." if "since" in pack.manifest["about"] else ""
     key = "The log's key came with the pack: compare it with one that you got elsewhere, and give it with --vkey."
     return [
         f"The pack holds. It is about: {about}.",
         "It proves",
-        f" - that {told['entries']} entries stand in the ledger as they were recorded.{whole}",
-        f" - that {told['checkpoints']} checkpoints are signed by the log's key, and the log only grew between them.",
-        f" - that {told['openings']} opened payloads say what their entries committed to when they were recorded.",
-        f" - that {told['documents']} documents (catalogues, wordings, audit reports) are the ones committed to.",
+        f" - that {entries} in the ledger as recorded.{whole}",
+        f" - that {checkpoints} signed by the log's key, and the log only grew between them.",
+        f" - that {openings} what the ledger committed to when that was recorded.",
+        f" - that {documents} committed to (of catalogues, wordings, audit reports).",
         " - that the pack is whole, and that the ledger noted that it was handed out.",
         "It does not prove",
         " - that everything that happened was entered in the ledger, or that what was entered is true.",

@@ -8,6 +8,7 @@ from consent.audit.reports.content import Bound, Content
 from consent.audit.reports.document import Block, Document, Facts, Heading, Notice, Paragraph, Table
 from consent.base.canonical import b64
 from consent.base.clock import rfc3339
+from consent.base.counting import counted
 
 _WORDS: Final = {"passed": "Passed", "findings": "Findings", "could_not_check": "Could not check"}
 
@@ -35,12 +36,12 @@ def _blocks(content: Content) -> Iterator[Block]:
 def _conclusion(content: Content) -> str:
     findings, gaps = len(content.report["findings"]), len(content.report["gaps"])
     checks = len(content.report["checks"])
-    open_too = f" {_counted(gaps, 'thing')} could not be checked." if gaps else ""
+    open_too = f" {counted(gaps, 'thing')} could not be checked." if gaps else ""
     match content.past.status:
         case "passed":
-            return f"All {_counted(checks, 'check')} passed."
+            return f"All {counted(checks, 'check')} passed."
         case "findings":
-            return f"{_counted(findings, 'finding')}: what is named below is not as it has to be.{open_too}"
+            return f"{counted(findings, 'finding')}: what is named below is not as it has to be.{open_too}"
         case _:
             return f"Nothing was found broken, but{open_too or ' nothing was judged.'} It has not passed."
 
@@ -49,7 +50,7 @@ def _gaps(content: Content) -> Iterator[Block]:
     gaps = content.report["gaps"]
     if gaps:
         lines = tuple(f"{each['check']}: {each['why']}" for each in gaps)
-        title = f"Could not be checked: {_counted(len(gaps), 'thing')}. Nobody knows whether it is right or wrong."
+        title = f"Could not be checked: {counted(len(gaps), 'thing')}. Nobody knows whether it is right or wrong."
         yield Notice("gap", title, lines)
 
 
@@ -57,7 +58,11 @@ def _verdict(content: Content) -> Block:
     match content.past.status:
         case "passed":
             judged = sum(each["checked"] for each in content.report["checks"])
-            return Notice("good", "Passed", (f"{judged:,} things were judged, and each is as it has to be.",))
+            return Notice(
+                "good",
+                "Passed",
+                (f"{counted(judged, 'thing was', 'things were')} judged, and each is as it has to be.",),
+            )
         case "findings":
             return Notice("bad", f"Findings: {len(content.report['findings']):,}", ())
         case _:
@@ -142,10 +147,6 @@ def _meaning(content: Content) -> Iterator[Block]:
 
 def _word(status: str) -> str:
     return _WORDS.get(status, status)
-
-
-def _counted(count: int, one: str) -> str:
-    return f"{count:,} {one if count == 1 else one + 's'}"
 
 
 def _moment(at: datetime) -> str:

@@ -10,14 +10,17 @@ from api import engines
 from api.cli.frame import caller
 from api.settings import read_settings
 from api.wiring import open_house
-from consent.base.clock import system_clock
+from consent.base.clock import rfc3339, system_clock
 from personalise.life import running
 from personalise.runs import log
 from tests import reference
 from tests.databases import Databases
 from tests.faces.cli.conftest import CUSTOMERS, SOMEBODY, Shell, make_shop
 
-DRY_RUN = ["customers", "stages", "chosen", "left_alone", "holdout", "deferred", "reasons", "quotas", "seconds"]
+DRY_RUN = [
+    "customers", "stages", "chosen", "left_alone", "holdout", "ghosts", "company_ghosts", "deferred", "reasons",
+    "quotas", "seconds",
+]  # fmt: skip
 RUN = [*DRY_RUN, "run", "state"]
 DECISION = [
     "decision", "customer", "campaign", "chosen", "content", "subject", "html", "wording", "propensity", "scorer",
@@ -176,6 +179,42 @@ def test_a_stopped_run_stays_stopped(shell: Shell):
     assert [shell("campaign", "resume", each).code for each in (run, "spring")] == [1, 2]
 
 
+def test_a_version_that_was_stopped_starts_again_only_where_that_is_said(shell: Shell):
+    shell("campaign", "run", "spring")
+    told = shell("campaign", "stop", "spring", "--reason", "the shop is closed").out
+    assert told.splitlines()[0] == "spring is stopped. No run of it was under way."
+    for typed in (("run", "spring"), ("schedule", "spring", "--at", "2999-01-01T00:00:00Z")):
+        refused = shell("campaign", *typed)
+        assert (refused.code, refused.out) == (1 if typed[0] == "run" else 2, "")
+    refused = shell("campaign", "run", "spring")
+    assert "version 1 of spring was stopped on " in refused.err
+    assert "(the shop is closed): publish a new version, or have this one start again" in refused.err
+    assert "byleave campaign run spring --again" in refused.err
+    again = shell("campaign", "run", "spring", "--again", "--json")
+    assert (again.code, again.json["state"], again.json["customers"]) == (0, "finished", CUSTOMERS)
+    assert shell("campaign", "run", "spring", "--json").json["state"] == "finished"  # nothing is stopped any more
+    shell.check_ledger()
+
+
+def test_a_start_that_was_called_off_is_told_as_that_and_no_stop(shell: Shell):
+    due = rfc3339(system_clock() + timedelta(hours=1))
+    assert shell("campaign", "schedule", "spring", "--at", due).code == 0
+    assert shell("campaign", "stop", "spring").out == (
+        "The scheduled start of spring is called off. Nothing had been decided by it.\n"
+    )
+    assert shell("campaign", "run", "spring").code == 0
+
+
+def test_a_pause_of_a_run_says_how_it_goes_on(shell: Shell):
+    run = under_way(shell)
+    assert shell("campaign", "pause", "spring").out == (
+        f"The run of spring ({run}) is paused: 0 of {CUSTOMERS} customers decided about.\n"
+        "Until it goes on nobody is decided about, and nothing that it has reserved is sent: "
+        "byleave campaign resume spring\n"
+    )
+    assert "resume it, or stop it" in shell("campaign", "run", "spring").err
+
+
 def test_a_report_tells_effects_with_their_intervals(shell: Shell):
     shell("campaign", "run", "spring")
     empty = shell("campaign", "report", "spring", "--json")
@@ -206,9 +245,12 @@ def test_without_a_run_live_decisions_are_paused_resumed_and_stopped(shell: Shel
         "byleave: Not in this state: version 1 of spring is draft, and can't be resumed\n"
     )
     paused = shell("campaign", "pause", "spring")
-    assert (paused.code, paused.out) == (
-        0, "spring is paused: no run of it is under way; this is for who asks, and what it has reserved or scheduled\n",
-    )  # fmt: skip
+    assert paused.code == 0
+    assert paused.out == (
+        "spring is paused. No run of it was under way.\n"
+        "Until it goes on nobody is decided about, and nothing that it has reserved is sent: "
+        "byleave campaign resume spring\n"
+    )
     assert (shell(*asked).code, shell("campaign", "pause", "spring").code) == (1, 1)
     assert shell("campaign", "resume", "spring", "--json").json == {
         "run": None, "campaign": "spring", "state": "resumed",

@@ -9,8 +9,8 @@ HOLDOUT = [
 ]  # fmt: skip
 SIDE = [
     "campaign", "version", "contact_policy", "outcome", "customers", "stages", "chosen", "left_alone", "holdout",
-    "deferred", "reasons", "quotas", "contacts", "expected_outcomes", "expected_value", "worth", "goodwill",
-    "below_floor",
+    "ghosts", "company_ghosts", "deferred", "reasons", "quotas", "contacts", "expected_outcomes", "expected_value",
+    "worth", "goodwill", "below_floor",
 ]  # fmt: skip
 
 
@@ -23,13 +23,14 @@ def test_a_report_tells_what_the_holdout_says_beside_what_it_told_before(shell: 
     assert list(holdout) == HOLDOUT
     [run] = ran.json["runs"]
     assert holdout["addressed"]["customers"] == sum(run["chosen"].values())
-    assert holdout["held_out"]["customers"] <= run["holdout"]
+    assert holdout["held_out"]["customers"] == run["ghosts"] <= run["holdout"]
     assert holdout["effect"] == {
         "too_few": {"what": "expected customers in an arm", "had": 0, "needed": 5},
     }
     printed = shell("campaign", "report", "spring")
     assert (printed.code, printed.err) == (0, "")
     assert "by the holdout" in printed.out
+    assert "Whom a run holds out and would not have addressed anyway is in neither arm" in printed.out
     assert "too few to judge" in printed.out
 
 
@@ -57,6 +58,23 @@ def test_all_campaigns_are_judged_together_where_the_company_holds_somebody_out(
     assert (refused.code, refused.out, refused.err.count("\n"), "--together" in refused.err) == (2, "", 1, True)
     assert (ran.code, ran.json["holdout"]["together"], ran.json["holdout"]["share"]) == (0, True, 0.25)
     assert (printed.code, "by the company's holdout" in printed.out) == (0, True)
+    [run] = ran.json["runs"]
+    alone = shell("campaign", "report", "spring", "--json").json["holdout"]
+    assert (alone["held_out"]["customers"], ran.json["holdout"]["held_out"]["customers"]) == (
+        run["ghosts"], run["company_ghosts"],
+    )  # fmt: skip
+    again = shell("campaign", "dry-run", "spring")
+    told = shell("campaign", "dry-run", "spring", "--json").json
+    own, company = told["reasons"]["holdout"], told["reasons"]["company_holdout"]
+    assert f"{own} held out by chance: {told['ghosts']} of them would otherwise be addressed" in again.out
+    assert f"{company} held out of all campaigns: {told['company_ghosts']} of them" in again.out
+
+
+def test_a_run_says_how_many_of_those_held_out_are_the_reports_arm(shell: Shell):
+    ran = shell("campaign", "run", "spring")
+    report = shell("campaign", "report", "spring", "--json").json
+    [run], arm = report["runs"], report["holdout"]["held_out"]["customers"]
+    assert f"{run['holdout']} held out by chance: {arm} of them would otherwise have been addressed" in ran.out
 
 
 def test_a_covariate_that_nobody_could_permit_is_refused(shell: Shell):

@@ -85,6 +85,8 @@ def test_one_check_is_run_and_an_unknown_one_is_refused(shell: Shell):
     ran = shell("audit", "run", "--check", "uses", "--check", "standing", "--json")
     assert [each["check"] for each in ran.json["checks"]] == ["standing", "uses"]
     assert shell("audit", "run", "--check", "nonsense").code == 2
+    refused = shell("finding", "list", "--check", "nonsense")
+    assert (refused.code, refused.out, "'standing'" in refused.err) == (2, "", True)
 
 
 def test_an_incremental_audit_goes_on_from_the_last(shell: Shell):

@@ -102,6 +102,7 @@ def test_what_was_never_given_cannot_be_renewed(shell: Shell):
         (["record", SOMEBODY, "grant", SCOPE, "--said-at", "2026-02-30T00:00:00Z"], "--said-at"),
         (["record", SOMEBODY, "grant", SCOPE, "--method", "import"], "--method"),
         (["record", SOMEBODY, "grant", SCOPE, "--until", "2090-01-01T00:00:00Z"], "until"),
+        (["record", SOMEBODY, "pause", "--until", "0001-01-01T00:00:00Z"], "until"),
         (["record", SOMEBODY, "grant", SCOPE, "--evidence", "a\x00b"], "--evidence"),
         (["record", SOMEBODY, "grant", SCOPE, "--evidence", "a" * 2_001], "--evidence"),
         (["record", SOMEBODY, "grant", SCOPE, "--notice-version", "99"], "--notice-version"),

@@ -1,6 +1,7 @@
 """What runs until it is stopped: it answers, it works, and it stops when it is told to."""
 
 import hashlib
+import json
 import os
 import re
 import shlex
@@ -82,6 +83,16 @@ def test_the_example_of_serve_answers_and_works_until_it_is_stopped(shell: Shell
         assert stopped(process) == 0
 
 
+def test_links_lead_to_the_port_that_is_served_unless_a_setting_says_where_people_come(shell: Shell):
+    for settings, base in (({}, ""), ({"BYLEAVE_BASE_URL": "http://127.0.0.1:8123"}, "http://127.0.0.1:8123")):
+        port = free_port()
+        with started(shell, "serve", settings, port=port) as process:
+            status, told = answered(process, f"http://127.0.0.1:{port}/api/v1/campaigns")
+            assert status == 401
+            assert json.loads(told)["type"] == f"{base or f'http://127.0.0.1:{port}'}/problems/not_signed_in"
+            stopped(process)
+
+
 def test_the_example_of_worker_works_until_it_is_stopped(shell: Shell):
     with started(shell, "worker") as process:
         assert works(shell) == "ok"
@@ -128,7 +139,10 @@ def dropped(shell: Shell) -> list[str]:
 def test_the_example_of_witness_serve_answers_until_it_is_stopped(shell: Shell):
     shell("ledger", "checkpoint", "--sign")
     key = shell("ledger", "vkey").out.strip()
-    assert shell("witness", "init", "--name", "witness.example/w1", "--trust", key).code == 0
+    made = shell("witness", "init", "--name", "witness.example/w1", "--trust", key)
+    assert (made.code, "`byleave witness serve`" in made.out) == (0, True)
+    there = shell("witness", "init", "--name", "witness.example/w2", "--home", "a folder")
+    assert f"`byleave witness serve --home '{shell.folder / 'a folder'}'`" in there.out
     port, origin = free_port(), key.partition("+")[0]
     with started(shell, "witness serve", port=port) as process:
         name = hashlib.sha256(origin.encode()).hexdigest()

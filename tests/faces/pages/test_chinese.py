@@ -22,7 +22,21 @@ from tests.flows.test_contact_policy import rule
 HILLSTROM = Path(__file__).parents[3] / "examples" / "hillstrom" / "catalogue.toml"
 NEWS = "contact:email:newsletter"
 HAN = "[\u3400-\u9fff]"
-NAMES = {"A", "shop", "UTC", "JSON", "LD", "Global", "Privacy", "Control", "STOP", "English", "Deutsch", "Français"}
+NAMES = {
+    "A",
+    "shop",
+    "UTC",
+    "JSON",
+    "LD",
+    "Global",
+    "Privacy",
+    "Control",
+    "STOP",
+    "HTTP",
+    "English",
+    "Deutsch",
+    "Français",
+}
 """What is written in Latin letters in Chinese, too: the company, standards, what to answer, the other languages."""
 PAGES = ("choices", "history", "remembered", "requests", "erase", "wishes", "why", "goodwill")
 

@@ -296,6 +296,18 @@ def test_what_a_finished_run_reserved_is_paused_resumed_and_stopped(world, appro
     assert not {"Pause spring", "Resume spring", "Stop spring"} & set(page.buttons())
 
 
+def test_a_version_that_was_stopped_starts_again_only_by_a_button_that_says_so(world, approver, key):
+    seen = approver.open(f"/console/campaigns/{key}")
+    page = approver.press(seen, "Stop spring", campaign="spring")
+    late = approver.press(seen, "Start the run for 62 customers")  # its page is from before
+    assert (late.status, world.rows("SELECT id FROM run")) == (409, [])
+    assert "version 1 of spring was stopped on" in late.main.text
+    assert "Start the run for 62 customers" not in page.buttons()
+    assert "Schedule version 1 again, though it was stopped" in page.buttons()
+    page = approver.press(page, "Start version 1 again, though it was stopped, for 62 customers")
+    assert page.main.one("span", class_="state").text == "Running"
+
+
 def test_live_decisions_are_paused_resumed_and_stopped(approver, key):
     page = approver.open(f"/console/campaigns/{key}")
     assert "No run is under way. Programs that ask for a decision get one." in page.main.text

@@ -65,6 +65,8 @@ def test_before_anything_was_found_the_list_says_why_it_is_empty(officer):
 
 def test_findings_are_chosen_by_the_address_and_exported_as_chosen(world, officer):
     run(world, finding(1), finding(2, Severity.LOW), finding(3, Severity.LOW))
+    wrong = officer.open("/audit/findings?check=use")
+    assert (wrong.status, "?check: is no check; there are ledger, " in wrong.main.text) == (400, True)
     page = officer.open("/audit/findings?severity=low")
     links = {each.text: each.attrs["href"] for each in page.main.all("a")}
     exported = list(csv.DictReader(io.StringIO(officer.client.get(links["CSV"]).text, newline="")))

@@ -18,12 +18,42 @@ HILLSTROM = Path(__file__).parents[3] / "examples" / "hillstrom" / "catalogue.to
 def places(texts, path=()):
     """Walk all texts of a language: where each stands, and which places are filled in."""
     for key, value in texts.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and "other" in value:  # it counts something: the languages have other forms of it
+            yield (*path, key), {name for _, name, _, _ in string.Formatter().parse(value["other"]) if name}
+        elif isinstance(value, dict):
             yield from places(value, (*path, key))
         elif isinstance(value, list):
             yield (*path, key), len(value)
         else:
             yield (*path, key), {name for _, name, _, _ in string.Formatter().parse(value) if name}
+
+
+@pytest.mark.parametrize("code", languages())
+def test_what_is_counted_has_the_forms_that_its_language_has(code):
+    forms = {"one": {"one", "other"}, "below two": {"one", "other"}, "never": {"other"}}[words(code).texts["singular"]]
+    sections = [each for each in words(code).texts.values() if isinstance(each, dict)]
+    counted = [set(text) for section in sections for text in section.values() if isinstance(text, dict)]
+    assert counted == [forms] * 7
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("en", ["0 days", "1 day", "2 days", "at most 1 message in a day", "at most 1,000 messages in 7 days"]),
+        ("de", ["0 Tage", "1 Tag", "2 Tage", "höchstens 1 Nachricht an einem Tag",
+                "höchstens 1.000 Nachrichten in 7 Tagen"]),
+        ("fr", ["0 jour", "1 jour", "2 jours", "au plus 1 message par jour", "au plus 1\u202f000 messages en 7 jours"]),
+        ("zh", ["0天", "1天", "2天", "1天内最多1条消息", "7天内最多1,000条消息"]),
+    ],
+)  # fmt: skip
+def test_what_is_counted_is_said_as_its_language_says_it(code, told):
+    said = words(code)
+    days = [said.count("choices", "days", count) for count in (0, 1, 2)]
+    limits = [
+        said.count("wishes", "limit", most, period=said.count("wishes", "period", within))
+        for most, within in ((1, 1), (1_000, 7))
+    ]
+    assert [each.replace("\u00a0", " ") for each in (*days, *limits)] == told
 
 
 @pytest.mark.parametrize("code", [code for code in languages() if code != FIRST])

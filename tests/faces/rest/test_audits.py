@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from api.checks import CHECKS
 from api.jobs import audits as worker
 from api.jobs import packs as pack_worker
 from api.roles import KeyScope, Role
@@ -107,12 +108,20 @@ def test_a_report_comes_in_each_format_as_a_file(officer, found, format_, media,
 def test_findings_are_filtered_and_paged(officer):
     first = officer.get("/api/v1/findings?limit=2").get_json()
     rest = officer.get(f"/api/v1/findings?limit=2&cursor={first['next_cursor']}").get_json()
-    low = officer.get("/api/v1/findings?severity=low&state=open&check=stub").get_json()["data"]
+    low = officer.get("/api/v1/findings?severity=low&state=open").get_json()["data"]
 
     assert {each["subject"] for each in first["data"] + rest["data"]} == {"row 1", "row 2", "row 3"}
     assert ([each["subject"] for each in low], rest["next_cursor"]) == (["row 3"], None)
     assert officer.get("/api/v1/findings?state=resolved").get_json()["data"] == []
     assert officer.get("/api/v1/findings?state=gone").status_code == 400
+
+
+def test_findings_of_a_check_that_there_is_not_are_refused_by_the_names_that_there_are(officer):
+    assert officer.get("/api/v1/findings?check=uses").get_json()["data"] == []
+    refused = officer.get("/api/v1/findings?check=use")
+    [wrong] = refused.get_json()["errors"]
+    assert (refused.status_code, wrong["parameter"]) == (400, "check")
+    assert wrong["detail"] == f"must be one of {', '.join(each.key for each in CHECKS)}"
 
 
 @pytest.mark.usefixtures("found")

@@ -91,6 +91,23 @@ def test_a_campaign_is_checked_approved_started_paused_resumed_and_stopped(appro
     assert (last["event"], last["reason"], last["four_eyes"]) == ("stopped", "the shop is closed", True)
 
 
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize("how", ["start", "schedule"])
+def test_a_version_that_was_stopped_starts_again_only_where_that_is_said(approver, how):
+    for each in ("approve", "start"):
+        do(approver, each)
+    do(approver, "stop", {"reason": "the shop is closed"})
+    when = {"at": rfc3339(START.replace(hour=12))} if how == "schedule" else {}
+    for body in (when, {**when, "again": False}):
+        refused = do(approver, how, body)
+        assert (refused.status_code, refused.json["code"]) == (409, "state_conflict")
+        assert "was stopped on" in refused.json["detail"]
+        assert '"again": true' in refused.json["detail"]
+    assert do(approver, "start", {"again": "yes"}).status_code == 400
+    state = {"start": "running", "schedule": "scheduled"}[how]
+    assert do(approver, how, {**when, "again": True}).json["state"] == state
+
+
 def test_a_campaign_starts_when_its_time_has_come(world, house, approver):
     do(approver, "approve")
     due = rfc3339(START.replace(hour=12))

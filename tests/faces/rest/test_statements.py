@@ -201,10 +201,13 @@ def wrong(customer):
         (said(customer, "grant", NEWSLETTER, said_at="1969-12-31T23:59:59Z"), ["/said_at"]),
         (said(customer, "grant", NEWSLETTER, notice_version=7), ["/notice_version"]),
         (said(customer, "grant", NEWSLETTER, until="2027-01-01T00:00:00Z"), ["/until"]),
+        (said(customer, "pause", until="0001-01-01T00:00:00Z"), ["/until"]),
+        (said(customer, "pause", until="2026-11-21T10:00:00Z"), ["/until"]),
+        (said(customer, "pause", until="2026-10-01T00:00:00Z", said_at="2026-10-02T00:00:00Z"), ["/until"]),
     ]
 
 
-@pytest.mark.parametrize("number", range(9))
+@pytest.mark.parametrize("number", range(12))
 def test_what_can_not_be_is_refused_with_its_place(shop, sqlite_world, stored, number):
     body, places = wrong(sqlite_world.bo)[number]
     before = stored()

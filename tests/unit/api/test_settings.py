@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from api.settings import Settings, read_settings
+from api.settings import Settings, name_port, read_settings
 from consent.base.errors import SettingsInvalid
 from consent.deployment import VaultPlace
 
@@ -237,3 +237,16 @@ def test_a_master_of_spark_is_taken(tmp_path, master):
 @pytest.mark.parametrize("wrong", [{"BYLEAVE_SPARK_MASTER": "one:7077"}, {"BYLEAVE_RUN_ENGINE": "flink"}])
 def test_what_is_no_engine_and_no_master_is_refused(tmp_path, wrong):
     assert list(places(tmp_path, **wrong)) == list(wrong)
+
+
+def test_the_port_that_is_served_is_where_people_come_unless_a_setting_says_so(tmp_path):
+    named: dict[str, str] = {}
+    name_port(8_081, named, folder=tmp_path)
+    assert read_settings(named, folder=tmp_path).base_url == "http://127.0.0.1:8081"
+    said = {"BYLEAVE_BASE_URL": "https://shop.example"}
+    name_port(8_081, said, folder=tmp_path)
+    assert said == {"BYLEAVE_BASE_URL": "https://shop.example"}
+    (tmp_path / "byleave.toml").write_text('base_url = "https://shop.example"\n')
+    named = {}
+    name_port(8_081, named, folder=tmp_path)
+    assert named == {}

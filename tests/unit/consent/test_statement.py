@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from consent.base import canonical
+from consent.base.clock import rfc3339
 from consent.base.errors import StatementInvalid
 from consent.base.ids import Scope
 from consent.permission.statement import Act, Method, from_record
@@ -100,6 +101,15 @@ def test_the_end_counts_from_the_time_said_not_from_the_time_recorded():
         (statement(ANN, "grant", A, A), [("/scopes", "a scope stands twice")]),
         (statement(ANN, "grant", A, evidence="x" * 2_001), [("/evidence", "has more than 2,000 characters")]),
         (statement(ANN, "grant", A, until=START), [("/until", "belongs to a pause only")]),
+        (
+            statement(ANN, "pause", until=START),
+            [
+                (
+                    "/until",
+                    f"must be after {rfc3339(START)}, when the pause was said; left out, it lasts until it is ended",
+                )
+            ],
+        ),
         (
             statement(ANN, "grant", A, "use:dreams:offers"),
             [("/scopes/1", "'use:dreams:offers' is not in the catalogue (version 1)")],

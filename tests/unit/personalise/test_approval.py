@@ -99,6 +99,7 @@ FLAWS: dict[str, dict[str, Any]] = {
     },
     "score_is_chance": {"treatment": treatment(score="7")},
     "offers_used": {"offer": [*ready()["offer"], {**ready()["offer"][0], "key": "spare"}]},
+    "conditions_tell": {"campaign": {"audience": "months_since_purchase <= 6 AND months_since_purchase > 6"}},
     "terms_written": {"offer": [{**each, "terms": {}} for each in ready()["offer"]]},
     "goodwill_budget": {"campaign": {"goodwill_budget": 0}},
     "contact_cost": {"offer": offer(cost=0)},
@@ -218,6 +219,29 @@ def test_a_wording_that_reads_what_nobody_is_asked_for_is_advised_on_and_does_no
         "wordings_asked", "treatment[0].general", False,
         "No customer is ever asked for use:identity:recommendations, so everybody gets the general wording of mail.",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "where", "what"),
+    [
+        ({"campaign": {"audience": "1 = 2"}}, "campaign.audience", "No customer can meet it: `1 = 2` never holds."),
+        (
+            {"campaign": {"audience": "main_interest = 'a' AND main_interest = 'b'"}}, "campaign.audience",
+            "No customer can meet it: `main_interest = 'a' AND main_interest = 'b'` never holds.",
+        ),
+        (
+            {"offer": offer(eligibility="visited = TRUE OR visited = FALSE")}, "offer[0].eligibility",
+            "It tells nobody apart: `visited = TRUE OR visited = FALSE` holds of everybody of whom it is known.",
+        ),
+    ],
+)  # fmt: skip
+def test_a_condition_that_tells_nobody_apart_is_named_where_it_stands(changes, where, what):
+    found = [each for each in approval.advise(case(**changes), four_eyes=True) if each.rule == "conditions_tell"]
+    assert [(each.where, each.must, each.what) for each in found] == [(where, False, what)]
+
+
+def test_whoever_means_everybody_says_so():
+    assert "conditions_tell" not in dict(advised(case(campaign={"audience": "TRUE"})))
 
 
 def test_a_cap_of_none_shuts_what_it_counts():

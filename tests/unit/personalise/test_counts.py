@@ -93,6 +93,13 @@ def test_left_alone_and_holdout_repeat_the_counts_of_their_stages():
     assert (told["holdout"], told["stages"]["holdout"]) == (1, 1)
 
 
+def test_of_those_held_out_it_is_counted_who_would_otherwise_have_been_addressed():
+    rows = [{"bucket": 0}, {"bucket": 0, "ghosts:mail": 9, "contacts:mail": 9}, {"bucket": 0, f"permit:{MAIL}": 15}]
+    counts = counted(POLICY, *rows)
+    assert counts.as_json()["holdout"] > counts.as_json()["ghosts"] == counts.arm == 1
+    assert from_stored(counts.stored()).as_json() == counts.as_json()
+
+
 def test_a_stage_that_nobody_left_at_stands_with_nought():
     told = Counts().as_json()
 

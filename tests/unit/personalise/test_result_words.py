@@ -86,8 +86,8 @@ def test_withheld_results_say_why_and_nothing_else():
 def test_what_is_in_doubt_is_said():
     found = sentences(replace(SOUND, share=0.0, misplaced=2, early=3, untimed=4, judgement=Judgement()))
     assert found[1:] == [
-        "2 customers are in another arm than their ids say, and count in neither.",
-        "3 outcomes came in before the first contact, and don't count.",
-        "Of 4 outcomes nobody knows when they came: some may be from before the contact.",
+        "2 customers are in another arm than their ids say, and in neither here.",
+        "Not counted: 3 outcomes that came in before the first contact.",
+        "Nobody knows when 4 outcomes came: it may have been before the contact.",
         "Nobody was held out, so nobody can say what it did.",
     ]

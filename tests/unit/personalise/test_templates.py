@@ -164,6 +164,27 @@ def test_what_templates_do_not_have_is_named_with_its_place(source, where):
     assert wrong(source)[0] == where
 
 
+@pytest.mark.parametrize(
+    ("source", "where", "why"),
+    [
+        ("Hello\n  {% if vip %}you", "line 2, column 6", "`if` is never closed: write `{% endif %}`"),
+        ("a {%- unless vip -%} b", "line 1, column 7", "`unless` is never closed: write `{% endunless %}`"),
+        ("{% for i in (1..2) %}x", "line 1, column 4", "`for` is never closed: write `{% endfor %}`"),
+        ("x\n{% capture b %}", "line 2, column 4", "`capture` is never closed: write `{% endcapture %}`"),
+        ("{% case name %}{% when 'a' %}", "line 1, column 4", "`case` is never closed: write `{% endcase %}`"),
+        ("{% if vip %}a{% else %}{% if vip %}b{% endif %}", "line 1, column 4",
+         "`if` is never closed: write `{% endif %}`"),
+        ("{% comment %}{% if %}{% endcomment %}\n{% if vip %}", "line 2, column 4",
+         "`if` is never closed: write `{% endif %}`"),
+        ("x\n{% liquid\n if vip\n echo name\n%}", "line 2, column 4", "a tag within it is never closed"),
+    ],
+)  # fmt: skip
+def test_a_tag_that_nothing_closes_is_named_where_it_opens(source, where, why):
+    found = template(source, KNOWN, html=False)
+    assert isinstance(found, Faults)
+    assert [tuple(place) for place in found.places] == [(where, why)]
+
+
 def test_everything_that_is_wrong_is_named_at_once():
     assert wrong("{{ nmae }}\n{{ orders | upcase | safe }}\n{% if city %}{% endif %}") == [
         "line 1, column 4", "line 2, column 22", "line 3, column 7",
