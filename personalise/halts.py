@@ -76,13 +76,15 @@ class Halts:
 def fold(steps: Iterable[Step]) -> Halts:
     """Return what a campaign's events, in the order of the ledger, come to.
 
-    Where a scheduled start was called off, nothing had been decided by it: that is no stop.
+    Where a scheduled start was called off, nothing had been decided by it: that is no stop. A version that was stopped
+    goes on only where it is started again: to approve or to schedule it doesn't start it yet.
     """
     last: dict[int, str] = {}
     over: set[int] = set()
     stops: list[Step] = []
     for each in steps:
-        over.discard(each.version)
+        if each.event == "started":
+            over.discard(each.version)
         if each.event == "stopped" and (each.run or last.get(each.version) != "scheduled"):
             stops.append(each)
             over.add(each.version)

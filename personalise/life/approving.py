@@ -260,9 +260,11 @@ def unstopped(stands: Standing, *, again: bool) -> None:
     Raises:
         StateConflict: naming when and why it was stopped, and what can be done.
     """
-    if again or not stands.halts.ended(stands.version):
+    known = again or stands.state is State.SCHEDULED  # then it was said when it was scheduled
+    if known or not stands.halts.ended(stands.version):
         return
-    key, last = stands.key, stands.last_of(stands.version)
+    stops = {each.position for each in stands.halts.stops}
+    key, last = stands.key, next((each for each in reversed(stands.events) if each.position in stops), None)
     when = f" on {rfc3339(last.at)}" if last else ""
     why = f" ({last.reason})" if last and last.reason else ""
     msg = (

@@ -300,6 +300,29 @@ def test_what_was_stopped_is_neither_started_nor_scheduled_unless_that_is_known(
     shop.check_ledger()
 
 
+def test_what_was_stopped_stays_so_until_it_is_started_again_whatever_else_becomes_of_it(shop):
+    def asked():
+        return engine.decide_one(shop.deployment, shop.ann, campaign="spring", actor="mia", four_eyes=True)
+
+    approving.approve(shop.deployment, "spring", **SECOND)
+    running.start(shop.deployment, "spring", **SECOND)
+    running.stop(shop.deployment, "spring", actor="cy", reason="closed")
+    with pytest.raises(StateConflict, match="was stopped"):
+        asked()
+    soon = {"due_at": START + timedelta(hours=1), **SECOND}
+    approving.schedule(shop.deployment, "spring", again=True, **soon)
+    approving.schedule(
+        shop.deployment, "spring", **{**soon, "due_at": START + timedelta(hours=2)}
+    )  # moved: it was said
+    running.stop(shop.deployment, "spring", actor="cy", reason="called off")
+    with pytest.raises(StateConflict, match="was stopped"):
+        asked()
+    with pytest.raises(StateConflict, match=r"was stopped on 2026-11-21T10:00:00.000Z \(closed\)"):
+        running.start(shop.deployment, "spring", **SECOND)
+    running.start(shop.deployment, "spring", again=True, **SECOND)
+    assert asked().campaign == "spring"
+
+
 # ------------------------------------------------------------------------------------------------------------ scheduled
 
 
