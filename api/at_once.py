@@ -6,7 +6,8 @@ words. Whatever isn't plain, and whatever goes wrong, is handed on whole, and an
 first: there is nothing here to refuse with, so there is one place that says what is wrong.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
@@ -27,7 +28,7 @@ from consent.base.ids import new_id
 from consent.signals import gpc
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import InputStream, StartResponse, WSGIApplication, WSGIEnvironment
 
 PATH: Final = "/api/v1/permissions:check"
 _JSON: Final = frozenset({"application/json", "application/json; charset=utf-8"})
@@ -52,7 +53,7 @@ class AtOnce:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer, or hand on."""
         plain = environ["PATH_INFO"] == PATH and self._is_plain(environ)
-        answer = self._answer(environ) if plain else None
+        answer = self._answer(environ) if plain and self._may(environ) else None
         if answer is None:
             return self._behind(environ, start_response)
         body, request_id = answer
@@ -70,23 +71,41 @@ class AtOnce:
             and self._is_ours(environ["wsgi.url_scheme"], environ.get("HTTP_HOST"))
         )  # fmt: skip
 
-    def _answer(self, environ: "WSGIEnvironment") -> tuple[bytes, str] | None:
-        """Return the answer and the request's id; None, with the body unread, where Flask has to say what is wrong."""
-        length = int(environ["CONTENT_LENGTH"])
-        raw = environ["wsgi.input"].read(length)
-        house: House = self._extensions[EXTENSION]
-        at = house.deployment.clock()
+    def _may(self, environ: "WSGIEnvironment") -> bool:
+        """Say whether who asks may: before anything of what he sends is read."""
+        deployment = self._house.deployment
         try:
-            who = keys.bearer(house.deployment.store, environ.get("HTTP_AUTHORIZATION"), at=at)
+            who = keys.bearer(deployment.store, environ.get("HTTP_AUTHORIZATION"), at=deployment.clock())
             actor.require(who, _ACTION)
-            asked = permissions.CHECKS.read(strict_json.parse(raw))
-            judged = permissions.judge(house, asked, signal=gpc.asked(environ.get("HTTP_SEC_GPC")))
         except Exception:  # noqa: BLE001 -- Flask comes upon it too, and answers and logs it
-            judged = None
-        if judged is None or len(raw) != length:
+            return False
+        return True
+
+    def _answer(self, environ: "WSGIEnvironment") -> tuple[bytes, str] | None:
+        """Return the answer and the request's id; None, and the body unread, where Flask has to say what is wrong."""
+        length = int(environ["CONTENT_LENGTH"])
+        raw = b"".join(_read(environ["wsgi.input"], length))
+        judged: object = None
+        if len(raw) == length:
+            with suppress(Exception):  # the same
+                asked = permissions.CHECKS.read(strict_json.parse(raw))
+                judged = permissions.judge(self._house, asked, signal=gpc.asked(environ.get("HTTP_SEC_GPC")))
+        if judged is None:
             environ["wsgi.input"] = BytesIO(raw)
             return None
-        return orjson.dumps(judged), new_id("req", at)
+        return orjson.dumps(judged), new_id("req", self._house.deployment.clock())
+
+    @property
+    def _house(self) -> House:
+        house: House = self._extensions[EXTENSION]
+        return house
+
+
+def _read(stream: "InputStream", length: int) -> Iterator[bytes]:
+    """Read a body to its end, or to where it breaks off."""
+    while length and (part := stream.read(length)):
+        yield part
+        length -= len(part)
 
 
 def _ours(settings: Settings) -> Callable[[str, str | None], bool]:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import pytest
 
@@ -131,6 +131,21 @@ def test_what_is_wrong_is_said_by_flask(front):
     ):
         assert front.both(body, **more)[0][:3] == status, (body, more)
         assert not front.at_once(body, **more)
+
+
+def test_of_whoever_may_not_nothing_is_read(front):
+    unread = Mock(read=Mock(side_effect=AssertionError("it was read")))
+    body = checks((front.world.ann, NEWSLETTER))
+    answer = front.call(front.front, body, HTTP_AUTHORIZATION="Bearer none", **{"wsgi.input": unread})
+    assert answer[0] == "401 UNAUTHORIZED"
+
+
+def test_a_body_that_comes_in_pieces_is_read_whole(front):
+    raw = json.dumps(checks((front.world.ann, NEWSLETTER))).encode()
+    stream = io.BytesIO(raw)
+    slow = Mock(read=lambda size: stream.read(min(size, 7)))
+    status, _, _, told = front.call(front.front, raw, **{"wsgi.input": slow})
+    assert (status, told["data"][0]["reason"]) == ("200 OK", "PERMIT")
 
 
 def test_a_key_without_the_right_is_refused(front, caller):
