@@ -20,11 +20,6 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "Each table in which nothing may be changed has the triggers that refuse it, now.",
         "That they were never switched off in between, or that nobody can switch them off.",
     ),
-    "findings": Explained(
-        "How each finding stands follows from its history: it was opened by an audit that found it, and resolved by "
-        "one that judged its check in full and found it no longer.",
-        "Who accepted a finding, or was given it, and why: that stands in its history alone.",
-    ),
     "evidence_packs": Explained(
         "Each evidence pack that was handed out is about what the ledger says, for whom it says; and while it is kept, "
         "its bytes are those that the ledger committed to.",
@@ -131,8 +126,10 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "That a campaign is a good one.",
     ),
     "audits": Explained(
-        "Each earlier audit has the report that the ledger committed to, with all its findings and gaps.",
-        "That what it found was acted on, or that what people noted about a finding since is still there.",
+        "Each earlier audit has the report that the ledger committed to, with all its findings and gaps. Each finding "
+        "stands as its history says, an audit that passed over it is behind each resolution, and what people did about "
+        "it is what the audits after that committed to.",
+        "That what it found was acted on, or that what people did about a finding since the last audit is still there.",
     ),
     "versions": Explained(
         "Each version of a campaign and of the contact policy has the bytes that its entry published, each entry has "

@@ -7,6 +7,7 @@ check broke off, left a gap, judged nothing or had more findings than are kept r
 An acceptance ends by the time of whoever looks, also where no worker runs; `lapse` only writes it into the history.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +38,8 @@ _CHANGE: Final = (
         version=sa.bindparam("b_version"),
     )
 )  # fmt: skip
+_BEFORE_AND_NOW: Final = "{} before, {} now"
+_WEIGHS: Final = re.compile("|".join(Severity))
 _WORST_FIRST: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
 
@@ -136,7 +139,7 @@ def take(work: Work, report: Report, *, by: str, at: datetime, resolves: bool = 
             that met nothing to judge in any check.
     """
     lapse(work, at=at)
-    resolves = resolves and any(checked.checked for checked in report.checks)
+    resolves = resolves and judged_any(report)
     for checked in report.checks:
         _take_check(work, checked, Step(event=Event.OPENED, actor=by, at=at, audit=report.audit), resolves=resolves)
 
@@ -163,6 +166,11 @@ def _take_check(work: Work, checked: Checked, found: Step, *, resolves: bool) ->
         work.connection.execute(sa.insert(_event), events)
 
 
+def judged_any(report: Report) -> bool:
+    """Say whether an audit met anything to judge."""
+    return any(checked.checked for checked in report.checks)
+
+
 def judged_all(checked: Checked) -> bool:
     """Say whether a check looked at all that it is for: whatever it doesn't name then, is as it should be, or gone.
 
@@ -173,13 +181,13 @@ def judged_all(checked: Checked) -> bool:
 
 
 def by_subject(check: str, found: Iterable[Finding]) -> dict[str, Finding]:
-    """Return one finding a subject: the gravest severity, and every reason."""
-    several_of: dict[str, list[Finding]] = {}
+    """Return one finding a subject of a check: the gravest severity, and every reason."""
+    of_subject: dict[str, list[Finding]] = {}
     for each in found:
         if each.subject:  # without one it only says how many more there are
-            several_of.setdefault(each.subject, []).append(each)
+            of_subject.setdefault(each.subject, []).append(each)
     merged = {}
-    for subject, several in several_of.items():
+    for subject, several in of_subject.items():
         worst = min(several, key=lambda each: _WORST_FIRST[each.severity])
         why = "; ".join(dict.fromkeys(each.why for each in several))[:LONGEST_WHY]
         merged[subject] = Finding(check=check, severity=worst.severity, subject=subject, why=why)
@@ -212,11 +220,11 @@ def _seen(row: Any, found: Finding, step: Step) -> tuple[dict[str, Any], Step | 
     happened: Step | None = None
     state, until = row.state, row.accepted_until
     if row.state == State.RESOLVED:
-        happened, state = _again(step, Event.REOPENED), unaccepted(row.owner)
+        happened, state = _again(step, Event.REOPENED), _unaccepted(row.owner)
     elif row.severity != found.severity:
-        happened = _again(step, Event.CHANGED, reason=weighs(row.severity, found.severity))
-        if state == State.ACCEPTED and is_graver(found.severity, than=Severity(row.severity)):
-            state, until = unaccepted(row.owner), None  # what was accepted is less than what is there now
+        happened = _again(step, Event.CHANGED, reason=_BEFORE_AND_NOW.format(row.severity, found.severity))
+        if state == State.ACCEPTED and graver(happened.reason):
+            state, until = _unaccepted(row.owner), None  # what was accepted is less than what is there now
     changed = {
         "b_id": row.id, "b_state": str(state), "b_severity": str(found.severity), "b_why": found.why, "b_seen": step.at,
         "b_until": until, "b_audit": step.audit, "b_version": row.version + (happened is not None),
@@ -224,14 +232,14 @@ def _seen(row: Any, found: Finding, step: Step) -> tuple[dict[str, Any], Step | 
     return changed, happened
 
 
-def weighs(before: str, now: str) -> str:
-    """Return how the history says that a finding weighs more, or less."""
-    return f"{before} before, {now} now"
+def graver(reason: str) -> bool:
+    """Say whether, by the reason of a step `changed`, a finding weighs more than before.
 
-
-def is_graver(severity: Severity, *, than: Severity) -> bool:
-    """Say whether one severity is graver than another."""
-    return _WORST_FIRST[severity] < _WORST_FIRST[than]
+    >>> graver("high before, critical now"), graver("high before, low now")
+    (True, False)
+    """
+    before, now = _WEIGHS.findall(reason)
+    return _WORST_FIRST[Severity(now)] < _WORST_FIRST[Severity(before)]
 
 
 def _gone(row: Any, step: Step) -> tuple[dict[str, Any], Step]:  # noqa: ANN401 -- a Core row
@@ -254,7 +262,7 @@ def lapse(work: Work, *, at: datetime) -> int:
     ended = list(work.connection.execute(over.with_for_update()))
     for row in ended:
         step = Step(event=Event.LAPSED, actor=BY_THE_CLOCK, at=at, owner=row.owner)
-        change(work, row.id, row.version, step, state=unaccepted(row.owner), accepted_until=None)
+        change(work, row.id, row.version, step, state=_unaccepted(row.owner), accepted_until=None)
     return len(ended)
 
 
@@ -272,8 +280,7 @@ def _written(finding: str, version: int, step: Step) -> dict[str, Any]:
             "owner": step.owner, "until": step.until, "reason": step.reason, "audit": step.audit}  # fmt: skip
 
 
-def unaccepted(owner: str) -> State:
-    """Return how a finding stands that is neither accepted nor resolved."""
+def _unaccepted(owner: str) -> State:
     return State.ASSIGNED if owner else State.OPEN
 
 
@@ -377,7 +384,7 @@ def _followed(row: Any, at: datetime) -> Followed:  # noqa: ANN401 -- a Core row
         subject=row.subject,
         severity=Severity(row.severity),
         why=row.why,
-        state=unaccepted(row.owner) if over else State(row.state),
+        state=_unaccepted(row.owner) if over else State(row.state),
         owner=row.owner,
         accepted_until=None if over else row.accepted_until,
         opened_at=row.opened_at,

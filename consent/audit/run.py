@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import sqlalchemy as sa
 
-from consent.audit import apart, life, marks
+from consent.audit import acts, apart, life, marks
 from consent.audit.apart import Apart
 from consent.audit.findings import Anchor, Check, Evidence, Gap
 from consent.audit.judging import judged
@@ -164,6 +164,11 @@ class _Ending:
     anchor: Anchor | None
     marking: frozenset[str]
 
+    @property
+    def resolves(self) -> bool:
+        """Whether what it no longer names is resolved by it, once the ledger has taken its entry."""
+        return self.judges_now and not self.incremental
+
     def passed(self, report: Report) -> list[str]:
         """Return the checks that can be marked."""
         if self.anchor is None:
@@ -175,7 +180,7 @@ def _closed(deployment: Opened, report: Report, ending: _Ending) -> Report:
     """Store the report, and commit to it in the ledger; where the ledger takes no entry, that is a gap."""
     try:
         with deployment.store.write() as work:
-            summary = _summary(report, ending)
+            summary = {**_summary(report, ending), "handled": acts.handled(work)}
             noted = publishing.note(deployment.desk, work, Kind.AUDIT_COMPLETED, summary, at=ending.at)
             report = replace(report, position=noted.position)
             _close(work, report, ending)
@@ -200,7 +205,8 @@ def _close(work: Work, report: Report, ending: _Ending) -> None:
         ending.closing(work, report)
     _keep(work, report, ending.at)
     if ending.judges_now:
-        life.take(work, report, by=ending.asked_by, at=ending.at, resolves=not ending.incremental)
+        proved = report.position != NOT_IN_LEDGER
+        life.take(work, report, by=ending.asked_by, at=ending.at, resolves=ending.resolves and proved)
     if ending.anchor is not None and report.position != NOT_IN_LEDGER:
         marks.keep(
             work, ending.anchor, ending.passed(report), audit=report.audit, position=report.position, at=ending.at
@@ -217,6 +223,7 @@ def _summary(report: Report, ending: _Ending) -> dict[str, object]:
         "findings": len(report.all_findings),
         "gaps": len(report.all_gaps),
         "report": b64u(sha256(report.text().encode()).digest()),
+        "resolves": ending.resolves and life.judged_any(report),
         "status": str(report.status),
     }
 

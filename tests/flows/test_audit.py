@@ -125,8 +125,10 @@ def test_an_audit_is_committed_to_in_the_ledger(world):
         "checks": NAMES,
         "findings": 0,
         "gaps": 0,
+        "handled": [],
         "passed": ["checkpoints", "kept_without_use", "ledger", "standing"],
         "report": b64u(sha256(stored.encode()).digest()),
+        "resolves": True,
         "status": "passed",
     }
     assert json.loads(stored) == report.as_json()

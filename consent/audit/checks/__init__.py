@@ -13,7 +13,6 @@ from consent.audit.checks import (
     clock,
     erasures,
     expiry,
-    following,
     guards,
     horizon,
     keys,
@@ -54,11 +53,6 @@ CHECKS: Final = (
         key=audits.KEY,
         title="What earlier audits found is still there, as they found it",
         function=audits.audits,
-    ),
-    Check(
-        key=following.KEY,
-        title="How findings stand follows from their history, and that from what audits found",
-        function=following.findings,
     ),
     Check(
         key=packs.KEY,

@@ -9,6 +9,7 @@ import orjson
 import sqlalchemy as sa
 
 from consent.audit import events
+from consent.audit.checks import following
 from consent.audit.events import Event
 from consent.audit.findings import Evidence, Finding, Gap, Judged, Severity, Yielded
 from consent.audit.report import NOT_IN_LEDGER
@@ -27,19 +28,25 @@ def audits(evidence: Evidence) -> Iterator[Yielded]:
     """Hold each audit that the ledger tells of against its row, its report and its findings, and each row against it.
 
     The entry of an audit commits to its report and says how many findings and gaps it had: none of them goes, and none
-    is changed, without its being seen here.
+    is changed, without its being seen here. Each finding must stand as its history says, a resolution must have behind
+    it an audit in which the check passed over it, and what people did about it is what later audits committed to.
     """
     page: list[Event] = []
+    committed: following.Committed = {}
     for event in events.events(evidence, Kind.AUDIT_COMPLETED):
         if event.why:
             yield Gap(check=KEY, why=f"the audit of entry {event.position} can't be read: it {event.why}")
             continue
         page.append(event)
+        for finding, version, digest in event.told.get("handled", ()):
+            committed.setdefault((finding, version), (digest, event.position))
         if len(page) == _AT_ONCE:
             yield from _kept(evidence, page)
             page = []
     yield from _kept(evidence, page)
     yield from _made_up(evidence)
+    yield from following.as_committed(evidence, committed)
+    yield from following.as_it_came(evidence)
 
 
 def _kept(evidence: Evidence, page: Sequence[Event]) -> Iterator[Yielded]:
@@ -53,6 +60,11 @@ def _kept(evidence: Evidence, page: Sequence[Event]) -> Iterator[Yielded]:
             for why in _wrong(work, event, rows.get(audit), counts)
         ]
     yield from (_named(audit, why) for audit, why in found)
+    true: dict[str, str] = {}
+    for event, audit in zip(page, named, strict=True):
+        if audit in rows and event.told.get("report") == _digest(rows[audit]):
+            true[audit] = rows[audit].report
+    yield from following.as_reported(evidence, page, true)
     yield Judged(len(page))
 
 
@@ -69,7 +81,7 @@ def _wrong(work: Work, event: Event, row: Any, counts: Mapping[tuple[str, str], 
         yield f"entry {event.position} tells of it, and no row of audit_run does"
         return
     kept = {
-        "status": row.status, "report": b64u(sha256(row.report.encode()).digest()), "actor": row.asked_by,
+        "status": row.status, "report": _digest(row), "actor": row.asked_by,
         "findings": counts.get((row.id, "finding"), 0), "gaps": counts.get((row.id, "gap"), 0),
     }  # fmt: skip
     wrong = [name for name, value in kept.items() if event.told.get(name, value) != value]
@@ -79,6 +91,10 @@ def _wrong(work: Work, event: Event, row: Any, counts: Mapping[tuple[str, str], 
         yield "its findings are not those of its report"
     if row.position != event.position:
         yield f"it is said to stand in entry {row.position}, and it is entry {event.position} that tells of it"
+
+
+def _digest(row: Any) -> str:  # noqa: ANN401 -- a row of audit_run
+    return b64u(sha256(row.report.encode()).digest())
 
 
 def _as_reported(work: Work, row: Any) -> bool:  # noqa: ANN401 -- a row of audit_run

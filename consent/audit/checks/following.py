@@ -1,189 +1,206 @@
-"""The check `findings`: how each finding stands follows from its history, and its history from what audits found.
+"""Part of the check `audits`: each finding stands as its history says, and its history is what audits and people did.
 
-A finding is opened, and opened again, by an audit that found it, and resolved by a later one that judged its check in
-full and found it no longer. What people did about it (gave it to somebody, accepted it for a time) stands in its
-history alone: that row and history agree is all that can be held against it.
+What audits did follows from their reports. What people did is held against what the entries of later audits committed
+to; what they did since the last one stands in the database alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, Final, NamedTuple, TypeAlias
+from hashlib import sha256
+from typing import Any, Final, TypeAlias
 
 import orjson
 import sqlalchemy as sa
 
-from consent.audit import life
-from consent.audit.findings import Evidence, Finding, Judged, Severity, Yielded
-from consent.audit.life import Event, State
+from consent.audit import acts, events, life
+from consent.audit.events import Event
+from consent.audit.findings import Evidence, Finding, Severity
+from consent.audit.life import Event as Happening
+from consent.audit.life import State
 from consent.audit.report import NOT_IN_LEDGER
 from consent.audit.tables import FindingEventRow, FindingStateRow
+from consent.base.canonical import b64u
 from consent.base.database import table_of
 from consent.base.store import Work
 from consent.tables import AuditRunRow
 
-KEY: Final = "findings"
-_AT_ONCE: Final = 200
-_REPORTS: Final = 64
-_run, _state, _event = table_of(AuditRunRow), table_of(FindingStateRow), table_of(FindingEventRow)
-_STEPS: Final = frozenset(map(str, Event))
+KEY: Final = "audits"
+_AT_ONCE: Final = 100
+_state, _event, _run = table_of(FindingStateRow), table_of(FindingEventRow), table_of(AuditRunRow)
+
+Committed: TypeAlias = dict[tuple[str, int], tuple[str, int]]
+"""By finding and version of it: the digest over its history, and the position of the first entry that commits to it."""
+
+_BY_AUDITS: Final = (Happening.OPENED, Happening.REOPENED, Happening.RESOLVED)
 
 
-class _Report(NamedTuple):
-    """What an audit said, by check."""
+def as_reported(evidence: Evidence, page: Sequence[Event], reports: Mapping[str, str]) -> Iterator[Finding]:
+    """Hold findings against the audits that found them.
 
-    position: int
-    found: Mapping[str, Mapping[str, Finding]]
-    """By check and subject."""
-    full: frozenset[str]
-    """The checks that it judged in full."""
+    Args:
+        evidence: where to read.
+        page: entries of audits.
+        reports: by audit, where they are what its entry committed to.
+    """
+    last: dict[tuple[str, str], tuple[Event, Finding]] = {}
+    for event in page:
+        if "anchor" in event.told:  # else it may have judged the past, which changes no finding
+            report = reports.get(str(event.told.get("audit")))
+            for one in _merged(report) if report else ():
+                last[one.check, one.subject] = (event, one)
+    for check in sorted({check for check, _ in last}):
+        subjects = sorted(subject for key, subject in last if key == check)
+        for first in range(0, len(subjects), 500):
+            chosen = subjects[first : first + 500]
+            rows = _followed(evidence, check, chosen)
+            for subject in chosen:
+                yield from _stands(rows.get(subject), *last[check, subject])
 
 
-_Reports: TypeAlias = Callable[[str], _Report | None]
-"""An audit's report, by the audit's id."""
+def _merged(report: str) -> Iterator[Finding]:
+    """Return what a report names, one finding a check and subject, as it is followed."""
+    told: dict[str, list[Finding]] = {}
+    for one in orjson.loads(report)["findings"]:
+        severity = Severity(one["severity"])
+        found = Finding(check=one["check"], severity=severity, subject=one["subject"], why=one["why"])
+        told.setdefault(found.check, []).append(found)
+    for check, found_of in told.items():
+        yield from life.by_subject(check, found_of).values()
 
 
-def findings(evidence: Evidence) -> Iterator[Yielded]:
-    """Go through all findings there ever were."""
+def _followed(evidence: Evidence, check: str, subjects: Sequence[str]) -> Mapping[str, Any]:
+    """Return the rows of findings by subject, each with the position of the audit that judged it last."""
+    query = sa.select(_state, _run.c.position).outerjoin(_run, _run.c.id == _state.c.audit)
+    with evidence.store.read() as work:
+        rows = work.connection.execute(query.where(_state.c.check == check, _state.c.subject.in_(subjects)))
+        return {row.subject: row for row in rows}
+
+
+def _stands(row: Any, event: Event, found: Finding) -> Iterator[Finding]:  # noqa: ANN401 -- a Core row
+    """Hold a finding against the last audit of a page that named it: it is as that left it, or was judged since."""
+    if row is None:
+        why = f"the audit of entry {event.position} found it, and no row of finding_state says so"
+        yield _named(f"{found.check} {found.subject}", why)
+    elif row.position is not None and NOT_IN_LEDGER < row.position < event.position:
+        yield _named(
+            row.id, f"the audit of entry {event.position} found it, and it is said not to have been judged since"
+        )
+    elif row.audit == event.told.get("audit") and row.state != State.RESOLVED and _otherwise(row, found):
+        yield _named(row.id, f"its severity or its reason is not what the audit of entry {event.position} found")
+
+
+def _otherwise(row: Any, found: Finding) -> bool:  # noqa: ANN401 -- a Core row
+    return bool((row.severity, row.why) != (found.severity, found.why))
+
+
+def as_committed(evidence: Evidence, committed: Committed) -> Iterator[Finding]:
+    """Hold what was done about findings against what entries of audits committed to."""
+    places = sorted(committed)
+    for first in range(0, len(places), _AT_ONCE):
+        some = places[first : first + _AT_ONCE]
+        with evidence.store.read() as work:
+            kept = acts.histories(work, sorted({finding for finding, _ in some}))
+        for finding, version in some:
+            digest, position = committed[finding, version]
+            if acts.digest(step for step in kept.get(finding, ()) if step.version <= version) != digest:
+                why = f"what was done about it, up to its version {version}, is not what entry {position} committed to"
+                yield _named(finding, why)
+
+
+def as_it_came(evidence: Evidence) -> Iterator[Finding]:
+    """Hold each finding against its own history, and the last word that an audit had on it against that audit."""
     after = ""
     while True:
         with evidence.store.read() as work:
-            reports = lru_cache(maxsize=_REPORTS)(lambda audit, work=work: _report(work, audit))
-            page = _page(work, after)
-            found = [(one.id, why) for one, history in page for why in _wrong(one, history, reports)]
-        for number, why in found:
-            yield Finding(check=KEY, severity=Severity.HIGH, subject=f"finding {number}", why=why)
-        if not page:
-            return
-        yield Judged(len(page))
-        after = page[-1][0].id
+            query = sa.select(_state).where(_state.c.id > after).order_by(_state.c.id).limit(_AT_ONCE)
+            rows = work.connection.execute(query).all()
+            kept = acts.histories(work, [row.id for row in rows])
+            runs = _runs(work, [step.audit for steps in kept.values() for step in _last_word(steps)])
+        if not rows:
+            break
+        told = events.at(evidence, [run.position for run in runs.values() if run.position != NOT_IN_LEDGER])
+        for row in rows:
+            steps = kept.get(row.id, ())
+            wrong = [
+                *_history(row, steps),
+                *(why for step in _last_word(steps) for why in _behind(row, step, runs, told)),
+            ]
+            for why in wrong:
+                yield _named(row.id, why)
+        after = rows[-1].id
+    with evidence.store.read() as work:
+        lost = sa.select(_event.c.finding).distinct().where(_event.c.finding.not_in(sa.select(_state.c.id)))
+        for finding in work.connection.execute(lost.order_by(_event.c.finding)).scalars():
+            yield _named(finding, "it has a history, and no row of finding_state is there")
 
 
-def _page(work: Work, after: str) -> list[tuple[Any, list[Any]]]:
-    """Return some rows of findings, each with the steps of its history."""
-    query = sa.select(_state).where(_state.c.id > after).order_by(_state.c.id).limit(_AT_ONCE)
-    rows = list(work.connection.execute(query))
-    steps: dict[str, list[Any]] = {row.id: [] for row in rows}
-    query = sa.select(_event).where(_event.c.finding.in_(list(steps))).order_by(_event.c.finding, _event.c.version)
-    for step in work.connection.execute(query) if rows else ():
-        steps[step.finding].append(step)
-    return [(row, steps[row.id]) for row in rows]
-
-
-def _report(work: Work, audit: str) -> _Report | None:
-    """Return what an audit said; None where there is none of that id that came to its end."""
-    row = work.connection.execute(sa.select(_run.c.report, _run.c.position).where(_run.c.id == audit)).first()
-    if row is None or not row.report:
-        return None
-    said = orjson.loads(row.report)
-    by_check: dict[str, list[Finding]] = {}
-    cut_off = {gap["check"] for gap in said["gaps"]}
-    for one in said["findings"]:
-        found = Finding(check=one["check"], severity=Severity(one["severity"]), subject=one["subject"], why=one["why"])
-        by_check.setdefault(found.check, []).append(found)
-        cut_off |= set() if found.subject else {found.check}
-    full = {each["check"] for each in said["checks"] if not each.get("since")} - cut_off
-    merged = {check: life.by_subject(check, several) for check, several in by_check.items()}
-    return _Report(row.position, merged, frozenset(full))
-
-
-def _wrong(one: Any, history: Sequence[Any], reports: _Reports) -> Iterator[str]:  # noqa: ANN401 -- a row of finding_state
-    """Walk what is wrong with a finding: between its row and its history, and between that and the audits."""
-    versions = [step.version for step in history]
-    if versions != list(range(1, one.version + 1)):
-        yield f"its history has the steps {_listed(versions)}, and its row is of version {one.version}"
+def _history(row: Any, steps: Sequence[Any]) -> Iterator[str]:  # noqa: ANN401 -- a Core row
+    """Say where a finding does not stand as its history, which has no gap, makes it stand."""
+    if [step.version for step in steps] != list(range(1, row.version + 1)):
+        yield f"its history should have the steps 1 to {row.version}, and has {len(steps)}"
         return
-    unknown = [step.version for step in history if step.event not in _STEPS]
-    if unknown or history[0].event != Event.OPENED:
-        yield f"step {(unknown or [1])[0]} of its history is none that there is"
-        return
-    yield from _otherwise(one, history)
-    yield from _without_reason(one, history, reports)
-    yield from _unlike_found(one, reports(one.audit))
+    state, owner, until = _folded(steps)
+    different = [
+        name
+        for name, value in (("state", state), ("owner", owner), ("accepted_until", until), ("opened_at", steps[0].at))
+        if getattr(row, name) != value
+    ]
+    if different:
+        yield f"its {', '.join(different)} does not follow from what was done about it: by that it is {state}"
 
 
-def _listed(versions: Sequence[int]) -> str:
-    return ", ".join(map(str, versions[:20])) or "of none"
+def _folded(steps: Sequence[Any]) -> tuple[State, str, datetime | None]:
+    """Return what follows from a history: the state, the owner, until when it is accepted."""
+    state, owner, until = State.OPEN, "", None
+    for step in steps:
+        if step.event == Happening.ASSIGNED:
+            state, owner, until = State.ASSIGNED, step.owner, None
+        elif step.event == Happening.ACCEPTED:
+            state, until = State.ACCEPTED, step.until
+        elif step.event == Happening.RESOLVED:
+            state, until = State.RESOLVED, None
+        elif step.event in {Happening.LAPSED, Happening.REOPENED} or (
+            step.event == Happening.CHANGED and state is State.ACCEPTED and life.graver(step.reason)
+        ):
+            state, until = (State.ASSIGNED if owner else State.OPEN), None
+    return state, owner, until
 
 
-class _Stood(NamedTuple):
-    """How a finding stands after some of its history."""
-
-    state: str = State.OPEN
-    owner: str = ""
-    accepted_until: datetime | None = None
+def _last_word(steps: Sequence[Any]) -> Sequence[Any]:
+    """Return the last step of a history that an audit made, if there is one."""
+    return [step for step in steps if step.event in _BY_AUDITS][-1:]
 
 
-def _otherwise(one: Any, history: Sequence[Any]) -> Iterator[str]:  # noqa: ANN401 -- as above
-    """Walk what a finding's row says otherwise than its history."""
-    stood = _Stood()
-    for step in history:
-        stood = _after(stood, step)
-    for name, value in {**stood._asdict(), "opened_at": history[0].at}.items():
-        if getattr(one, name) != value:
-            yield f"{name} is {_shown(getattr(one, name))}, and by its history {_shown(value)}"
+def _runs(work: Work, audits: Sequence[str]) -> Mapping[str, Any]:
+    query = sa.select(_run.c.id, _run.c.position, _run.c.report).where(_run.c.id.in_(sorted(set(audits))))
+    return {run.id: run for run in work.connection.execute(query)}
 
 
-def _shown(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value or "nothing")
+def _behind(row: Any, step: Any, runs: Mapping[str, Any], told: Mapping[int, Event]) -> Iterator[str]:  # noqa: ANN401 -- Core rows
+    """Say why the audit that had the last word on a finding did not have that word."""
+    run = runs.get(step.audit)
+    event = told.get(run.position) if run else None
+    if run is None:
+        yield f"it is {step.event} by audit {step.audit}, which is not there"
+    elif event is None:
+        if step.event == Happening.RESOLVED:
+            yield f"it is resolved by audit {step.audit}, which the ledger knows nothing of"
+    elif not event.why and event.told.get("report") == b64u(sha256(run.report.encode()).digest()):  # else named already
+        report = orjson.loads(run.report)
+        named = any((one["check"], one["subject"]) == (row.check, row.subject) for one in report["findings"])
+        if step.event != Happening.RESOLVED and not named:
+            yield f"it is {step.event} by audit {step.audit}, which does not name it"
+        if step.event == Happening.RESOLVED and (named or not _passed_over(report, event, row.check)):
+            yield f"it is resolved by audit {step.audit}, in which its check did not pass over it"
 
 
-def _after(stood: _Stood, step: Any) -> _Stood:  # noqa: ANN401 -- a row of finding_event
-    """Return how a finding stands after one more step."""
-    free = stood._replace(state=life.unaccepted(stood.owner), accepted_until=None)
-    match step.event:
-        case Event.ASSIGNED:
-            return _Stood(State.ASSIGNED, step.owner)
-        case Event.ACCEPTED:
-            return stood._replace(state=State.ACCEPTED, accepted_until=step.until)
-        case Event.RESOLVED:
-            return stood._replace(state=State.RESOLVED, accepted_until=None)
-        case Event.LAPSED | Event.REOPENED:
-            return free
-        case Event.CHANGED:
-            return free if stood.state == State.ACCEPTED and _grew(step.reason) else stood
-        case _:
-            return stood
+def _passed_over(report: Mapping[str, Any], event: Event, check: str) -> bool:
+    """Say whether a report shows a check that looked at all that it is for, as `life.judged_all` does."""
+    full = any(one["check"] == check and not one["since"] for one in report["checks"])
+    cut_off = any(one["check"] == check and not one["subject"] for one in report["findings"])
+    gaps = any(one["check"] == check for one in report["gaps"])
+    return bool(event.told.get("resolves", True)) and full and not cut_off and not gaps
 
 
-def _grew(reason: str) -> bool:
-    return any(
-        reason == life.weighs(before, now)
-        for before in Severity
-        for now in Severity
-        if life.is_graver(now, than=before)
-    )
-
-
-def _without_reason(one: Any, history: Sequence[Any], reports: _Reports) -> Iterator[str]:  # noqa: ANN401 -- as above
-    """Walk the steps that only an audit can take, and that the one they name did not."""
-    opened: _Report | None = None
-    for step in history:
-        if step.event not in (Event.OPENED, Event.REOPENED, Event.RESOLVED):
-            continue
-        report = reports(step.audit)
-        if report is None:
-            yield f"step {step.version} says that it was {step.event}, and its audit is not there"
-            continue
-        there = one.subject in report.found.get(one.check, ())
-        if step.event != Event.RESOLVED:
-            opened = report
-            if not there:
-                yield f"step {step.version} says that it was {step.event}, and the audit it names did not find it"
-        elif there or one.check not in report.full:
-            yield f"step {step.version} says that it was resolved, and the audit it names did not pass it"
-        elif opened is not None and NOT_IN_LEDGER < report.position < opened.position:
-            yield f"step {step.version} says that it was resolved, and the audit it names came before it was found"
-
-
-def _unlike_found(one: Any, report: _Report | None) -> Iterator[str]:  # noqa: ANN401 -- as above
-    """Walk what its row says of a finding that stands otherwise than the last audit that found it."""
-    if one.state == State.RESOLVED:
-        return
-    found = report.found.get(one.check, {}).get(one.subject) if report else None
-    if found is None:
-        yield "it stands, and the audit that its row names as the last that found it did not"
-        return
-    for name, value in (("severity", str(found.severity)), ("why", found.why)):
-        if getattr(one, name) != value:
-            yield f"{name} is not what the last audit found"
+def _named(finding: str, why: str) -> Finding:
+    return Finding(check=KEY, severity=Severity.CRITICAL, subject=f"finding_state {finding}", why=why)
