@@ -20,11 +20,6 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "Each table in which nothing may be changed has the triggers that refuse it, now.",
         "That they were never switched off in between, or that nobody can switch them off.",
     ),
-    "evidence_packs": Explained(
-        "Each evidence pack that was handed out is about what the ledger says, for whom it says; and while it is kept, "
-        "its bytes are those that the ledger committed to.",
-        "The digest of a pack that is no longer kept.",
-    ),
     "witness": Explained(
         "The witness, which has a memory of its own, knows the same ledger: nothing was rolled back or forked.",
         "Anything where the settings name no witness, or about entries after its newest cosignature.",
@@ -130,6 +125,11 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "stands as its history says, an audit that passed over it is behind each resolution, and what people did about "
         "it is what the audits after that committed to.",
         "That what it found was acted on, or that what people did about a finding since the last audit is still there.",
+    ),
+    "packs": Explained(
+        "Each evidence pack that was handed out is known as the ledger noted it, and its digest is that of its bytes; "
+        "once these are no longer kept, it is the one that audits had seen before.",
+        "Who has got a pack, or, of one that no audit saw while its bytes were kept, that its digest is still right.",
     ),
     "versions": Explained(
         "Each version of a campaign and of the contact policy has the bytes that its entry published, each entry has "

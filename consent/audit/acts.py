@@ -1,4 +1,4 @@
-"""What was done about findings, as audits commit to it: of each that people have on their hands, its history so far.
+"""What audits commit to beside what they found: what people did about findings so far, and packs that are handed out.
 
 What audits did to a finding follows from their reports, which the ledger commits to. What people did about it follows
 from nothing; so the entry of each audit commits to the histories with an act of theirs that are not at their end.
@@ -14,7 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from consent.audit.life import Event, State
-from consent.audit.tables import FindingEventRow, FindingStateRow
+from consent.audit.tables import EvidencePackRow, FindingEventRow, FindingStateRow
 from consent.base.canonical import b64u
 from consent.base.clock import rfc3339
 from consent.base.database import table_of
@@ -22,9 +22,9 @@ from consent.base.store import Work
 
 BY_PEOPLE: Final = (Event.ASSIGNED, Event.ACCEPTED, Event.RERUN)
 MOST: Final = 5_000
-"""Histories that one entry commits to; those of the findings that were opened last."""
+"""Histories, and packs, that one entry commits to: the newest."""
 
-_state, _event = table_of(FindingStateRow), table_of(FindingEventRow)
+_state, _event, _pack = table_of(FindingStateRow), table_of(FindingEventRow), table_of(EvidencePackRow)
 
 
 def handled(work: Work) -> list[list[object]]:
@@ -33,6 +33,13 @@ def handled(work: Work) -> list[list[object]]:
     chosen = sa.select(_state.c.id).where(_state.c.state != State.RESOLVED, _state.c.id.in_(by_people))
     ids = sorted(work.connection.execute(chosen.order_by(_state.c.id.desc()).limit(MOST)).scalars())
     return [[finding, steps[-1].version, digest(steps)] for finding, steps in histories(work, ids).items()]
+
+
+def packs(work: Work) -> list[list[object]]:
+    """Return of each evidence pack whose bytes are kept: id, digest, and size."""
+    query = sa.select(_pack.c.id, _pack.c.digest, _pack.c.size).where(_pack.c.state == "ready")
+    rows = work.connection.execute(query.order_by(_pack.c.id.desc()).limit(MOST))
+    return sorted([row.id, b64u(bytes(row.digest)), row.size] for row in rows)
 
 
 def histories(work: Work, findings: Sequence[str]) -> Mapping[str, Sequence[Any]]:

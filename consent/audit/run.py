@@ -180,7 +180,7 @@ def _closed(deployment: Opened, report: Report, ending: _Ending) -> Report:
     """Store the report, and commit to it in the ledger; where the ledger takes no entry, that is a gap."""
     try:
         with deployment.store.write() as work:
-            summary = {**_summary(report, ending), "handled": acts.handled(work)}
+            summary = {**_summary(report, ending), "handled": acts.handled(work), "packs": acts.packs(work)}
             noted = publishing.note(deployment.desk, work, Kind.AUDIT_COMPLETED, summary, at=ending.at)
             report = replace(report, position=noted.position)
             _close(work, report, ending)

@@ -126,6 +126,7 @@ def test_an_audit_is_committed_to_in_the_ledger(world):
         "findings": 0,
         "gaps": 0,
         "handled": [],
+        "packs": [],
         "passed": ["checkpoints", "kept_without_use", "ledger", "standing"],
         "report": b64u(sha256(stored.encode()).digest()),
         "resolves": True,

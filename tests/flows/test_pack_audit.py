@@ -1,84 +1,109 @@
-"""Audits of evidence packs: whatever is not as the ledger tells of it is named by the pack."""
+"""Audits hold evidence packs against the entry that noted each, their bytes, and what audits had seen of them."""
+
+from datetime import timedelta
 
 import pytest
 
-from consent.audit import checks
-from consent.audit.findings import Evidence
-from consent.audit.judging import judged
+from consent.audit.checks import CHECKS
 from consent.audit.packs import shelf
+from consent.audit.run import run
+from consent.register import merging, rekeying
+from tests.attacker import Attacker
 from tests.erasing import erase
 from tests.packing import about, made
 
-CHECK = [check for check in checks.CHECKS if check.key == "evidence_packs"]
+PACKS = next(check for check in CHECKS if check.key == "packs")
 
 
-def audited(world):
-    """Return what the check says of packs, and how many it judged."""
-    [went] = judged(CHECK, Evidence(store=world.store, desk=world.deployment.desk, at=world.clock()), world.clock)
-    assert not went.gaps
-    return [(one.subject, one.why) for one in went.findings], went.checked
+def seen(world):
+    """Return what the check finds, as (subject, why); all of it is critical, and it leaves no gap."""
+    report = run(world.deployment, [PACKS], asked_by="cy")
+    assert report.all_gaps == [gap for gap in report.all_gaps if gap.why == "nothing was judged"]
+    assert {str(one.severity) for one in report.all_findings} <= {"critical"}
+    return [(one.subject, one.why) for one in report.all_findings]
 
 
-@pytest.fixture
-def packed(world):
-    """Return a world with two packs: one about Ann, opened, and one about a period."""
-    pack, _ = made(world, about(world, customer=world.ann, personal=True, reason="a court asks"))
-    made(world, about(world, "period", since=world.clock().replace(year=2020), until=world.clock()))
-    assert audited(world) == ([], 2)
-    return world, f"evidence_pack {pack.id}", pack
+def personal(world, customer=None):
+    return made(world, about(world, customer=customer or world.ann, personal=True, reason="asked by a court"))
+
+
+def tidy(world):
+    with world.store.write() as work:
+        return shelf.tidy(work, at=world.clock())
+
+
+def test_packs_that_are_made_kept_let_go_of_refused_and_forgotten_raise_no_alarm(world):
+    pack, _ = personal(world)
+    made(world, about(world))
+    made(world, about(world, "period", since=world.clock() - timedelta(days=9), until=world.clock()))
+    made(world, about(world, customer=world.bo, personal=True, reason="asked by a court"))
+    with world.store.write() as work:
+        shelf.ask(work, about(world), actor="cy", at=world.clock())
+        failed = shelf.one(work, shelf.ask(work, about(world), actor="cy", at=world.clock()))
+        shelf.fail(work, failed, "it could not be made")
+        merging.merge(world.deployment.desk, work, world.bo, world.ann, actor=world.cy, at=world.clock())
+    rekeying.rotate(world.deployment.desk, world.store, actor="cy", clock=world.clock)
+    assert (pack.stage, seen(world)) == ("ready", [])
+    erase(world, world.ann)
+    with world.store.read() as work:
+        forgotten = {(one.about.personal, one.about.reason) for one in shelf.listed(work)}
+    assert (forgotten, seen(world)) == ({(True, "erased"), (False, "")}, [])
+    world.clock.advance(days=31)
+    assert (tidy(world), seen(world)) == (1, [])
+    world.check_ledger()
 
 
 @pytest.mark.parametrize(
-    ("change", "why"),
+    ("tampering", "why"),
     [
-        ("digest = :other", "its digest is not that of its bytes"),
-        ("size = size + 1", "its size is not that of its bytes"),
-        ("asked_by = 'staff:nobody'", "not what entry {at} says of it: actor"),
-        ('about = \'{"kind":"audit"}\'', "not what entry {at} says of it: about"),
-        ("state = 'failed'", "it was handed out, and is said to be failed"),
-        ("state = 'expired'", "it is expired, and bytes of it are still kept"),
-        ("position = 3", "it is said to stand in entry 3, and it is entry {at} that tells of it"),
+        ("UPDATE evidence_pack SET digest = :other", "its digest or its size is not that of its bytes"),
+        ("UPDATE evidence_pack SET size = size + 1", "its digest or its size is not that of its bytes"),
+        ("UPDATE evidence_pack SET asked_by = 'otto'", "its actor is not what entry {position} says"),
+        ("UPDATE evidence_pack SET personal = false, reason = ''", "its personal is not what entry {position} says"),
+        ("UPDATE evidence_pack SET about = '{}'", "its row says of nothing what a pack can be about"),
+        (
+            "UPDATE evidence_pack SET position = 3",
+            "it is ready, in entry 3, and entry {position} says that it was handed out",
+        ),
+        (
+            "UPDATE evidence_pack SET state = 'failed', position = -1",
+            "it is failed, in entry -1, and entry {position} says that it was handed out",
+        ),
+        ("UPDATE evidence_pack SET state = 'expired'", "it is said to be kept no longer, and its time is not over"),
+        ("DELETE FROM evidence_pack_part", "its digest or its size is not that of its bytes"),
+        (
+            "UPDATE evidence_pack_part SET sealed = :other",
+            "its bytes do not open: they were changed, or stand where they were not sealed for",
+        ),
     ],
 )
-def test_a_pack_that_was_changed_is_found(packed, change, why):
-    world, name, pack = packed
-    sql = f"UPDATE evidence_pack SET {change} WHERE id = :it"  # noqa: S608 -- a change from above
-    world.tamper(sql, it=pack.id, **({"other": bytes(32)} if ":other" in change else {}))
-    assert (name, why.format(at=pack.position)) in audited(world)[0]
+def test_a_pack_that_is_not_as_it_was_handed_out_is_found(world, tampering, why):
+    pack, _ = personal(world)
+    assert seen(world) == []
+    Attacker(world).do(tampering, **({"other": bytes(32)} if ":other" in tampering else {}))
+    assert (f"evidence_pack {pack.id}", why.format(position=pack.position)) in seen(world)
 
 
-def test_a_pack_that_is_gone_is_found(packed):
-    world, name, pack = packed
-    world.tamper("DELETE FROM evidence_pack_part WHERE pack = :it", it=pack.id)
-    assert audited(world)[0] == [(name, "its bytes can't be opened: they are no pack")]
-    world.tamper("DELETE FROM evidence_pack WHERE id = :it", it=pack.id)
-    assert audited(world)[0] == [(name, f"entry {pack.position} tells of it, and no row of evidence_pack does")]
+def test_a_pack_that_was_removed_and_one_that_was_never_made_are_found(world):
+    pack, _ = personal(world)
+    world.tamper("DELETE FROM evidence_pack_part")
+    world.tamper("UPDATE evidence_pack SET id = 'epk_x'")
+    assert seen(world) == [
+        ("evidence_pack epk_x", "it is ready, and the ledger has not noted it"),
+        ("evidence_pack epk_x", "its digest or its size is not that of its bytes"),
+        (
+            f"evidence_pack {pack.id}",
+            f"entry {pack.position} says that it was handed out, and no row of evidence_pack does",
+        ),
+    ]
 
 
-def test_a_pack_that_nobody_handed_out_is_found(packed):
-    world, _, pack = packed
-    world.tamper(
-        "INSERT INTO evidence_pack SELECT 'epk_made_up', asked_at, asked_by, about, customer, personal, reason, "
-        "'expired', detail, position, size, digest, made_at, kept_until FROM evidence_pack WHERE id = :it",
-        it=pack.id,
-    )
-    why = f"it is said to stand in entry {pack.position}, which tells of no such pack"
-    assert audited(world)[0] == [("evidence_pack epk_made_up", why)]
-
-
-def test_bytes_of_another_pack_are_found(packed):
-    """The same key opens them; the place that each was sealed for is another."""
-    world, name, pack = packed
-    world.tamper("UPDATE evidence_pack_part SET sealed = :other WHERE pack = :it", other=bytes(64), it=pack.id)
-    [(subject, why)] = audited(world)[0]
-    assert (subject, why.startswith("its bytes can't be opened: ")) == (name, True)
-
-
-def test_packs_that_are_no_longer_kept_or_about_somebody_erased_pass(packed):
-    world, _, _ = packed
-    erase(world, world.ann)
-    assert audited(world) == ([], 2)
+def test_of_a_pack_whose_bytes_are_gone_the_digest_is_what_an_audit_had_seen(world):
+    pack, _ = personal(world)
+    audit = run(world.deployment, [PACKS], asked_by="cy")
     world.clock.advance(days=31)
-    with world.store.write() as work:
-        assert shelf.tidy(work, at=world.clock()) == 1
-    assert audited(world) == ([], 2)
+    assert (tidy(world), seen(world)) == (1, [])
+    world.tamper("UPDATE evidence_pack SET digest = :other", other=bytes(32))
+
+    why = f"its digest or its size is not what the audit of entry {audit.position} found"
+    assert seen(world) == [(f"evidence_pack {pack.id}", why)]

@@ -103,7 +103,7 @@ def test_a_deployment_in_which_everything_has_happened_passes_in_full_and_increm
 
     nothing_there = [check for check, count in first.items() if not count]
     assert nothing_there == [
-        "audits", "evidence_packs", "witness", "marks", "decision_log", "versions", "decisions", "replay",
+        "audits", "packs", "witness", "marks", "decision_log", "versions", "decisions", "replay",
         "price_parity", "contacts", "commitments", "deferrals", "dispatch", "goodwill", "wishes", "quotas",
         "campaigns", "approvals",
     ]  # fmt: skip

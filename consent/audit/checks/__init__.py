@@ -56,7 +56,7 @@ CHECKS: Final = (
     ),
     Check(
         key=packs.KEY,
-        title="Evidence packs are what was handed out, as the ledger tells of them",
+        title="Every evidence pack is the one that was handed out",
         function=packs.packs,
     ),
     Check(

@@ -196,7 +196,8 @@ def _read(row: Any) -> Pack:  # noqa: ANN401 -- a Core row
         id=row.id,
         asked_at=row.asked_at,
         asked_by=row.asked_by,
-        about=of_stored(row.about, personal=row.personal, reason=row.reason),
+        # Whoever was erased has left a reason with all packs about him, also with those that had none.
+        about=of_stored(row.about, personal=row.personal, reason=row.reason if row.personal else ""),
         stage=Stage(row.state),
         detail=row.detail,
         position=row.position,
