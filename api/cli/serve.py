@@ -26,6 +26,9 @@ from api.settings import name_port, read_settings
 from consent.base import schema
 
 _TARGET: Final = "api.wsgi:app"
+_PATIENCE_S: Final = 30
+"""How long who answers may take to finish what is under way. Who is stopped while he starts does not hear of it."""
+
 _LOG: Final = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
@@ -43,7 +46,7 @@ def serve(host: str, port: int, workers: int, threads: int, *, with_worker: bool
     settings = read_settings()
     server = Granian(
         _TARGET, host, port, interface=Interfaces.WSGI, workers=workers, blocking_threads=threads, factory=True,
-        websockets=False, respawn_failed_workers=True,
+        websockets=False, respawn_failed_workers=True, workers_kill_timeout=_PATIENCE_S,
     )  # fmt: skip
     say(f"serving {settings.home} at http://{host}:{port}; people reach it at {settings.base_url}")
     with _working() if with_worker else nullcontext():

@@ -25,6 +25,8 @@ from tests.faces.cli.test_help import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[3]
 TRIES = 300
+SETTLED = 2.0
+"""Seconds after which every process of a server that answers is up, mostly."""
 PAUSE = 0.1
 
 
@@ -90,6 +92,7 @@ def test_links_lead_to_the_port_that_is_served_unless_a_setting_says_where_peopl
             status, told = answered(process, f"http://127.0.0.1:{port}/api/v1/campaigns")
             assert status == 401
             assert json.loads(told)["type"] == f"{base or f'http://127.0.0.1:{port}'}/problems/not_signed_in"
+            time.sleep(SETTLED)  # who is stopped while he starts is waited for
             stopped(process)
 
 
