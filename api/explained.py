@@ -47,9 +47,10 @@ _WORDS: Final[Mapping[str, Explained]] = {
     ),
     "keys": Explained(
         "Each data key opens under exactly one version of the wrapping key, none outlives an erasure, and each record "
-        "of what is remembered of a customer opens under his own, in the place that it was sealed for.",
-        "That nobody has copied a key, that what is remembered is correct, or that no record was deleted, or put back "
-        "as it had been before.",
+        "of what is remembered of a customer opens under his own, in the place that it was sealed for; so do the texts "
+        "of requests by right, and links that wait for the mail.",
+        "That nobody has copied a key, that what is remembered is correct, or that no record or text was deleted, or "
+        "put back as it had been before.",
     ),
     "horizon": Explained(
         "By what the settings say, backups that could still open what was erased are gone within 30 days.",
@@ -85,7 +86,8 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "That a rule of today would still hold him back, or that nobody is missing who should wait.",
     ),
     "replay": Explained(
-        "Decisions of a sample, made again from what they were made from, come out bit for bit as they were logged.",
+        "Decisions of a sample, made again from what they were made from, come out bit for bit as they were logged; "
+        "and what any was made from opens under its customer's key, as long as it is kept.",
         "That what they were made from was true; what is past its retention, or of customers erased since.",
     ),
     "dispatch": Explained(

@@ -1,8 +1,9 @@
 """The record of uses: every time data were read under a permit, by whom and what for."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -13,8 +14,10 @@ from consent.base.ids import new_id
 from consent.base.store import Work
 from consent.tables import DataUseRow
 
+_AT_ONCE: Final = 500
+_row: Final = table_of(DataUseRow)
 _INSERT: Final = Hot(
-    sa.insert(table_of(DataUseRow)),
+    sa.insert(_row),
     "id", "at", "actor", "purpose", "categories", "customers", "customer", "position", "decision", "reason",
     "recipient",
 )  # fmt: skip
@@ -56,3 +59,27 @@ def record(work: Work, use: Use, *, categories: tuple[str, ...], customers: int,
 def note(work: Work, use: str, position: int) -> None:
     """Write beside a use which ledger entry tells of what was done in it."""
     work.connection.execute(sa.update(DataUseRow).where(DataUseRow.id == use).values(noted=position))
+
+
+class Recorded(NamedTuple):
+    """A use as it was recorded; nothing in it need be true."""
+
+    at: datetime
+    decision: str
+    position: int
+    purpose: str
+    categories: tuple[str, ...]
+    customers: int
+
+
+def towards(work: Work, ats: Collection[datetime]) -> list[Recorded]:
+    """Return the uses that were recorded towards decisions at some instants."""
+    found: list[Recorded] = []
+    for first in range(0, len(ats), _AT_ONCE):
+        some = sorted(ats)[first : first + _AT_ONCE]
+        query = sa.select(_row).where(_row.c.at.in_(some), _row.c.decision != "", _row.c.reason == "")
+        found += [
+            Recorded(row.at, row.decision, row.position, row.purpose, tuple(row.categories.split(",")), row.customers)
+            for row in work.connection.execute(query)
+        ]
+    return found

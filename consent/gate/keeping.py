@@ -91,6 +91,22 @@ def open_rows(  # noqa: PLR0913 -- what `keep_rows` took, and why it is opened
     return Opened(rows, marks, frozenset(spot for spot, customer in enumerate(customers) if customer not in keys))
 
 
+def shut_rows(
+    desk: Desk, work: Work, customers: Sequence[CustomerId], sealed: Sequence[bytes], *, place: str
+) -> list[int]:
+    """Return the places of rows that should open under their customers' data keys, and don't; the others tell nothing.
+
+    Whoever has no key, or one that is lost, is left out: what is wrong then is the key.
+    """
+    keys = memory.data_keys_or_why(desk.keys, work, customers)
+    shut: list[int] = []
+    for spot, (customer, blob) in enumerate(zip(customers, sealed, strict=True)):
+        key = keys.get(customer)
+        if isinstance(key, bytes) and _opened(key, blob, place, customer, b"")[0] is None:
+            shut.append(spot)
+    return shut
+
+
 def _opened(
     key: bytes | KeyLost | None, blob: bytes, place: str, customer: CustomerId, head: bytes
 ) -> tuple[bytes | None, bytes]:

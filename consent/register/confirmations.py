@@ -131,9 +131,18 @@ def outgoing(desk: Desk, work: Work, most: int) -> list[Outgoing]:
     found = []
     for row in work.connection.execute(query):
         data_key = desk.keys.unwrap(row.customer, Wrapped(row.kek, bytes(row.wrapped)))
-        token = seal.unseal(data_key, _USE, bytes(row.outgoing), bound=_bound(row.customer, bytes(row.digest)))
-        found.append(Outgoing(confirmation=_confirmation(row), token=token.decode()))
+        token = opened(data_key, bytes(row.outgoing), row.customer, bytes(row.digest))
+        found.append(Outgoing(confirmation=_confirmation(row), token=token))
     return found
+
+
+def opened(data_key: bytes, sealed: bytes, customer: str, digest: bytes) -> str:
+    """Return the token of a link that the mail doesn't have yet.
+
+    Raises:
+        KeyLost: it doesn't open: it was changed, or stands where it wasn't sealed for.
+    """
+    return seal.unseal(data_key, _USE, sealed, bound=_bound(customer, digest)).decode()
 
 
 def handed_over(work: Work, confirmations: Iterable[Confirmation]) -> None:

@@ -104,6 +104,22 @@ class Unlocked:
         judged = ((category, memory.wrong_with(key, owner, category, sealed)) for category, sealed in kept)
         return [(category, why) for category, why in judged if why]
 
+    def shut(self, owner: str, opened: Callable[[bytes], object]) -> bool:
+        """Say whether something fails to open under an owner's data key; where that is gone or lost, it is that.
+
+        Args:
+            owner: the customer.
+            opened: opens it by a key, or raises.
+        """
+        key = self._keys.get(owner)
+        if not isinstance(key, bytes):
+            return False
+        try:
+            opened(key)
+        except (KeyLost, TypeError, ValueError):
+            return True
+        return False
+
 
 class Reopened(NamedTuple):
     """A payload, opened; or why it can't be read, and then `payload` is empty. `seq` is the position of its entry."""
@@ -131,6 +147,11 @@ def sealed_of(work: Work, owners: Iterable[str]) -> Sealed:
     listed = work.listed(owners)
     keys = work.run(_DATA_KEYS_OF, listed).fetchall()
     return Sealed(work.run(_SEALED_OF, listed).fetchall(), _by_owner(keys))
+
+
+def keys_of(work: Work, owners: Iterable[str]) -> Sealed:
+    """Return the data keys of these owners, without a payload."""
+    return Sealed([], _by_owner(work.run(_DATA_KEYS_OF, work.listed(owners)).fetchall()))
 
 
 def of_deployment(work: Work) -> Sealed:

@@ -1,6 +1,6 @@
 """The check `decision_log`: every decision is the one that the ledger committed to, and none is missing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import sqlalchemy as sa
@@ -15,6 +15,8 @@ from consent.ledger.entry import Kind
 from consent.ledger.position import parts, position
 from consent.register import publishing
 from consent.register.desk import Desk
+from personalise.audit_checks import used
+from personalise.audit_checks.used import Used
 from personalise.runs import log
 from personalise.runs.log import Chunk
 from personalise.tables import DecisionChunkRow
@@ -27,10 +29,14 @@ _COMMITTED: Final = f'"t":"{Kind.DECISIONS_COMMITTED}"'.encode()
 
 
 def decision_log(evidence: Evidence) -> Iterator[Yielded]:
-    """Hold every chunk of decisions against what the ledger says of it, and look for every chunk that it speaks of."""
+    """Hold every chunk of decisions against what the ledger says of it, and look for every chunk that it speaks of.
+
+    Where its decisions used data, the record of that use must be there.
+    """
     since = evidence.since(KEY)
     with evidence.store.read() as work:
         kept = {identity: position(*place) for identity, place in log.places(work).items()}
+    read: list[Used] = []
     for identity in (each for each, place in kept.items() if place >= since):
         count = 0
         with evidence.store.read() as work:
@@ -41,12 +47,25 @@ def decision_log(evidence: Evidence) -> Iterator[Yielded]:
                 why = damaged.detail
         if why:
             yield Finding(check=KEY, severity=Severity.CRITICAL, subject=identity, why=why)
+        else:
+            read.append(used.of(chunk))
+        if len(read) == used.AT_ONCE:
+            yield from _unrecorded(evidence, read)
+            read = []
         yield Judged(count)
+    yield from _unrecorded(evidence, read)
     places = set(kept.values())
     for place in _committing(evidence, since):
         if place not in places:
             why = f"ledger entry {place} commits to decisions that are not there"
             yield Finding(check=KEY, severity=Severity.CRITICAL, subject=f"ledger_entry {place}", why=why)
+
+
+def _unrecorded(evidence: Evidence, read: Sequence[Used]) -> Iterator[Finding]:
+    with evidence.store.read() as work:
+        found = list(used.unrecorded(evidence, work, read))
+    for chunk, why in found:
+        yield Finding(check=KEY, severity=Severity.HIGH, subject=chunk, why=why)
 
 
 def _committing(evidence: Evidence, since: int) -> Iterator[int]:

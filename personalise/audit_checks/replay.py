@@ -10,6 +10,7 @@ from typing import Final
 from consent.audit.findings import Evidence, Finding, Gap, Judged, Severity, Yielded
 from consent.base.counting import counted
 from consent.base.errors import LedgerBroken
+from personalise.audit_checks import sealed
 from personalise.runs import inputs, log, replaying
 from personalise.runs.replaying import Replay
 
@@ -24,12 +25,14 @@ _NAMED: Final = 20
 def replay(evidence: Evidence) -> Iterator[Yielded]:
     """Replay chunks in an order drawn from the audit's id until the sample is full; whoever knows the id can repeat it.
 
-    What was let go of, and who was erased, counts as neither right nor wrong.
+    What was let go of, and who was erased, counts as neither right nor wrong. What is kept of the others is opened, of
+    all decisions there are: what is missing, and what does not open, is named.
     """
     with evidence.store.read() as work:
         chunks = list(log.places(work))
         early = list(inputs.dropped_early(work, at=evidence.began))
     yield from (Finding(check=KEY, severity=Severity.HIGH, subject=chunk, why=why) for chunk, why in early)
+    yield from sealed.unopened(evidence, chunks)
     left, gone = SAMPLE, 0
     for identity in sorted(chunks, key=lambda one: hashlib.sha256(f"{evidence.audit}|{one}".encode()).digest()):
         if left <= 0:

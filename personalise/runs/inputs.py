@@ -97,6 +97,12 @@ def find(work: Work, chunk_id: str) -> Kept | None:
         raise LedgerBroken(msg) from damaged
 
 
+def kept_from(work: Work, chunks: Sequence[str]) -> dict[str, datetime]:
+    """Return from when the inputs of some chunks were kept: when it was judged what their customers permit."""
+    query = sa.select(_input.c.chunk, _input.c.at).where(_input.c.chunk.in_(chunks))
+    return {row.chunk: row.at for row in work.connection.execute(query)}
+
+
 def let_go(work: Work, *, before: datetime, at: datetime) -> int:
     """Let go of inputs that were kept from before a time, some at a time; return of how many chunks."""
     due = sa.select(_input.c.chunk).where(_input.c.dropped_at.is_(None), _input.c.at < before)

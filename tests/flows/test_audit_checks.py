@@ -24,7 +24,7 @@ from consent.rights.horizon import Horizon
 from consent.rights.requests import Asking
 from consent.uses import Use
 from tests.attacker import Attacker
-from tests.builders import START
+from tests.builders import CATALOGUE, START, toml
 from tests.erasing import erase, lift, suppress, verify
 
 KEEP, USE, NEWS = "remember:browsing", "use:browsing:recommendations", "contact:email:newsletter"
@@ -358,6 +358,33 @@ def test_the_deployments_own_key_is_judged_as_well(world, attacker):
     assert [subject for _, subject, _ in audited(world, "keys")] == [world.ann, "log"]
 
 
+def test_what_was_written_about_a_request_and_a_link_that_waits_open_under_their_customers_keys(world, attacker):
+    desk = world.deployment.desk
+    world.publish(toml(CATALOGUE))
+    for customer in (world.ann, world.bo):
+        world.grant(customer, "contact:email:offers")
+        with world.store.write() as work:
+            asking = Asking(kind=Right.ACCESS, wish="everything")
+            requests.take_in(desk, work, customer, asking, actor="cy", at=world.clock())
+    rekeying.rotate(desk, world.deployment.store, actor="cy", clock=world.clock)
+    assert (world.rows("SELECT COUNT(*) FROM confirmation WHERE outgoing IS NOT NULL"), audited(world, "keys")) == (
+        [(2,)],
+        [],
+    )
+    attacker.exchange("rights_request", "words", "customer", world.ann, world.bo)
+    attacker.do("UPDATE confirmation SET outgoing = :junk WHERE customer = :bo", junk=bytes(60), bo=world.bo)
+
+    shut = "does not open: it was changed, or stands where it was not sealed for"
+    words = f"in the table rights_request, what was written about a request of his {shut}"
+    link = f"in the table confirmation, a link for him that waits for the mail {shut}"
+    assert sorted(audited(world, "keys")) == sorted(
+        [("critical", world.ann, words), ("critical", world.bo, words), ("critical", world.bo, link)]
+    )
+    erase(world, world.ann)
+    erase(world, world.bo)
+    assert audited(world, "keys") == []
+
+
 def test_a_rotation_that_never_ended_is_found(world, attacker):
     attacker.do("INSERT INTO key_rotation VALUES (2, :now, 'cy', '', 0, 3, NULL, 0)", now=to_ms(world.clock()))
     early = audited(world, "keys")
@@ -589,25 +616,6 @@ def test_a_step_that_is_gone_rewritten_or_made_up_is_found(world, attacker):
         ("critical", one.id, f"the detail, actor of its step 2 is not what entry {last} says"),
         ("critical", two.id, f"its step 7 names entry {last - 1}, which does not tell of it"),
     ])  # fmt: skip
-
-
-def test_words_of_a_request_that_no_longer_open_are_found(world, attacker):
-    one, two = asked_for(world, world.ann), asked_for(world, world.bo)
-    with world.store.write() as work:
-        for each in (one, two):
-            requests.close(
-                world.deployment.desk, work, each.id, Outcome.REFUSED, actor="cy", at=world.clock(), answer="No."
-            )  # fmt: skip
-    assert audited(world, "requests") == []
-    other = "(SELECT words FROM rights_request WHERE id = :two)"
-    attacker.do(f"UPDATE rights_request SET words = {other} WHERE id = :one", one=one.id, two=two.id)  # noqa: S608 -- a query from above
-
-    why = "what was written of it doesn't open under its customer's key"
-    assert audited(world, "requests") == [("critical", one.id, why)]
-    attacker.do("UPDATE rights_request SET words = :nothing WHERE id = :one", nothing=b"x", one=one.id)
-    assert audited(world, "requests") == [("critical", one.id, why)]
-    erase(world, world.bo)
-    assert audited(world, "requests") == [("critical", one.id, why)]
 
 
 # ------------------------------------------------------------------------------------------------------------- mergers

@@ -28,6 +28,7 @@ from tests.campaigns import (
     publish,
     willing,
 )
+from tests.erasing import erase
 
 TWO = [check for check in audit_checks.CHECKS if check.key in {"decision_log", "decisions"}]
 EVERYBODY = {"holdout": {"share": 0, "salt": "s"}}
@@ -274,6 +275,46 @@ def test_a_chunk_that_was_removed_is_found(world, done):
 
     why = f"ledger entry {chunk.seq} commits to decisions that are not there"
     assert audited(world) == ([("decision_log", f"ledger_entry {chunk.seq}", why)], [], 2 * 32)
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "DELETE FROM data_use",
+        "UPDATE data_use SET purpose = 'service'",
+        "UPDATE data_use SET categories = 'browsing'",
+        "UPDATE data_use SET customers = 3",
+        "UPDATE data_use SET position = position - 9",
+        "UPDATE data_use SET decision = 'run_x'",
+        "UPDATE data_use SET at = at + 1",
+        "UPDATE data_use SET reason = 'a dry run'",
+    ],
+)
+def test_decisions_without_the_record_of_what_they_used_are_found(world, done, tampering):
+    made = chunks(world, done.id)
+    world.tamper(tampering)
+    findings, gaps, _ = audited(world)
+    there = []
+    for one in made:
+        count = sum(used > 0 for used in one.table["used"].to_pylist())
+        what = f"its decisions used interests, purchases of {count} customers for recommendations"
+        why = f"{what} at position {one.position}, and no use is recorded that says so"
+        there.append(("decision_log", one.id, why))
+    assert (sorted(findings), gaps, len(there)) == (sorted(there), [], 3)
+
+
+def test_the_use_by_a_decision_about_one_customer_is_missed_until_he_is_erased(world):
+    publish(world, campaign=EVERYBODY)
+    one, other = willing(world, 2)
+    for customer in (one, other):
+        engine.decide_one(world.deployment, customer, campaign="spring", actor="mia")
+    erase(world, one)
+    assert audited(world)[:2] == ([], [])
+    world.tamper("DELETE FROM data_use WHERE customer = :other", other=other)
+    [found] = audited(world)[0]
+    assert (found[0], "no use is recorded that says so" in found[2]) == ("decision_log", True)
+    erase(world, other)
+    assert audited(world)[:2] == ([], [])
 
 
 @on_sqlite

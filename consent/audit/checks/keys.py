@@ -6,6 +6,7 @@ from typing import Final
 
 from typing_extensions import override
 
+from consent.audit.checks import beside
 from consent.audit.findings import Evidence, Finding, Judged, Reader, Severity, Yielded
 from consent.audit.pages import Customer
 from consent.base.counting import counted
@@ -23,7 +24,8 @@ class Keys(Reader):
 
     A key that doesn't open is what it sealed, lost. One that outlives an erasure is an erasure that didn't happen. Each
     is wrapped by exactly one version of the key-encryption key, and every version in use must be there. Each record of
-    the table `memory` must open where it stands, under its customer's key and for its category, and hold attributes.
+    the table `memory` must open where it stands, under its customer's key and for its category, and hold attributes; so
+    must what was written about requests by right, and links that wait for the mail.
     """
 
     def __init__(self, evidence: Evidence) -> None:
@@ -47,6 +49,7 @@ class Keys(Reader):
             if not opened.opens(owner):
                 yield _finding(Severity.CRITICAL, owner, _lost(owner))
         yield Judged(len(own.keys))
+        yield from beside.unopened(self._evidence)
         for version in state.unknown:
             why = f"it wraps {counted(state.in_use[version], 'data key')}, and is not there"
             yield _finding(Severity.CRITICAL, f"version {version}", why)

@@ -10,8 +10,6 @@ from consent.audit.events import Event
 from consent.audit.findings import Evidence, Finding, Judged, Severity, Yielded
 from consent.base.clock import parse_time, rfc3339
 from consent.base.database import table_of
-from consent.base.errors import KeyLost
-from consent.base.store import Work
 from consent.ledger.entry import Kind
 from consent.rights import asked
 from consent.rights.asked import Request
@@ -42,7 +40,6 @@ def requests(evidence: Evidence) -> Iterator[Yielded]:
             page = []
     yield from _steps(evidence, page)
     yield from _made_up(evidence)
-    yield from _unreadable(evidence)
     with evidence.store.read() as work:
         rows = {row.id: asked.of_row(row) for row in work.connection.execute(sa.select(_row))}
     for number in sorted(rows.keys() | last.keys()):
@@ -108,31 +105,6 @@ def _made_up(evidence: Evidence) -> Iterator[Finding]:
                 why = f"its step {row.number} names entry {row.position}, which does not tell of it"
                 yield _finding(Severity.CRITICAL, row.request, why)
         after = (rows[-1].request, rows[-1].number)
-
-
-def _unreadable(evidence: Evidence) -> Iterator[Finding]:
-    """Look for words of a request that no longer open where they stand, under their customer's key."""
-    after = ""
-    while True:
-        with evidence.store.read() as work:
-            query = sa.select(_row.c.id, _row.c.customer, _row.c.words).where(_row.c.id > after)
-            rows = work.connection.execute(query.order_by(_row.c.id).limit(_AT_ONCE)).all()
-            found = [(row.id, why) for row in rows if row.words and (why := _closed(evidence, work, row))]
-        yield from (_finding(Severity.CRITICAL, request, why) for request, why in found)
-        if not rows:
-            return
-        after = rows[-1].id
-
-
-def _closed(evidence: Evidence, work: Work, row: Any) -> str:  # noqa: ANN401 -- a row of rights_request
-    """Say why what was written of a request can't be read; "" where it can."""
-    try:
-        asked.opened(evidence.desk.data_key(work, row.customer), bytes(row.words), row.customer, row.id)
-    except KeyLost:
-        return "what was written of it doesn't open under its customer's key"
-    except (ValueError, TypeError):
-        return "what was written of it opens, and is not of its form"
-    return ""
 
 
 def _differences(request: Request, told: Mapping[str, Any]) -> list[str]:
