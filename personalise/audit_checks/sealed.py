@@ -45,7 +45,8 @@ def _wrong(evidence: Evidence, work: Work, identity: str) -> Iterator[tuple[str,
         yield identity, "what its decisions were made from is not there, though nobody let go of it"
         return
     marked = [spot for spot, mark in enumerate(chunk.table[log.REPLAY].to_pylist()) if mark]
-    whose = [chunk.customers[spot] for spot in marked]
+    customers = chunk.customers
+    whose = [customers[spot] for spot in marked]
     rows = [kept.rows[spot] for spot in marked]
     for number in gate.shut_rows(evidence.desk, work, whose, rows, place=identity):
         why = "what it was made from does not open: it was changed, or stands where it was not sealed for"
