@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -60,7 +61,7 @@ _KEYED: Final = Hot(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Chunk:
     """A chunk's decisions, read back: the columns that `decide` gave, each customer's mask, and what they are about."""
 
@@ -76,7 +77,7 @@ class Chunk:
     table: pa.Table
     about: Mapping[str, Any]
 
-    @property
+    @cached_property
     def customers(self) -> list[CustomerId]:
         """Whose decisions these are, in order."""
         return [CustomerId(customer) for customer in self.table["customer"].to_pylist()]
