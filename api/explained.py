@@ -14,7 +14,8 @@ _WORDS: Final[Mapping[str, Explained]] = {
     ),
     "checkpoints": Explained(
         "Each signed statement about the ledger holds under the log's key, and agrees with the tree over the entries.",
-        "That nothing was cut off behind the newest checkpoint: only whoever keeps one elsewhere can show that.",
+        "That nothing was cut off behind the newest checkpoint: only whoever keeps one elsewhere can show that. Nor "
+        "when one was signed: that is no part of what is signed.",
     ),
     "guards": Explained(
         "Each table in which nothing may be changed has the triggers that refuse it, now.",
@@ -93,7 +94,8 @@ _WORDS: Final[Mapping[str, Explained]] = {
     "dispatch": Explained(
         "Each message that was handed out to be sent was permitted at that moment, recomputed from its customer's own "
         "recorded words, and its time to live was not over.",
-        "That whoever carries messages sends no others, or anything about customers who were erased since.",
+        "That whoever carries messages sends no others, that what is said to have failed did fail (which only he can "
+        "tell, and the ledger does not hold), or anything about customers who were erased since.",
     ),
     "price_parity": Explained(
         "In a sample of decisions, nobody's terms change, and no offer opens or closes to him, where he is given "
