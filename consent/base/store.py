@@ -114,7 +114,7 @@ class Work:
         if known is not None:
             return known
         cursor = self.run(hot, value)
-        own = self._lend().info.get(_RECENT)  # of the file that this very connection has open
+        own = self._recent = self._lend().info.get(_RECENT)  # of the file that this very connection has open
         return own.keep(key, cursor) if own else cursor.fetchone()
 
     def run_many(self, hot: Hot, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -77,6 +77,16 @@ def test_the_next_question_after_a_commit_is_answered_by_it(store, writer):
     assert asked(store)[0] == 5
 
 
+def test_a_reader_who_is_the_first_of_all_keeps_what_he_reads(store):
+    ran: list[str] = []
+    with store.live() as work:
+        assert work.first(ASK, "a") == (0, "a")
+        work.driver.set_trace_callback(ran.append)
+        assert work.first(ASK, "a") == (0, "a")
+        work.driver.set_trace_callback(None)
+    assert ran == []
+
+
 def test_who_is_not_there_is_looked_for_each_time(store, writer):
     with store.live() as work:
         assert work.first(ASK, "nobody") is None
