@@ -18,7 +18,7 @@ from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.register import mergers
 from consent.rights import erasing
-from personalise.audit_checks.behind import Behind
+from personalise.audit_checks.behind import NOBODY, Behind
 from personalise.commitments import Commitment, of_row
 from personalise.runs import log
 from personalise.runs.log import Chunk
@@ -96,19 +96,17 @@ def _all_former(former: Mapping[str, set[str]], customer: str) -> set[str]:
 
 def _promised(behind: Behind, work: Work, row: Any) -> Commitment | Gap | str:  # noqa: ANN401 -- a row of commitment
     """Return what the decision promised that a row names; or why it promised nothing, or can't be read."""
-    identity, _, number = row.decision.partition(".")
-    opened = behind.chunk(work, identity)
-    if isinstance(opened, str):
-        return opened
-    chunk, whose = opened
-    spot = int(number) if number.isascii() and number.isdecimal() else -1
-    if not 0 <= spot < len(whose):
+    decided = behind.decision(work, row.decision)
+    if isinstance(decided, str):
+        return decided
+    chunk, spot, whose = decided
+    if whose == NOBODY:
         return f"there is no decision {row.decision}, which it names"
     policy = behind.policy(work, chunk)
     if isinstance(policy, str):
         return Gap(check=KEY, why=policy)
     at = chunk.about.get("decided_at", to_ms(row.made_at))  # chunks of before don't tell
-    promised = _of(chunk, policy, spot, whose[spot], at)
+    promised = _of(chunk, policy, spot, whose, at)
     return promised or f"decision {row.decision}, which it names, promised nothing"
 
 

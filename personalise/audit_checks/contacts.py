@@ -241,13 +241,11 @@ def _finding(subject: str, why: str) -> Finding:
 
 
 def _made(behind: Behind, work: Work, row: Any) -> _Made | Finding | Gap:  # noqa: ANN401 -- a row of contact
-    identity, _, number = row.decision.partition(".")
-    opened = behind.chunk(work, identity)
-    if isinstance(opened, str):
-        return _finding(row.decision, opened)
-    chunk, whose = opened
-    spot = int(number) if number.isdecimal() else -1
-    if not 0 <= spot < len(whose) or whose[spot] != row.customer:
+    decided = behind.decision(work, row.decision)
+    if isinstance(decided, str):
+        return _finding(row.decision, decided)
+    chunk, spot, whose = decided
+    if whose != row.customer:
         return _finding(row.decision, "the decision behind it is another customer's")
     chosen = chunk.table["ghost" if row.status == GHOST else "chosen"][spot].as_py()
     keys = chunk.about["candidates"]

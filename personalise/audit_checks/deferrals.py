@@ -15,7 +15,7 @@ from consent.base.database import table_of
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.register import mergers
-from personalise.audit_checks.behind import Behind
+from personalise.audit_checks.behind import NOBODY, Behind, Decided
 from personalise.deferrals import State
 from personalise.runs import log
 from personalise.runs.log import Chunk
@@ -31,18 +31,6 @@ _DAY_MS: Final = 86_400_000
 _FREES: Final = ("free:", "wish_free:", "hours_free:")
 _HOLDOUTS: Final = {HELD_OUT, HELD_OUT_BY_COMPANY}
 _row, _contact = table_of(DeferralRow), table_of(ContactRow)
-
-
-class _Held(NamedTuple):
-    """The decision behind a deferral, and which of its chunk it is."""
-
-    chunk: Chunk
-    spot: int
-
-    @property
-    def alone(self) -> bool:
-        """Whether it left its customer alone."""
-        return all(self.chunk.table[name][self.spot].as_py() < 0 for name in ("chosen", "ghost"))
 
 
 class _Page(NamedTuple):
@@ -114,17 +102,12 @@ def _finding(row: Any, why: str) -> Finding:  # noqa: ANN401 -- a row of deferra
     return Finding(check=KEY, severity=Severity.HIGH, subject=f"deferral {row.decision}", why=why)
 
 
-def _held(behind: Behind, work: Work, customer: str, decision: str) -> _Held | str:
+def _held(behind: Behind, work: Work, customer: str, decision: str) -> Decided | str:
     """Return the decision behind a deferral, or why there is none."""
-    identity, _, number = decision.partition(".")
-    opened = behind.chunk(work, identity)
-    if isinstance(opened, str):
-        return opened
-    chunk, whose = opened
-    spot = int(number) if number.isascii() and number.isdecimal() else -1
-    if not 0 <= spot < len(whose) or whose[spot] != customer:
+    held = behind.decision(work, decision)
+    if isinstance(held, Decided) and held.customer != customer:
         return "the decision behind it is another customer's"
-    return _Held(chunk, spot)
+    return held
 
 
 def _formal(row: Any, chunk: Chunk) -> Iterator[str]:  # noqa: ANN401 -- a row of deferral
@@ -152,20 +135,16 @@ def _again(behind: Behind, work: Work, row: Any) -> Iterator[str]:  # noqa: ANN4
     """Say whether the decision that came of it is not one about its customer, or about who he goes on as."""
     if not row.again:
         return
-    identity, _, number = row.again.partition(".")
-    opened = behind.chunk(work, identity)
-    spot = int(number) if number.isascii() and number.isdecimal() else -1
-    if isinstance(opened, str) or not 0 <= spot < len(opened[1]):
+    came = behind.decision(work, row.again)
+    if isinstance(came, str) or came.customer == NOBODY:
         yield f"{row.again}, which came of it, is not there"
-        return
-    chunk, whose = opened
-    if mergers.surviving(work, CustomerId(whose[spot])) != mergers.surviving(work, CustomerId(row.customer)):
+    elif mergers.surviving(work, came.customer) != mergers.surviving(work, CustomerId(row.customer)):
         yield f"{row.again}, which came of it, is about another customer"
-    elif chunk.campaign != row.campaign:
-        yield f"{row.again}, which came of it, is of {chunk.campaign}"
+    elif came.chunk.campaign != row.campaign:
+        yield f"{row.again}, which came of it, is of {came.chunk.campaign}"
 
 
-def _held_back(row: Any, held: _Held, earlier: int | None, ttl_days: int) -> Iterator[str]:  # noqa: ANN401 -- a row of deferral
+def _held_back(row: Any, held: Decided, earlier: int | None, ttl_days: int) -> Iterator[str]:  # noqa: ANN401 -- a row of deferral
     """Hold a deferral against the decision that held its customer back: by which rule, when, and until when."""
     chunk = held.chunk
     [told] = chunk.table.slice(held.spot, 1).to_pylist()

@@ -880,10 +880,9 @@ def test_one_lost_trigger_is_found(world):
     assert [subject for _, subject, _ in audited(world, "guards")] == ["ledger_entry"]
 
 
-def test_triggers_that_are_switched_off_are_found(world):
-    if world.dialect == "sqlite":
-        pytest.skip("SQLite can drop triggers, and not switch them off")
-    world.tamper("ALTER TABLE ledger_entry DISABLE TRIGGER USER")
-    assert [subject for _, subject, _ in audited(world, "guards")] == ["ledger_entry"]
-    world.tamper("ALTER TABLE notice ENABLE TRIGGER USER")
-    assert [subject for _, subject, _ in audited(world, "guards")] == ["ledger_entry", "notice"]
+def test_triggers_that_are_switched_off_are_found(postgresql_world):
+    """SQLite can drop triggers, and not switch them off."""
+    postgresql_world.tamper("ALTER TABLE ledger_entry DISABLE TRIGGER USER")
+    assert [subject for _, subject, _ in audited(postgresql_world, "guards")] == ["ledger_entry"]
+    postgresql_world.tamper("ALTER TABLE notice ENABLE TRIGGER USER")
+    assert [subject for _, subject, _ in audited(postgresql_world, "guards")] == ["ledger_entry", "notice"]

@@ -18,6 +18,7 @@ from tests.builders import CATALOGUE, toml
 from tests.campaigns import TABLES, publish, willing
 from tests.faces.pages.conftest import house_of
 from tests.flows.test_contact_policy import rule
+from tests.printed import leaves
 
 HILLSTROM = Path(__file__).parents[3] / "examples" / "hillstrom" / "catalogue.toml"
 NEWS = "contact:email:newsletter"
@@ -93,18 +94,6 @@ def test_the_mail_that_asks_to_confirm_is_in_chinese(world):
 
 
 # ------------------------------------------------------------------------------------------------------- how it is set
-
-
-def leaves(value):
-    """Walk all strings of a nest of tables."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from leaves(each)
-    elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from leaves(each)
 
 
 def chinese():

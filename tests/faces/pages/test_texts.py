@@ -11,6 +11,7 @@ from api.jobs import outbox
 from api.pages.words import FIRST, languages, words
 from consent.catalogue.reading import DEFAULT, read_catalogue
 from personalise.steps.personalise.sentences import LANGUAGES
+from tests.printed import leaves
 
 HILLSTROM = Path(__file__).parents[3] / "examples" / "hillstrom" / "catalogue.toml"
 
@@ -80,18 +81,6 @@ def test_decisions_are_explained_in_every_language_of_the_pages():
 
 
 # ------------------------------------------------------------------------------------------- what is printed in French
-
-
-def leaves(value):
-    """Walk all strings of a nest of tables."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from leaves(each)
-    elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from leaves(each)
 
 
 def french():

@@ -6,14 +6,11 @@ import pytest
 
 from consent.catalogue.reading import DEFAULT, read_catalogue
 from consent.permission.verdict import Reason
-from personalise.campaigns.reading import parse_campaign
 from personalise.steps.personalise.explanation import explanation
-from personalise.steps.personalise.policy import policy
 from personalise.steps.personalise.sentences import CHINESE
 from personalise.steps.personalise.stages import Stage
-from tests.builders import published_catalogue, toml
-from tests.campaigns import INTERESTS, LETTER, MAIL, PURCHASES, TABLES, TEXT, tables
-from tests.unit.personalise.test_explanation import ALL, POLICY, row_of
+from tests.campaigns import INTERESTS, LETTER, MAIL, PURCHASES, TEXT
+from tests.unit.personalise.test_explanation import ALL, POLICY, of_service, row_of
 
 
 def told(chosen=POLICY, **row):
@@ -28,15 +25,7 @@ def test_several_things_are_listed_without_spaces():
 
 
 def test_several_grounds_are_clauses_of_their_own():
-    catalogue = published_catalogue()
-    written = tables(
-        campaign={"purpose": "service", "measurement": "service", "received": "last", "audience": "opened > 1"},
-        objective={"measure": "opened"},
-        cap=[],
-        offer=[TABLES["offer"][1]],
-        treatment=[{**TABLES["treatment"][0], "offer": "guide", "score": "spent"}],
-    )
-    chosen = policy(parse_campaign(toml(written), "toml", catalogue), 1, catalogue)
+    chosen = of_service()
     assert told(chosen, opened=2, spent=3.0) == (
         "您收到这个，是因为您没有反对使用“Replies”，而且为您服务需要使用“Purchases”和通过E-mail联系您；"
         "用途是“Service”。"

@@ -22,6 +22,19 @@ def row_of(chosen=POLICY, **row):
     return found
 
 
+def of_service():
+    """Return the policy of a campaign that serves, and reads what nobody is asked for."""
+    catalogue = published_catalogue()
+    written = tables(
+        campaign={"purpose": "service", "measurement": "service", "received": "last", "audience": "opened > 1"},
+        objective={"measure": "opened"},
+        cap=[],
+        offer=[TABLES["offer"][1]],
+        treatment=[{**TABLES["treatment"][0], "offer": "guide", "score": "spent"}],
+    )
+    return policy(parse_campaign(toml(written), "toml", catalogue), 1, catalogue)
+
+
 def told(chosen=POLICY, language="en", **row):
     return explanation(row_of(chosen, **row), chosen, language=language)
 
@@ -122,15 +135,7 @@ def test_who_gets_nothing_is_told_why_in_french(row, sentence):
 
 
 def test_nobody_is_told_that_he_allowed_what_he_was_never_asked_for():
-    catalogue = published_catalogue()
-    written = tables(
-        campaign={"purpose": "service", "measurement": "service", "received": "last", "audience": "opened > 1"},
-        objective={"measure": "opened"},
-        cap=[],
-        offer=[TABLES["offer"][1]],
-        treatment=[{**TABLES["treatment"][0], "offer": "guide", "score": "spent"}],
-    )
-    chosen = policy(parse_campaign(toml(written), "toml", catalogue), 1, catalogue)
+    chosen = of_service()
 
     assert told(chosen, opened=2, spent=3.0) == (
         "You get this because you have not objected to the use of “Replies” and serving you takes the use of "
