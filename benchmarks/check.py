@@ -1,17 +1,20 @@
 """Claim 1: check one permission, from the database, true at once after a withdrawal in another process.
 
 Limit: a prepared SELECT of one row by its key, on a connection of its own with the product's PRAGMAs. Peers hold their
-rules in memory and are asked the same questions.
+rules in memory and are asked the same questions. On PostgreSQL, for information, each check borrows a connection as a
+request does, and the limit keeps its own.
 """
 
 import argparse
 import sqlite3
 from collections.abc import Sequence
 from itertools import cycle, islice
+from pathlib import Path
 
 import numpy as np
+import psycopg
 
-from benchmarks.ledgers import NOW, Made, founded, grant, record_all, scratch, withdrawal
+from benchmarks.ledgers import NOW, Made, founded, grant, postgresql, record_all, scratch, withdrawal
 from benchmarks.peers import asked_all, with_casbin, with_cedar
 from benchmarks.ratio import Line, measured, show
 from consent import gate
@@ -101,6 +104,36 @@ def claim(made: Made, grants: dict[str, frozenset[str]], *, rounds: int) -> Line
     return line
 
 
+def on_postgresql(folder: Path, *, rounds: int) -> Line:
+    """Measure one check after the other on PostgreSQL, each as a request of its own."""
+    with postgresql(folder) as url, psycopg.connect(url, autocommit=True) as bare:
+        made = founded(folder, url=url, enrolled=CUSTOMERS)
+        grants = some_permit(made, made.asked[:SCOPES])
+        deployment = made.deployment
+        asked = questions(made, made.asked[:SCOPES], len(made.customers))
+        mine, its = Turns(asked), Turns(asked)
+
+        def ours() -> list[bool]:
+            answers = []
+            for customer, scope in mine.next():
+                with deployment.store.live() as work:
+                    answers.append(not gate.check(deployment.desk, work, customer, scope, at=NOW).reason)
+            return answers
+
+        def limit() -> None:
+            for customer, _ in its.next():
+                bare.execute(
+                    "SELECT states, paused_until, scopes FROM standing WHERE customer = %s", (customer,)
+                ).fetchone()
+
+        assert ours() == [scope in grants[customer] for customer, scope in asked[:TURN]]
+        line = measured(
+            "1 check one permission, PostgreSQL", "checks", work=TURN, ours=ours, limit=limit, rounds=rounds
+        )
+        deployment.store.close()
+    return line
+
+
 def main() -> None:
     """Measure and print."""
     given = argparse.ArgumentParser()
@@ -112,6 +145,8 @@ def main() -> None:
         grants = some_permit(made, made.asked[:SCOPES])
         show(claim(made, grants, rounds=asked.rounds))
         made.deployment.store.close()
+    with scratch() as folder:
+        show(on_postgresql(folder, rounds=max(1, asked.rounds // 4)))
 
 
 if __name__ == "__main__":
