@@ -28,17 +28,18 @@ def killed_after(world, name, acknowledgements, delay, *people):
 @pytest.mark.timeout(110)
 def test_what_a_killed_process_acknowledged_is_there_and_the_ledger_holds(world):
     people = world.enrol("K1", "K2")
+    before = world.size()
     positions: dict[str, int] = {}
     for kill in range(KILLS):
-        before = world.size()
         acknowledged = killed_after(world, f"k{kill}", 10 + 7 * kill, kill * 0.0017, *people)
         positions |= dict(acknowledged)
 
         stored = dict(world.rows("SELECT seq, owner FROM ledger_payload WHERE seq >= :before", before=before))
         assert len(acknowledged) >= 10 + 7 * kill
         assert [seq for _, seq in acknowledged if stored.get(seq) not in people] == []
-        # At most one a thread was committed without its acknowledgement getting out.
-        assert 0 <= len(stored) - len(acknowledged) <= 2
+        # At most one a thread was committed without its acknowledgement getting out, and PostgreSQL may still be
+        # committing it when its process is gone: so all are counted that there were since the first.
+        assert 0 <= len(stored) - len(positions) <= 2 * (kill + 1)
         world.check_ledger()
 
     assert len(set(positions.values())) == len(positions)
