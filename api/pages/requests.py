@@ -1,6 +1,6 @@
 """The list of requests by right, for whoever answers them: what is due, what is overdue, whose it is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -14,7 +14,7 @@ from api.pages import forms, present, tabular
 from api.pages.answering import see_other
 from api.roles import action
 from api.wiring import here
-from consent.base.errors import CustomerUnknown, RequestInvalid, RequestUnfit
+from consent.base.errors import CustomerUnknown, Place, RequestInvalid, RequestUnfit
 from consent.base.store import Work
 from consent.register import customers
 from consent.rights import asked, requests
@@ -22,8 +22,9 @@ from consent.rights.asked import Chosen, How, Request, Right, State
 from consent.rights.requests import LONGEST, Asking
 
 MOST: Final = 50
-_FILE: Final = 10_000
-"""Rows of a file at most."""
+_AT_ONCE: Final = 1_000
+"""Rows of a file that are read at once."""
+_KNOWN: Final = frozenset({"show", "kind", "owner"})
 _UNFIT: Final = 422
 _COLUMNS: Final = (
     "request", "customer", "kind", "how", "received_at", "due_at", "days_left", "overdue", "extended_at", "state",
@@ -36,7 +37,7 @@ blueprint: Final = Blueprint("requests_page", __name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which requests are shown, as the address says it; what it says wrongly is left out."""
+    """Which requests are shown, as the address says it."""
 
     show: str = "open"
     kind: str = ""
@@ -58,13 +59,16 @@ class Filter:
         return urlencode({name: value for name, value in said.items() if value})
 
 
-def _filter() -> Filter:
-    given = request.args
-    return Filter(
-        show=given.get("show", "") if given.get("show", "") in _SHOWN else "open",
-        kind=given.get("kind", "") if given.get("kind", "") in set(Right) else "",
-        owner=given.get("owner", "")[:100],
-    )
+def _filter(*besides: str) -> Filter:
+    given = {name: value.strip() for name, value in request.args.items() if value.strip()}
+    wrong = [Place(f"?{name[:80]}", "is not known here") for name in given if name not in {*_KNOWN, *besides}]
+    if given.get("show", "open") not in _SHOWN:
+        wrong.append(Place("?show", f"is none of {', '.join(_SHOWN)}"))
+    if "kind" in given and given["kind"] not in set(Right):
+        wrong.append(Place("?kind", "is no right"))
+    if wrong:
+        raise RequestInvalid(places=wrong)
+    return Filter(show=given.get("show", "open"), kind=given.get("kind", ""), owner=given.get("owner", "")[:100])
 
 
 @blueprint.get("/audit/requests")
@@ -75,7 +79,7 @@ def list_() -> Response:
 
 
 def _page(*, wrong: Mapping[str, str] | None = None, typed: Mapping[str, str] | None = None) -> Response:
-    deployment, given = here().deployment, _filter()
+    deployment, given = here().deployment, _filter("cursor")
     at = deployment.clock()
     with deployment.store.read() as work:
         listed, following = asked.listed(work, given.chosen(at), cursor=request.args.get("cursor", ""), most=MOST)
@@ -111,15 +115,18 @@ def as_csv() -> Response:
 @action("requests.show")
 def as_json() -> Response:
     """Give exactly what the filter shows, as JSON."""
-    return tabular.json_file("requests", {"data": _rows()})
+    return tabular.json_rows("requests", _rows())
 
 
-def _rows() -> list[dict[str, Any]]:
+def _rows() -> Iterator[dict[str, Any]]:
     deployment, given = here().deployment, _filter()
     at = deployment.clock()
-    with deployment.store.read() as work:
-        found, _ = asked.listed(work, given.chosen(at), most=_FILE)
-    return [one.as_json(at) for one in found]
+
+    def page(cursor: str) -> tuple[list[Request], str]:
+        with deployment.store.read() as work:
+            return asked.listed(work, given.chosen(at), cursor=cursor, most=_AT_ONCE)
+
+    return (one.as_json(at) for one in tabular.every(page))
 
 
 @blueprint.post("/audit/requests")

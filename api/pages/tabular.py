@@ -1,10 +1,11 @@
-"""A list as a file: CSV that no spreadsheet runs, and JSON with its times as times."""
+"""A list as a file: CSV that no spreadsheet runs, JSON with its times as times; long ones are walked row by row."""
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from itertools import chain
+from typing import Any, Final, TypeVar
 
 import orjson
 from flask import Response
@@ -12,6 +13,9 @@ from flask import Response
 from consent.base.clock import rfc3339
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_OPTIONS: Final = orjson.OPT_INDENT_2 | orjson.OPT_PASSTHROUGH_DATETIME
+
+T = TypeVar("T")
 
 
 def cell(value: object) -> str:
@@ -39,20 +43,41 @@ def cell(value: object) -> str:
             return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def written(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    r"""Return rows as CSV, a heading first.
+def every(page: Callable[[str], tuple[Sequence[T], str]]) -> Iterator[T]:
+    """Walk all pages of a list.
+
+    The first is read before this returns: what is wrong with the question is told before an answer begins. Each is read
+    by itself, so that nobody who writes waits for whoever fetches a long file.
+
+    Args:
+        page: returns what follows a cursor, and the cursor of what follows that ("" for the first, and after the last).
+    """
+    found, cursor = page("")
+    return chain(found, _following(page, cursor))
+
+
+def _following(page: Callable[[str], tuple[Sequence[T], str]], cursor: str) -> Iterator[T]:
+    while cursor:
+        found, cursor = page(cursor)
+        yield from found
+
+
+def written(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    r"""Yield rows as lines of CSV, a heading first.
 
     Source:
         RFC 4180.
 
-    >>> written(["a", "b"], [{"a": 1, "b": "x, y"}])
-    'a,b\r\n1,"x, y"\r\n'
+    >>> list(written(["a", "b"], [{"a": 1, "b": "x, y"}]))
+    ['a,b\r\n', '1,"x, y"\r\n']
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(columns)
-    writer.writerows([cell(row.get(name)) for name in columns] for row in rows)
-    return out.getvalue()
+    for row in chain([columns], ([cell(row.get(name)) for name in columns] for row in rows)):
+        writer.writerow(row)
+        yield out.getvalue()
+        out.seek(0)
+        out.truncate()
 
 
 def csv_file(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Response:
@@ -62,9 +87,20 @@ def csv_file(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]
 
 def json_file(name: str, value: object) -> Response:
     """Answer with a JSON file."""
-    options = orjson.OPT_INDENT_2 | orjson.OPT_PASSTHROUGH_DATETIME
-    body = orjson.dumps(value, default=_plain, option=options)
+    body = orjson.dumps(value, default=_plain, option=_OPTIONS)
     return Response(body, mimetype="application/json", headers=attached(f"{name}.json"))
+
+
+def json_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> Response:
+    """Answer with a JSON file whose `data` are rows."""
+    return Response(_listed(rows), mimetype="application/json", headers=attached(f"{name}.json"))
+
+
+def _listed(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    yield b'{"data":['
+    for number, row in enumerate(rows):
+        yield (b",\n" if number else b"\n") + orjson.dumps(row, default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    yield b"\n]}"
 
 
 def _plain(value: object) -> str:

@@ -1,5 +1,6 @@
 """The access log: who used whose data, what for, and why."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -10,6 +11,7 @@ from flask import Blueprint, Response, render_template, request
 from api.pages import present, tabular
 from api.roles import action
 from api.wiring import here
+from consent.base.errors import Place, RequestInvalid
 from consent.base.ids import is_id
 from consent.catalogue.model import Catalogue
 from consent.rights import access_log
@@ -17,8 +19,9 @@ from consent.rights.access_log import Access, Chosen
 from consent.rights.looking import RIGHTS
 
 MOST: Final = 50
-_FILE: Final = 10_000
-"""Rows of a file at most, the newest."""
+_AT_ONCE: Final = 1_000
+"""Rows of a file that are read at once."""
+_KNOWN: Final = frozenset({"customer", "actor", "purpose", "reasoned"})
 _COLUMNS: Final = (
     "use", "at", "actor", "purpose", "categories", "customers", "customer", "reason", "decision", "recipient",
     "judged_at", "position",
@@ -47,14 +50,20 @@ class Line:
     entry: str
 
 
-def _chosen() -> Chosen:
-    given = request.args
-    customer = given.get("customer", "")
+def _chosen(*besides: str) -> Chosen:
+    given = {name: value.strip() for name, value in request.args.items() if value.strip()}
+    wrong = [Place(f"?{name[:80]}", "is not known here") for name in given if name not in {*_KNOWN, *besides}]
+    if "customer" in given and not is_id(given["customer"], "cus"):
+        wrong.append(Place("?customer", "is no customer's id, which begins with cus_"))
+    if given.get("reasoned", "yes") != "yes":
+        wrong.append(Place("?reasoned", "is not yes"))
+    if wrong:
+        raise RequestInvalid(places=wrong)
     return Chosen(
-        customer=customer if is_id(customer, "cus") else "",
+        customer=given.get("customer", ""),
         actor=given.get("actor", "")[:300],
         purpose=given.get("purpose", "")[:100],
-        reasoned=given.get("reasoned", "") == "yes",
+        reasoned="reasoned" in given,
     )
 
 
@@ -70,7 +79,7 @@ def _query(chosen: Chosen, **more: str) -> str:
 @action("uses.show")
 def show() -> str:
     """Show the uses, the newest first."""
-    deployment, chosen = here().deployment, _chosen()
+    deployment, chosen = here().deployment, _chosen("cursor")
     with deployment.store.read() as work:
         listed, following = access_log.listed(work, chosen, cursor=request.args.get("cursor", ""), most=MOST)
         catalogue = deployment.desk.catalogues.current(work)
@@ -96,13 +105,17 @@ def as_csv() -> Response:
 @action("uses.show")
 def as_json() -> Response:
     """Give exactly what the filter shows, as JSON."""
-    return tabular.json_file("uses", {"data": _rows()})
+    return tabular.json_rows("uses", _rows())
 
 
-def _rows() -> list[dict[str, Any]]:
-    with here().deployment.store.read() as work:
-        found, _ = access_log.listed(work, _chosen(), most=_FILE)
-    return [_row(each) for each in found]
+def _rows() -> Iterator[dict[str, Any]]:
+    store, chosen = here().deployment.store, _chosen()
+
+    def page(cursor: str) -> tuple[list[Access], str]:
+        with store.read() as work:
+            return access_log.listed(work, chosen, cursor=cursor, most=_AT_ONCE)
+
+    return map(_row, tabular.every(page))
 
 
 def _row(one: Access) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from datetime import timedelta
 import pytest
 
 from api.pages import present
+from api.pages import requests as requests_page
+from api.pages import uses as uses_page
 from api.roles import Role
 from consent import uses
 from consent.ledger import log
@@ -347,6 +349,44 @@ def test_the_access_log_is_filtered_and_given_as_files(world, officer):
     assert [row["customer"] for row in officer.client.get("/audit/uses.json?purpose=service").get_json()["data"]] == [
         world.bo
     ]
+
+
+def test_files_have_every_row_however_many_are_read_at_once(world, officer, monkeypatch):
+    for of_files in (uses_page, requests_page):
+        monkeypatch.setattr(of_files, "_AT_ONCE", 2)
+    purposes = ["service", "recommendations", "newsletter", "service", "service"]
+    for purpose in purposes:
+        used(world, purpose, "identity", customer=world.ann)
+        taken_in(world, wish=purpose)
+    table = list(csv.DictReader(io.StringIO(officer.client.get("/audit/uses.csv").text)))
+    assert sorted(row["purpose"] for row in table) == sorted(purposes)
+    assert len({row["use"] for row in table}) == len(purposes)
+    given = officer.client.get("/audit/uses.json").get_json()["data"]
+    assert [each["use"] for each in given] == [row["use"] for row in table]
+    asked = officer.client.get("/audit/requests.json?show=open").get_json()["data"]
+    assert len({each["request"] for each in asked}) == len(asked) == len(purposes)
+    assert officer.client.get("/audit/uses.json?customer=" + world.bo).get_json() == {"data": []}
+
+
+@pytest.mark.parametrize(
+    ("asked", "place", "why"),
+    [
+        ("uses?customer=C17", "?customer", "is no customer's id, which begins with cus_"),
+        ("uses?reasoned=no", "?reasoned", "is not yes"),
+        ("uses?who=mia", "?who", "is not known here"),
+        ("uses?cursor=1", "?cursor", "is none that was given out"),
+        ("requests?show=late", "?show", "is none of open, overdue, closed, all"),
+        ("requests?kind=forgetting", "?kind", "is no right"),
+        ("requests?state=open", "?state", "is not known here"),
+    ],
+)
+@pytest.mark.parametrize("form", ["", ".csv", ".json"])
+def test_a_filter_that_means_nothing_is_refused_instead_of_showing_everything(officer, asked, place, why, form):
+    path, _, query = asked.partition("?")
+    answer = officer.client.get(f"/audit/{path}{form}?{query}")
+    why = "is not known here" if place == "?cursor" and form else why  # a file has all there is
+    assert answer.status_code == 400
+    assert (place in answer.text, why.replace("'", "&#39;") in answer.text) == (True, True)
 
 
 def test_getting_a_page_writes_nothing(world, officer):
