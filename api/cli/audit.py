@@ -6,7 +6,7 @@ import click
 
 from api.checks import CHECKS
 from api.cli.frame import OK, REFUSED, UNCHECKED, Group, Number, Words, at_home, caller, json_option
-from api.cli.output import print_facts, print_json, print_line, print_table
+from api.cli.output import print_facts, print_json, print_line, print_table, say
 from api.cli.packs import pack
 from api.cli.schedules import schedule
 from api.explained import EXPLAINED
@@ -51,16 +51,19 @@ def run_(checks: tuple[str, ...], *, incremental: bool, as_json: bool) -> int:
 
 @audit.command("list", example="byleave audit list")
 @click.option("--limit", type=Number(1, 1_000), default=20, show_default=True, help="How many at most.")
+@click.option("--cursor", type=Words("cursor"), help="The cursor after which to go on.")
 @json_option
 @action("audits.show")
-def list_(limit: int, *, as_json: bool) -> None:
+def list_(limit: int, cursor: str | None, *, as_json: bool) -> None:
     """List the last audits, the newest first."""
     with at_home() as house:
         at = house.deployment.clock()
         with house.deployment.store.read() as work:
-            listed = reading.newest(work, at=at, most=limit)
+            listed = reading.newest(work, at=at, most=limit + 1, after=cursor or "")
+    following = listed[limit - 1].audit if len(listed) > limit else None
+    listed = listed[:limit]
     if as_json:
-        print_json({"data": [_past(each) for each in listed], "next_cursor": None})
+        print_json({"data": [_past(each) for each in listed], "next_cursor": following})
         return
     print_table(
         ("audit", "begun", "ended", "status", "asked by", "entry"),
@@ -68,8 +71,10 @@ def list_(limit: int, *, as_json: bool) -> None:
             (each.audit, each.started_at, each.ended_at, each.status, each.asked_by, str(each.position))
             for each in listed
         ],
-        empty="There was no audit yet: byleave audit run",
+        empty="No audit comes after that." if cursor else "There was no audit yet: byleave audit run",
     )
+    if following:
+        say(f"go on with: --cursor {following}")
 
 
 @audit.command(example="byleave audit show")

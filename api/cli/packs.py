@@ -68,15 +68,19 @@ def _about(customer: str, asked: dict[str, Any]) -> About:
 
 @pack.command("list", example="byleave audit pack list")
 @click.option("--limit", type=Number(1, 1_000), default=20, show_default=True, help="How many at most.")
+@click.option("--cursor", type=Words("cursor"), help="The cursor after which to go on.")
 @json_option
 @action("packs.show")
-def list_(limit: int, *, as_json: bool) -> None:
+def list_(limit: int, cursor: str | None, *, as_json: bool) -> None:
     """List the packs that were asked for, the newest first."""
     with at_home() as house, house.deployment.store.read() as work:
-        listed = shelf.listed(work, most=limit)
+        listed = shelf.listed(work, after=cursor or "", most=limit + 1)
+    following = listed[limit - 1].id if len(listed) > limit else None
+    listed = listed[:limit]
     if as_json:
-        print_json({"data": [each.as_json() for each in listed], "next_cursor": None})
+        print_json({"data": [each.as_json() for each in listed], "next_cursor": following})
         return
+    none = "No pack was asked for yet: byleave audit pack make --audit ID --out pack.zip"
     print_table(
         ("pack", "asked", "by", "about", "opened", "state", "bytes"),
         [
@@ -84,8 +88,10 @@ def list_(limit: int, *, as_json: bool) -> None:
              str(each.stage), each.size)
             for each in listed
         ],
-        empty="No pack was asked for yet: byleave audit pack make --audit ID --out pack.zip",
+        empty="No pack comes after that." if cursor else none,
     )  # fmt: skip
+    if following:
+        say(f"go on with: --cursor {following}")
 
 
 @pack.command("verify", example="byleave audit pack verify pack.zip --vkey log.vkey")

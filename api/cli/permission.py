@@ -268,13 +268,14 @@ def reminders(limit: int, *, as_json: bool) -> None:
     with at_home() as house:
         deployment = house.deployment
         with deployment.store.read() as work:
-            due = queue.due(work, at=deployment.clock(), most=limit)
+            due = queue.due(work, at=deployment.clock(), most=limit + 1)
+    more, due = len(due) > limit, due[:limit]
     if as_json:
         print_json(
             {"data": [
                 {"customer": one.customer, "scope": one.scope, "expires_at": one.expires_at, "due_at": one.due_at}
                 for one in due
-            ]}
+            ], "more": more}
         )  # fmt: skip
         return
     print_table(
@@ -282,6 +283,8 @@ def reminders(limit: int, *, as_json: bool) -> None:
         [(one.customer, one.scope, one.expires_at) for one in due],
         empty="Nobody is to be reminded now; the worker looks once a day.",
     )
+    if more:
+        say("There are more: name a higher --limit.")
 
 
 def _judged(verdict: Verdict) -> dict[str, Any]:

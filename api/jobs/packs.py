@@ -8,7 +8,6 @@ from api.jobs.audits import LEASE_SECONDS, prolonged
 from api.wiring import House
 from consent import jobs
 from consent.audit.packs import making, shelf
-from consent.audit.packs.shelf import Stage
 from consent.base.clock import from_ms
 from consent.base.errors import Fenced
 from consent.base.store import Work
@@ -22,10 +21,9 @@ def queued(house: House, holder: str) -> None:
     deployment = house.deployment
     at = deployment.clock()
     with deployment.store.read() as work:
-        waiting = shelf.listed(work, most=MOST, stage=Stage.QUEUED)
-        over = [each for each in shelf.listed(work, most=MOST, stage=Stage.READY) if (each.kept_until or at) <= at]
-    for each in reversed(waiting):
-        _make(house, each.id, holder)
+        waiting, over = shelf.waiting(work, most=MOST), shelf.is_over(work, at=at)
+    for each in waiting:
+        _make(house, each, holder)
     if over:
         with deployment.store.write() as work:
             shelf.tidy(work, at=at)

@@ -1,17 +1,16 @@
 """The compliance officer's pages: are we clean, how do we know, and the report of every audit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import orjson
 from flask import Blueprint, Response, render_template, request
 
 from api.actors import actor
 from api.checks import CHECKS
 from api.explained import EXPLAINED
-from api.pages import followed, forms, present
+from api.pages import followed, forms, present, tabular
 from api.pages.answering import see_other
 from api.pages.verdicts import STATUS_NAMES, alarm_line, audit_line, ledger_line, overview, report
 from api.pages.worker import worker
@@ -22,8 +21,6 @@ from consent.audit import run as audits
 from consent.audit.reading import PastAudit
 from consent.audit.reports import making
 from consent.audit.reports.making import Format
-from consent.audit.reports.table import csv_text
-from consent.base.clock import rfc3339
 from consent.base.errors import NotFound, Place, RequestInvalid
 from consent.base.store import Work
 from consent.ledger import log
@@ -34,7 +31,6 @@ AT_ONCE: Final = 2_000
 """Customers up to which an audit is run while the page waits; beyond, it is queued for the worker."""
 
 PAGE: Final = 50
-MOST_EXPORTED: Final = 50_000
 _SHOWN: Final = 5
 _LOOKED_AT: Final = 50
 _ENDED: Final = frozenset({"passed", "findings", "could_not_check"})
@@ -138,32 +134,32 @@ def listed() -> str:
 @action("audits.show")
 def as_csv() -> Response:
     """Return the audits of a filter as CSV."""
-    rows = [list(each.values()) for each in _every()]
-    return _file(csv_text(_COLUMNS, rows).encode(), "text/csv", "audits.csv")
+    return tabular.csv_file("audits", _COLUMNS, _rows())
 
 
 @blueprint.get("/audit/audits.json")
 @action("audits.show")
 def as_json() -> Response:
     """Return the audits of a filter as JSON."""
-    body = orjson.dumps({"data": _every(), "next_cursor": None}, option=orjson.OPT_INDENT_2)
-    return _file(body, "application/json", "audits.json")
+    return tabular.json_rows("audits", _rows())
 
 
-def _every() -> list[dict[str, object]]:
-    status, _ = _chosen()
-    deployment = here().deployment
+def _rows() -> Iterator[dict[str, object]]:
+    deployment, (status, _) = here().deployment, _chosen()
     at = deployment.clock()
-    with deployment.store.read() as work:
-        found = reading.newest(work, at=at, most=MOST_EXPORTED, status=status)
-    return [
+
+    def page(after: str) -> tuple[list[PastAudit], str]:
+        with deployment.store.read() as work:
+            found = reading.newest(work, at=at, most=tabular.AT_ONCE, after=after, status=status)
+        return found, found[-1].audit if len(found) == tabular.AT_ONCE else ""
+
+    return (
         {
-            "audit": each.audit, "started_at": rfc3339(each.started_at),
-            "ended_at": rfc3339(each.ended_at) if each.ended_at else None, "status": each.status,
+            "audit": each.audit, "started_at": each.started_at, "ended_at": each.ended_at, "status": each.status,
             "asked_by": each.asked_by, "position": each.position,
         }
-        for each in found
-    ]  # fmt: skip
+        for each in tabular.every(page)
+    )  # fmt: skip
 
 
 def _chosen() -> tuple[str, str]:

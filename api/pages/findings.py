@@ -3,16 +3,15 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
 
-import orjson
 from flask import Blueprint, Response, render_template, request
 
 from api.actors import actor
 from api.checks import CHECKS
 from api.explained import EXPLAINED
-from api.pages import followed, forms
+from api.pages import followed, forms, tabular
 from api.pages.answering import see_other
 from api.pages.followed import SEVERITY_NAMES, STATE_NAMES, finding_line
 from api.roles import action
@@ -20,13 +19,10 @@ from api.wiring import here
 from consent.audit import handling, life
 from consent.audit.handling import Rerun
 from consent.audit.life import Filter, Followed, State
-from consent.audit.reports.table import csv_text
-from consent.base.clock import rfc3339
 from consent.base.errors import Place, RequestInvalid, RequestUnfit
 from consent.base.store import Work
 
 PAGE: Final = 50
-MOST_EXPORTED: Final = 50_000
 ALL: Final = "all"
 COLUMNS: Final = ("finding", "check", "subject", "severity", "why", "state", "owner", "accepted_until", "opened_at",
                   "seen_at", "audit", "version")  # fmt: skip
@@ -116,32 +112,26 @@ def listed() -> str:
 @action("findings.show")
 def as_csv() -> Response:
     """Return the findings of a filter as CSV."""
-    rows = ([_plain(value) for value in each.as_json().values()] for each in _every(_chosen()))
-    return _file(csv_text(COLUMNS, rows).encode(), "text/csv", "findings.csv")
+    return tabular.csv_file("findings", COLUMNS, _rows())
 
 
 @blueprint.get("/audit/findings.json")
 @action("findings.show")
 def as_json() -> Response:
     """Return the findings of a filter as JSON."""
-    data = [{name: _plain(value) for name, value in each.as_json().items()} for each in _every(_chosen())]
-    body = orjson.dumps({"data": data, "next_cursor": None}, option=orjson.OPT_INDENT_2)
-    return _file(body, "application/json", "findings.json")
+    return tabular.json_rows("findings", _rows())
 
 
-def _every(chosen: Chosen) -> Iterator[Followed]:
-    deployment = here().deployment
+def _rows() -> Iterator[dict[str, Any]]:
+    deployment, chosen = here().deployment, _chosen()
     at = deployment.clock()
-    with deployment.store.read() as work:
-        yield from life.listed(work, chosen.filter, at=at, most=MOST_EXPORTED)
 
+    def page(after: str) -> tuple[list[Followed], str]:
+        with deployment.store.read() as work:
+            found = life.listed(work, chosen.filter, at=at, after=after, most=tabular.AT_ONCE)
+        return found, found[-1].id if len(found) == tabular.AT_ONCE else ""
 
-def _plain(value: object) -> object:
-    return rfc3339(value) if isinstance(value, datetime) else value
-
-
-def _file(body: bytes, media: str, name: str) -> Response:
-    return Response(body, mimetype=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return (each.as_json() for each in tabular.every(page))
 
 
 @blueprint.get("/audit/findings/<finding>")

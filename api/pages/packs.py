@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, render_template, request, url_for
 
 from api.actors import actor
 from api.explained import EXPLAINED
@@ -38,10 +38,11 @@ def listed() -> str:
 def _page(typed: dict[str, str], *, wrong: tuple[Place, ...] = ()) -> str:
     deployment = here().deployment
     with deployment.store.read() as work:
-        found = shelf.listed(work, most=PAGE)
+        found = shelf.listed(work, after=request.args.get("after", "")[:40], most=PAGE + 1)
     return render_template(
         "audit/packs.html",
-        packs=[packed.line(each) for each in found],
+        packs=[packed.line(each) for each in found[:PAGE]],
+        older=url_for("audit_packs.listed", after=found[PAGE - 1].id) if len(found) > PAGE else "",
         kinds=packed.KINDS,
         typed=typed,
         wrong={place.where.removeprefix("/"): place.why for place in wrong},

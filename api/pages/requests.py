@@ -22,8 +22,6 @@ from consent.rights.asked import Chosen, How, Request, Right, State
 from consent.rights.requests import LONGEST, Asking
 
 MOST: Final = 50
-_AT_ONCE: Final = 1_000
-"""Rows of a file that are read at once."""
 _KNOWN: Final = frozenset({"show", "kind", "owner"})
 _UNFIT: Final = 422
 _COLUMNS: Final = (
@@ -124,7 +122,7 @@ def _rows() -> Iterator[dict[str, Any]]:
 
     def page(cursor: str) -> tuple[list[Request], str]:
         with deployment.store.read() as work:
-            return asked.listed(work, given.chosen(at), cursor=cursor, most=_AT_ONCE)
+            return asked.listed(work, given.chosen(at), cursor=cursor, most=tabular.AT_ONCE)
 
     return (one.as_json(at) for one in tabular.every(page))
 

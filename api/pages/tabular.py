@@ -12,6 +12,8 @@ from flask import Response
 
 from consent.base.clock import rfc3339
 
+AT_ONCE: Final = 1_000
+"""Rows of a file that are read at once."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _OPTIONS: Final = orjson.OPT_INDENT_2 | orjson.OPT_PASSTHROUGH_DATETIME
 
@@ -92,7 +94,7 @@ def json_file(name: str, value: object) -> Response:
 
 
 def json_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> Response:
-    """Answer with a JSON file whose `data` are rows."""
+    """Answer with a JSON file whose `data` are rows, all of them."""
     return Response(_listed(rows), mimetype="application/json", headers=attached(f"{name}.json"))
 
 
@@ -100,7 +102,7 @@ def _listed(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
     yield b'{"data":['
     for number, row in enumerate(rows):
         yield (b",\n" if number else b"\n") + orjson.dumps(row, default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME)
-    yield b"\n]}"
+    yield b'\n],"next_cursor":null}'
 
 
 def _plain(value: object) -> str:

@@ -19,8 +19,6 @@ from consent.rights.access_log import Access, Chosen
 from consent.rights.looking import RIGHTS
 
 MOST: Final = 50
-_AT_ONCE: Final = 1_000
-"""Rows of a file that are read at once."""
 _KNOWN: Final = frozenset({"customer", "actor", "purpose", "reasoned"})
 _COLUMNS: Final = (
     "use", "at", "actor", "purpose", "categories", "customers", "customer", "reason", "decision", "recipient",
@@ -113,7 +111,7 @@ def _rows() -> Iterator[dict[str, Any]]:
 
     def page(cursor: str) -> tuple[list[Access], str]:
         with store.read() as work:
-            return access_log.listed(work, chosen, cursor=cursor, most=_AT_ONCE)
+            return access_log.listed(work, chosen, cursor=cursor, most=tabular.AT_ONCE)
 
     return map(_row, tabular.every(page))
 

@@ -304,7 +304,9 @@ ALL: Final = Filter()
 UNRESOLVED: Final = Filter(states=(State.OPEN, State.ASSIGNED, State.ACCEPTED))
 
 
-def listed(work: Work, wanted: Filter = ALL, *, at: datetime, after: str = "", most: int = 100) -> list[Followed]:
+def listed(
+    work: Work, wanted: Filter = ALL, *, at: datetime, after: str = "", most: int | None = 100
+) -> list[Followed]:
     """Return findings, the newest first.
 
     Args:
@@ -312,7 +314,7 @@ def listed(work: Work, wanted: Filter = ALL, *, at: datetime, after: str = "", m
         wanted: which.
         at: now: an acceptance that is over by then is none.
         after: the last id of the page before.
-        most: how many.
+        most: how many; None: all there are.
     """
     query = sa.select(FindingStateRow.__table__).order_by(_row.id.desc()).limit(most)
     if wanted.states:
@@ -331,10 +333,10 @@ def of_subjects(work: Work, check: str, subjects: Sequence[str], *, at: datetime
     return [_followed(row, at) for row in work.connection.execute(query.order_by(_row.subject))]
 
 
-def seen_between(work: Work, since: datetime, until: datetime, *, at: datetime, most: int = 10_000) -> list[Followed]:
+def seen_between(work: Work, since: datetime, until: datetime, *, at: datetime) -> list[Followed]:
     """Return the findings that audits came upon in a time, by the day on which they were opened."""
     seen = sa.and_(_row.opened_at < until, _row.seen_at >= since)
-    query = sa.select(FindingStateRow.__table__).where(seen).order_by(_row.id).limit(most)
+    query = sa.select(FindingStateRow.__table__).where(seen).order_by(_row.id)
     return [_followed(row, at) for row in work.connection.execute(query)]
 
 

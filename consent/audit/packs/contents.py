@@ -211,7 +211,7 @@ def _add_notices(work: Work, found: Gathered) -> None:
 def _findings(work: Work, about: About, at: datetime) -> list[Followed]:
     match about.kind:
         case Subject.CUSTOMER:
-            return life.listed(work, life.Filter(subject=about.customer), at=at, most=1_000)
+            return life.listed(work, life.Filter(subject=about.customer), at=at, most=None)
         case Subject.AUDIT:
             told = reading.one(work, about.audit, at=at)[1] or {"findings": ()}
             pairs = {(each["check"], each["subject"]) for each in told["findings"]}

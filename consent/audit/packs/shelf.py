@@ -98,14 +98,24 @@ def one(work: Work, pack: str) -> Pack:
     return _read(row)
 
 
-def listed(work: Work, *, after: str = "", most: int = 20, stage: Stage | None = None) -> list[Pack]:
+def listed(work: Work, *, after: str = "", most: int = 20) -> list[Pack]:
     """Return packs, the newest first; `after` is the last id of the page before."""
     query = sa.select(EvidencePackRow.__table__).order_by(_row.id.desc()).limit(most)
     if after:
         query = query.where(_row.id < after)
-    if stage is not None:
-        query = query.where(_row.state == str(stage))
     return [_read(row) for row in work.connection.execute(query)]
+
+
+def waiting(work: Work, *, most: int) -> list[str]:
+    """Return the ids of packs that are still to be made, the oldest first."""
+    query = sa.select(_row.id).where(_row.state == str(Stage.QUEUED)).order_by(_row.id).limit(most)
+    return list(work.connection.execute(query).scalars())
+
+
+def is_over(work: Work, *, at: datetime) -> bool:
+    """Say whether the time of any pack is over whose bytes are still kept."""
+    over = sa.select(_row.id).where(_row.state == str(Stage.READY), _row.kept_until <= at).limit(1)
+    return work.connection.execute(over).first() is not None
 
 
 def put(desk: Desk, work: Work, pack: Pack, body: bytes, *, digest: bytes, position: int, at: datetime) -> None:

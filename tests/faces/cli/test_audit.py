@@ -55,6 +55,19 @@ def test_audits_are_listed_and_shown(shell: Shell):
     assert shell("audit", "show", "aud_none").code == 2
 
 
+def test_long_lists_of_audits_are_gone_through_by_their_cursors(shell: Shell):
+    for _ in range(3):
+        shell("audit", "run", "--check", "clock")
+    whole = shell("audit", "list", "--json").json["data"]
+    first = shell("audit", "list", "--limit", 2, "--json").json
+    rest = shell("audit", "list", "--limit", 2, "--cursor", first["next_cursor"], "--json").json
+    assert first["data"] + rest["data"] == whole
+    assert (len(whole), rest["next_cursor"]) == (3, None)
+    told = shell("audit", "list", "--limit", 2)
+    assert told.err.splitlines()[-1] == f"go on with: --cursor {first['next_cursor']}"
+    assert "No audit comes after that." in shell("audit", "list", "--cursor", whole[-1]["audit"]).out
+
+
 def test_every_check_explains_itself(shell: Shell):
     told = {check.key: shell("audit", "explain", check.key, "--json") for check in CHECKS}
     assert {ran.code for ran in told.values()} == {0}

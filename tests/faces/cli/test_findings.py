@@ -177,7 +177,9 @@ def test_a_pack_is_made_listed_and_verified(shell: Shell):
     (shell.folder / "pack.zip").write_bytes((shell.folder / "pack.zip").read_bytes()[:-1])
     refused = shell("audit", "pack", "verify", "pack.zip")
     assert (refused.code, refused.out.partition(":")[0]) == (1, "REFUSED")
-    assert [each["state"] for each in shell("audit", "pack", "list", "--json").json["data"]] == ["ready"]
+    listed = shell("audit", "pack", "list", "--json").json
+    assert ([each["state"] for each in listed["data"]], listed["next_cursor"]) == (["ready"], None)
+    assert "No pack comes after that." in shell("audit", "pack", "list", "--cursor", listed["data"][0]["pack"]).out
     shell.check_ledger()
 
 

@@ -98,7 +98,7 @@ def test_ages_guardians_and_opt_outs_are_typed_too(shell: Shell):
 
 
 def test_nobody_is_to_be_reminded_in_a_new_shop(shell: Shell):
-    assert shell("permission", "reminders", "--json").json == {"data": []}
+    assert shell("permission", "reminders", "--json").json == {"data": [], "more": False}
     assert "Nobody is to be reminded" in shell("permission", "reminders").out
 
 

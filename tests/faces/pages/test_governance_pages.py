@@ -9,6 +9,7 @@ import pytest
 
 from api.jobs import packs as pack_worker
 from api.pages import packs as pack_pages
+from api.pages import tabular
 from api.roles import Role
 from consent.audit import run as audits
 from consent.audit.findings import Check, Finding, Gap, Judged, Severity, Yielded
@@ -211,6 +212,20 @@ def test_a_new_schedule_with_faults_keeps_what_was_typed(officer):
     assert "weekly" in [each.attrs["aria-labelledby"] for each in good.main.all("section")]
 
 
+def test_files_of_findings_and_audits_have_every_row(world, officer, monkeypatch):
+    monkeypatch.setattr(tabular, "AT_ONCE", 2)
+    for number in range(3):
+        run(world, *(finding(each) for each in range(5)))
+        world.clock.advance(seconds=1 + number)
+    found = officer.client.get("/audit/findings.json").get_json()
+    ran = officer.client.get("/audit/audits.json?status=findings").get_json()
+    assert (len({each["finding"] for each in found["data"]}), found["next_cursor"]) == (5, None)
+    assert (len({each["audit"] for each in ran["data"]}), ran["next_cursor"]) == (3, None)
+    for name, whole in (("findings", found), ("audits", ran)):
+        table = list(csv.DictReader(io.StringIO(officer.client.get(f"/audit/{name}.csv").text)))
+        assert [next(iter(row.values())) for row in table] == [next(iter(each.values())) for each in whole["data"]]
+
+
 # -------------------------------------------------------------------------------------------------------------- packs
 
 
@@ -262,6 +277,36 @@ def test_a_large_pack_waits_for_the_worker(world, officer, monkeypatch):
     pack_worker.queued(house_of(world), "a worker")
     world.clock.advance(minutes=-30 * 24 * 60 + 1)
     assert mark(officer.open(page.path)) == ("No longer kept", "state-never")
+
+
+def test_of_many_packs_each_is_made_in_its_turn_and_let_go_of_in_its_time(world, officer, monkeypatch):
+    monkeypatch.setattr(pack_pages, "AT_ONCE", 0)
+    monkeypatch.setattr(pack_pages, "PAGE", 2)
+    monkeypatch.setattr(pack_worker, "MOST", 2)
+    asked = []
+    for _ in range(3):
+        asked.append(officer.press(officer.open("/audit/packs"), "Make this pack", customer="ANN").path)
+        world.clock.advance(minutes=1)
+
+    def marks():
+        return [mark(officer.open(path))[0] for path in asked]
+
+    pack_worker.queued(house_of(world), "a worker")
+    assert marks() == ["Ready", "Ready", "Is being made"]  # the oldest first
+    world.clock.advance(minutes=1)
+    pack_worker.queued(house_of(world), "a worker")
+    assert marks() == ["Ready"] * 3
+    page = officer.open("/audit/packs")
+    [older] = [each.attrs["href"] for each in page.main.all("a") if each.text == "Show older packs"]
+    first, rest = (
+        [link.attrs["href"] for each in shown.main.all("li") for link in each.all("a")]
+        for shown in (page, officer.open(older))
+    )
+    assert first + rest == asked[::-1]
+    world.clock.advance(minutes=30 * 24 * 60 - 1)
+    pack_worker.queued(house_of(world), "a worker")
+    world.clock.advance(minutes=-30 * 24 * 60 + 1)
+    assert marks() == ["No longer kept", "No longer kept", "Ready"]
 
 
 @pytest.mark.parametrize(
