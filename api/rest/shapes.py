@@ -86,8 +86,9 @@ class Text(fields.String):
 
     def quick(self, value: object) -> object:
         """Return what `deserialize` returns, sooner."""
-        composed = type(value) is str and (value.isascii() or unicodedata.is_normalized("NFC", value))
-        return value if composed and self._fits(value) else _UNSURE  # type: ignore[arg-type]  # it is text
+        if type(value) is str and self._fits(value) and (value.isascii() or unicodedata.is_normalized("NFC", value)):
+            return value
+        return _UNSURE
 
     @override
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> str:
@@ -230,23 +231,26 @@ class Form(Schema):
         if type(given) is not dict:
             return None
         read: dict[str, Any] = {}
-        for key, field, quick in self._plan:
+        for key, name, quick, required, allows_none in self._plan:
             value = given.get(key, _UNSURE)
             if value is not _UNSURE:
-                read[field.name] = None if value is None and field.allow_none else quick(value)
-                if read[field.name] is _UNSURE:
+                read[name] = value = None if value is None and allows_none else quick(value)
+                if value is _UNSURE:
                     return None
-            elif field.required:
+            elif required:
                 return None
         return read if self.least <= len(read) == len(given) else None
 
     @cached_property
-    def _plan(self) -> list[tuple[str, Any, Callable[[Any], object]]]:
-        """Return each field: its key, itself, and what reads it."""
+    def _plan(self) -> list[tuple[str, str, Callable[[Any], object], bool, bool]]:
+        """Return of each field its key, name, what reads it, whether it must be there, and whether null is right."""
         return [
-            (field.data_key or name, field, getattr(field, "quick", None) or partial(_surely, field))
+            (
+                field.data_key or name, name, getattr(field, "quick", None) or partial(_surely, field),
+                field.required, bool(field.allow_none),
+            )
             for name, field in self.load_fields.items()
-        ]
+        ]  # fmt: skip
 
     @validates_schema(skip_on_field_errors=True)
     def _enough(self, data: Mapping[str, Any], **_more: object) -> None:

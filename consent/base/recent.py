@@ -14,7 +14,7 @@ import sqlite3
 import stat
 import threading
 import weakref
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -63,6 +63,15 @@ class Recent:
         row = rows.get(key)
         return row if row is not None and stamp == self._stamp() else None
 
+    def known_each(self, keys: Iterable[Hashable]) -> list[tuple[Any, ...]] | None:
+        """Return what was kept of these names, if it was of all of them, and nothing was committed since."""
+        stamp, rows = self._kept
+        try:
+            found = [rows[key] for key in keys]
+        except KeyError:
+            return None
+        return found if stamp == self._stamp() else None
+
     def keep(self, key: Hashable, cursor: sqlite3.Cursor) -> tuple[Any, ...] | None:
         """Fetch the first row of a statement that was run outside of any transaction, and keep it under a name.
 
@@ -71,13 +80,25 @@ class Recent:
         """
         now = self._stamp()
         row: tuple[Any, ...] | None = cursor.fetchone()
-        if row is not None and now.startswith(_ROLLBACK):
+        if row is not None:
+            self._keep(now, {key: row})
+        return row
+
+    def keep_each(self, name: Hashable, cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
+        """Fetch all rows of a statement, as `keep` does, and keep each under a name with the first of its values."""
+        now = self._stamp()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        if found:  # without a row the statement held no lock any more
+            self._keep(now, {(name, row[0]): row for row in found})
+        return found
+
+    def _keep(self, now: bytes, more: dict[Hashable, tuple[Any, ...]]) -> None:
+        if now.startswith(_ROLLBACK):
             stamp, rows = self._kept
-            if now != stamp or len(rows) >= MOST:
+            if now != stamp or len(rows) + len(more) > MOST:
                 rows = {}
                 self._kept = (now, rows)
-            rows[key] = row
-        return row
+            rows.update(more)
 
     def _stamp(self) -> bytes:
         return os.pread(self._descriptor, _STAMP_BYTES, _FORMAT)

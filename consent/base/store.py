@@ -6,7 +6,7 @@ commit, which is what a permission check needs to be true at once.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
@@ -116,6 +116,22 @@ class Work:
         cursor = self.run(hot, value)
         own = self._recent = self._lend().info.get(_RECENT)  # of the file that this very connection has open
         return own.keep(key, cursor) if own else cursor.fetchone()
+
+    def first_of_each(self, one: Hot, each: Hot, values: Collection[str]) -> dict[str, Any]:
+        """Return of each value the row that `first` finds by `one`; those without a row are left out.
+
+        All are as they stood at one moment. `each` is the same statement for a list of them, with the value first in
+        its rows: it is run where one of them isn't known.
+        """
+        if len(values) == 1:
+            return {value: row for value in values if (row := self.first(one, value)) is not None}
+        known = self._recent.known_each([(one, value) for value in values]) if self._recent else None
+        if known is not None:
+            return {row[0]: row for row in known}
+        cursor = self.run(each, self.listed(values))
+        own = self._recent = self._lend().info.get(_RECENT)
+        rows = own.keep_each(one, cursor) if own else cursor.fetchall()
+        return {row[0]: row for row in rows}
 
     def run_many(self, hot: Hot, rows: Sequence[tuple[Any, ...]]) -> None:
         """Run a hot statement for each row of parameters, in one round trip where the driver can."""

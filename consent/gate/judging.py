@@ -108,7 +108,7 @@ def check(
     row = work.first(_CHECK, customer)
     if row is None:
         raise CustomerUnknown
-    return _judged(desk, work, row, scope, at=at, remembered=remembered, gpc=gpc)
+    return _judged(desk, work, row, scope, at=at, at_ms=to_ms(at), remembered=remembered, gpc=gpc)
 
 
 def check_each(
@@ -123,20 +123,18 @@ def check_each(
         at: the instant to judge at.
         gpc: the browser of this moment opts out.
     """
-    whom = {who for who, _, _ in asked}
-    if len(whom) == 1:
-        found = [row for who in whom if (row := work.first(_CHECK, who))]
-    else:
-        found = work.run(_CHECK_EACH, work.listed(whom)).fetchall()
-    rows = {row[0]: row for row in found}
+    rows = work.first_of_each(_CHECK, _CHECK_EACH, {who for who, _, _ in asked})
+    at_ms = to_ms(at)
     return [
-        _judged(desk, work, rows[who], scope, at=at, remembered=remembered, gpc=gpc) if who in rows else None
+        _judged(desk, work, rows[who], scope, at=at, at_ms=at_ms, remembered=remembered, gpc=gpc)
+        if who in rows
+        else None
         for who, scope, remembered in asked
     ]
 
 
 def _judged(
-    desk: Desk, work: Work, row: tuple[Any, ...], scope: str, *, at: datetime, remembered: bool, gpc: bool
+    desk: Desk, work: Work, row: tuple[Any, ...], scope: str, *, at: datetime, at_ms: int, remembered: bool, gpc: bool
 ) -> Verdict:
     """Judge one scope by a row as `_STANDS` reads it."""
     customer, states, paused_until, scopes, born_by, opted_out, position, version = row
@@ -144,12 +142,12 @@ def _judged(
         return check(desk, work, now, scope, at=at, remembered=remembered, gpc=gpc)
     catalogue = desk.catalogues.version(work, version)
     rule = catalogue.scopes.get(scope)
-    reason = customer_reason(rule, states, paused_until, at_ms=to_ms(at)) if states or paused_until else PERMIT
+    reason = customer_reason(rule, states, paused_until, at_ms=at_ms) if states or paused_until else PERMIT
     if rule is None or reason is not PERMIT:
         cited = citing.behind(desk, work, customer, reason, at=at) if reason in citing.WHOLE else ()
         return _verdict(reason or Reason.UNKNOWN_SCOPE, customer, Scope(scope), at, position, cited)
     kept = _remember(catalogue, rule) if remembered else None
-    reason, cited = stored_reason(scopes, rule, kept, at_ms=to_ms(at), born_by=born_by, gpc=opted_out, signal=gpc)
+    reason, cited = stored_reason(scopes, rule, kept, at_ms=at_ms, born_by=born_by, gpc=opted_out, signal=gpc)
     cited = citing.behind(desk, work, customer, reason, at=at) if reason is Reason.MINOR else cited
     return _verdict(reason, customer, Scope(scope), at, position, cited)
 

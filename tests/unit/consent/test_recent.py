@@ -13,17 +13,26 @@ import pytest
 import sqlalchemy as sa
 
 from consent.base import recent
-from consent.base.database import Hot
+from consent.base.database import Hot, among
 from consent.base.recent import Recent
 from consent.base.store import Store
 
 ASK = Hot(
-    sa.select(sa.column("said"), sa.column("id"))
+    sa.select(sa.column("id"), sa.column("said"))
     .select_from(sa.table("t"))
     .where(sa.column("id") == sa.bindparam("id")),
     "id",
 )
 """What stands under a key."""
+ASK_EACH = Hot(
+    lambda dialect: (
+        sa.select(sa.column("id"), sa.column("said"))
+        .select_from(sa.table("t"))
+        .where(among(sa.column("id"), "ids")(dialect))
+    ),
+    "ids",
+)
+"""The same for several."""
 COMMITS = 400
 
 
@@ -60,7 +69,7 @@ def asked(store: Store) -> tuple[int, list[str]]:
     ran: list[str] = []
     with store.live() as work:
         work.driver.set_trace_callback(ran.append)
-        [said, _] = work.first(ASK, "a")
+        [_, said] = work.first(ASK, "a")
         work.driver.set_trace_callback(None)
     return said, ran
 
@@ -80,9 +89,9 @@ def test_the_next_question_after_a_commit_is_answered_by_it(store, writer):
 def test_a_reader_who_is_the_first_of_all_keeps_what_he_reads(store):
     ran: list[str] = []
     with store.live() as work:
-        assert work.first(ASK, "a") == (0, "a")
+        assert work.first(ASK, "a") == ("a", 0)
         work.driver.set_trace_callback(ran.append)
-        assert work.first(ASK, "a") == (0, "a")
+        assert work.first(ASK, "a") == ("a", 0)
         work.driver.set_trace_callback(None)
     assert ran == []
 
@@ -91,7 +100,7 @@ def test_who_is_not_there_is_looked_for_each_time(store, writer):
     with store.live() as work:
         assert work.first(ASK, "nobody") is None
         writer.execute("INSERT INTO t VALUES ('nobody', 1)")
-        assert work.first(ASK, "nobody") == (1, "nobody")
+        assert work.first(ASK, "nobody") == ("nobody", 1)
 
 
 def test_until_its_row_is_fetched_a_statement_keeps_writers_from_the_file(file, writer):
@@ -133,6 +142,28 @@ def test_with_a_write_ahead_log_every_question_is_asked(tmp_path):
         assert kept.known("a") is None
         writer.execute("UPDATE t SET said = 3")
         assert kept.keep("a", reader.execute(question)) == (3,)
+
+
+def asked_of_each(store: Store, *ids: str) -> tuple[dict[str, int], int]:
+    """Ask for several on a live reader; return what it was told, and how many statements the database was asked."""
+    ran: list[str] = []
+    with store.live() as work:
+        work.driver.set_trace_callback(ran.append)
+        rows = work.first_of_each(ASK, ASK_EACH, set(ids))
+        work.driver.set_trace_callback(None)
+    return {name: said for name, (_, said) in rows.items()}, len(ran)
+
+
+def test_of_several_rows_none_is_asked_twice_until_something_is_committed(store, writer):
+    writer.execute("INSERT INTO t VALUES ('b', 1)")
+    assert asked_of_each(store, "a", "b") == ({"a": 0, "b": 1}, 1)
+    assert asked_of_each(store, "b", "a") == ({"a": 0, "b": 1}, 0)
+    assert asked_of_each(store, "a") == ({"a": 0}, 0)
+    assert asked_of_each(store, "a", "nobody") == ({"a": 0}, 1)  # one of them isn't known: all are read at one moment
+    writer.execute("UPDATE t SET said = 5 WHERE id = 'a'")
+    assert asked_of_each(store, "a", "b") == ({"a": 5, "b": 1}, 1)
+    assert asked_of_each(store, "nobody", "nowhere") == ({}, 1)
+    assert asked_of_each(store, "a", "b") == ({"a": 5, "b": 1}, 0)
 
 
 def test_no_more_rows_are_kept_than_have_room(file, writer, monkeypatch):
