@@ -2,15 +2,20 @@
 
 import json
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
+
+import orjson
 
 from consent.base.errors import Invalid, Place
 
 DEEPEST: Final = 32
 LARGEST_INTEGER: Final = 2**53 - 1
 _SOUND: Final = frozenset({str, bool, type(None)})
+_KEY_ENDS: Final = re.compile(rb'"[ \t\n\r]*:')
+_UNSOUND: Final = -1_000_000_000
 
 
 def parse(raw: bytes) -> Any:  # noqa: ANN401 -- JSON is of any shape until a form has read it
@@ -24,6 +29,48 @@ def parse(raw: bytes) -> Any:  # noqa: ANN401 -- JSON is of any shape until a fo
 
     >>> parse(b'{"a": [1, true]}')
     {'a': [1, True]}
+    """
+    plain = at_once(raw)
+    return slowly(raw) if plain is None else plain
+
+
+def at_once(raw: bytes) -> dict[str, Any] | list[Any] | None:
+    """Return what is plainly right, several times as fast as `slowly`; None where that has to look.
+
+    What reads fast drops all but the last of a key that stands twice. So its keys are counted, and the quotes before
+    colons: without escapes there is one behind each key, and if any more, they open a text that begins with a colon.
+    """
+    if b"\\" in raw:
+        return None
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+    if type(value) is not dict and type(value) is not list:
+        return None
+    return value if _keys(value, 0) == len(_KEY_ENDS.findall(raw)) else None
+
+
+def _keys(value: Any, depth: int) -> int:  # noqa: ANN401 -- walks JSON of any shape
+    """Return how many keys there are in a value; fewer than none where something is wrong, or not surely right."""
+    kind = type(value)
+    if kind is int:
+        return 0 if abs(value) <= LARGEST_INTEGER else _UNSOUND
+    if (kind is not dict and kind is not list) or depth >= DEEPEST:
+        return _UNSOUND
+    inner = value.values() if kind is dict else value
+    count = len(value) if kind is dict else 0
+    for each in inner:
+        if type(each) not in _SOUND:
+            count += _keys(each, depth + 1)
+    return count
+
+
+def slowly(raw: bytes) -> Any:  # noqa: ANN401 -- the same
+    """Read a JSON text as `parse` does, and name the place of what is wrong.
+
+    Raises:
+        Invalid: with the place.
     """
     try:
         text = raw.decode("utf-8")
