@@ -40,6 +40,16 @@ _UNSURE: Final = object()
 """What a field's `quick` returns of a value that doesn't look right: then marshmallow's own way says what is wrong."""
 
 
+def _fitting(low: int, high: int, pattern: re.Pattern[str]) -> Callable[[str], bool]:
+    whole = pattern.fullmatch
+
+    def fits(text: str) -> bool:
+        """Say whether a text is of the length and the pattern."""
+        return low <= len(text) <= high and whole(text) is not None
+
+    return fits
+
+
 class _Written(validate.Regexp):
     """A length, and a pattern that all of the text matches: unlike `$`, it lets no newline slip in at the end."""
 
@@ -48,12 +58,8 @@ class _Written(validate.Regexp):
     def __init__(self, low: int, high: int, pattern: str, why: str) -> None:
         super().__init__(pattern)
         self.min, self.max = low, high
-        self._whole = re.compile(pattern.removeprefix("^").removesuffix("$"), re.ASCII)
+        self.fits = _fitting(low, high, re.compile(pattern.removeprefix("^").removesuffix("$"), re.ASCII))
         self._why = why
-
-    def fits(self, text: str) -> bool:
-        """Say whether a text is of the length and the pattern."""
-        return self.min <= len(text) <= self.max and self._whole.fullmatch(text) is not None
 
     @override
     def __call__(self, value: Any) -> Any:
