@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 from marshmallow import fields
 
 from api.actors import actor
-from api.rest.contract import Contract, answer, contract
+from api.rest.contract import Contract, answer, answer_ready, contract
 from api.rest.incoming import body, customer_in_body, idempotency_key, no_query, query
 from api.rest.shapes import (
     CUSTOMER,
@@ -223,8 +223,7 @@ def decide() -> Response:
             actor=actor.current().name, idempotency_key=key, four_eyes=here().settings.demands_four_eyes,
             carried=asked.carried,
         )  # fmt: skip
-    told = made.as_json()
-    return answer(DecisionForm, {**told, "personalised": bool(made.categories_used)})
+    return answer_ready({**made.as_json(), "personalised": bool(made.categories_used)})
 
 
 @blueprint.get("/decisions/<decision>")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from api.rest.decisions import DecisionForm
 from api.roles import KeyScope
 from consent.base.ids import Scope
 from personalise import shelf
@@ -90,6 +91,15 @@ def test_a_customer_who_permits_it_is_chosen_for_and_his_contact_is_reserved(sql
         (sqlite_world.ann, "mail", "reserved")
     ]
     sqlite_world.check_ledger()
+
+
+def test_an_answer_is_in_the_form_that_it_has_when_it_is_shown_later(sqlite_world, decider):
+    permit_all(sqlite_world)
+    for who in (sqlite_world.ann, sqlite_world.bo):
+        told = ask(decider, who, who).get_json()
+        assert told == DecisionForm().dump(told)
+        assert list(told) == list(DecisionForm().fields)
+        assert DecisionForm().load(told) == told
 
 
 def test_the_same_key_gives_the_same_decision_and_reserves_nothing_more(sqlite_world, decider):
