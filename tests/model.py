@@ -29,6 +29,7 @@ class Word(NamedTuple):
     age: int = 0
     guardian: bool = False
     material: Mapping[str, int] = {}
+    merged: bool = False
 
 
 @dataclass
@@ -88,6 +89,7 @@ def word(seq: int, said: Mapping[str, Any]) -> Word:
         own=said["method"] in OWN_WORDS,
         age=said.get("age", 0),
         guardian=said.get("guardian", False),
+        merged=said["method"] == "merged",
         material=dict(zip(pending, said.get("material", ()), strict=False)),
     )
 
@@ -154,7 +156,8 @@ def _hear(answers: dict[str, Answer], scope: str, said: Word, *, opted_out: bool
             return
         answers[scope] = Answer("given", said.seq, notice, ends, scope in said.pending, said.guardian, knowingly)
     elif said.act == "renew" and was and valid:
-        guardian, over = was.guardian or said.guardian, was.over_gpc or knowingly
+        guardian = said.guardian or (was.guardian and said.merged)
+        over = was.over_gpc or knowingly
         answers[scope] = Answer("renewed", said.seq, notice or was.notice, ends, was.pending, guardian, over)
     elif said.act == "object":
         answers[scope] = Answer("objected", said.seq, notice)

@@ -145,10 +145,12 @@ def checkpoint(*, sign: bool, as_json: bool) -> None:
 def prove(seq: int, *, as_json: bool) -> None:
     """Prove that an entry is in the ledger: a C2SP proof, from the entry to a signed checkpoint.
 
-    SEQ is a position in the ledger; the proof speaks of the entry's place in its log, which the checkpoint names.
+    SEQ is a position in the ledger; the proof speaks of the entry's place in its log, which the checkpoint names. Where
+    none covers the entry yet, one is signed.
     """
-    with at_home() as house, house.deployment.store.read() as work:
-        shown = proving.inclusion(work, seq)
+    with at_home() as house:
+        deployment = house.deployment
+        shown = proving.proven(deployment.store, deployment.desk, seq, at=deployment.clock())
     if not as_json:
         print_verbatim(proof.write(shown.seq, shown.path, checkpoint_note=shown.checkpoint))
         return

@@ -192,6 +192,8 @@ class _Speaker:
             yield "said_at", f"is later than now, {rfc3339(self._at)}"
         if row.said_at and row.said_at < EPOCH:
             yield "said_at", "is before 1970"
+        if row.age and row.counts and row.evidence is None and row.method is not Method.SYNTHETIC:
+            yield "age", "counts with evidence only: say what proves it, or leave the age out"
         if row.act and (row.scopes or row.act in WHOLE_CUSTOMER):
             yield from self._ruled(row, row.act)
 

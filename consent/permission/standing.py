@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from consent.base.clock import from_ms, to_ms
 from consent.base.ids import Scope
 from consent.catalogue.duration import Duration
-from consent.permission.statement import OWN_WORD, WHOLE_CUSTOMER, Act, Statement
+from consent.permission.statement import OWN_WORD, WHOLE_CUSTOMER, Act, Method, Statement
 
 FOREVER: Final = 2**63 - 1
 """An expiry in milliseconds that never comes; a birth of which nothing is known."""
@@ -203,7 +203,9 @@ def _moved(was: ScopeStanding, statement: Statement, scope: Scope, position: int
                 flags |= PENDING
             return ScopeStanding(Status.GIVEN, flags, notice, _expiry(statement, scope), position)
         case Act.RENEW if was.status in VALID:
-            flags = was.flags | _flags(was, statement, opted_out=opted_out)
+            # A minor can't prolong what his guardian gave. What is joined was said by whoever said it then.
+            kept = was.flags if statement.method is Method.MERGED else was.flags & ~GUARDIAN
+            flags = kept | _flags(was, statement, opted_out=opted_out)
             return ScopeStanding(Status.RENEWED, flags, notice or was.notice, _expiry(statement, scope), position)
         case Act.INVALIDATE if was.status in VALID:
             return ScopeStanding(Status.INVALIDATED, 0, was.notice, _NEVER_S, position)

@@ -11,7 +11,7 @@ Source:
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from consent import standings
@@ -22,12 +22,14 @@ from consent.base.ids import CustomerId, Scope, is_id
 from consent.base.store import Work
 from consent.permission.standing import ERASED, VALID, Status
 from consent.permission.statement import Act, Method, Statement
-from consent.register import mergers, recording
+from consent.register import history, mergers, recording
 from consent.register.desk import Desk
 from consent.register.recording import Recorded
 
 _DOMAIN: Final = b"byleave/link/v1\x00withdraw\x00"
 _LONGEST: Final = 4_096
+_TWICE: Final = timedelta(minutes=1)
+"""Within which time a link that is pressed again was pressed twice."""
 _NO: Final = frozenset({Status.WITHDRAWN, Status.REFUSED, Status.OBJECTED})
 
 
@@ -86,8 +88,9 @@ def read(desk: Desk, token: str) -> WithdrawLink:
 def withdraw(desk: Desk, work: Work, token: str, *, at: datetime) -> list[Recorded]:
     """Withdraw what the link names, as the customer's own word.
 
-    Passed over are scopes that he has said no to already, so that pressing twice says it once. One that has left the
-    catalogue permits nothing, but may come back: a yes to it is taken back too.
+    Passed over is what he has withdrawn by a link a moment ago, so that pressing twice says it once. An older no is
+    said again: a yes that was given in between, on paper, may be typed in yet. One that has left the catalogue permits
+    nothing, but may come back: a yes to it is taken back too.
 
     It is the word of whoever goes on under the link's id, said at the ledger's own time: nothing that is recorded was
     said later.
@@ -111,15 +114,26 @@ def withdraw(desk: Desk, work: Work, token: str, *, at: datetime) -> list[Record
     catalogue = desk.catalogues.current(work)
     bits = desk.catalogues.bits(work, catalogue.version)
     stands = {scope: held.standing.of(bits[scope]).status for scope in link.scopes if scope in bits}
+    again = _just_pressed(desk, work, customer, said_at) if _NO & set(stands.values()) else frozenset()
     scopes = tuple(
         scope
         for scope, status in stands.items()
-        if (status not in _NO if scope in catalogue.scopes else status in VALID)
+        if (status not in _NO or scope not in again if scope in catalogue.scopes else status in VALID)
     )
     if not scopes:
         return []
     said = Statement(customer=customer, act=Act.WITHDRAW, scopes=scopes, said_at=said_at, method=Method.ONE_CLICK)
     return recording.record(desk, work, [said], actor="link", at=said_at)
+
+
+def _just_pressed(desk: Desk, work: Work, customer: CustomerId, at: datetime) -> frozenset[str]:
+    """Return what a customer has withdrawn by a link within the last moment."""
+    return frozenset(
+        scope
+        for said in history.of_customer(desk, work, customer)
+        if said.statement.method is Method.ONE_CLICK and said.statement.said_at > at - _TWICE
+        for scope in said.statement.scopes
+    )
 
 
 def headers(address: str) -> dict[str, str]:

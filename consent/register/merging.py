@@ -166,7 +166,8 @@ class _Join:
         if _RANK.get(other.status, 0) > _RANK.get(one.status, 0):
             return _ACT[other.status]
         if one.status in _RANK:
-            return None
+            # Said before the other's no, it is said again: a yes of the time between, on paper, may be typed in yet.
+            return _ACT[one.status] if other.status in _RANK and other.position > one.position else None
         if rule is None:
             return Act.INVALIDATE if one.status in VALID and other.status not in VALID else None
         if rule.legal_basis in ASKED:

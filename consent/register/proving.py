@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from consent.base.database import Hot, table_of
 from consent.base.errors import EntryUnknown
-from consent.base.store import Work
+from consent.base.store import Store, Work
 from consent.ledger import checkpoint, log, merkle, note, stored
 from consent.ledger.checkpoint import Checkpoint
 from consent.ledger.export import Shown
@@ -170,6 +170,21 @@ def inclusion(work: Work, position: int) -> Inclusion:
         checkpoint=signed,
         position=position,
     )
+
+
+def proven(store: Store, desk: Desk, position: int, *, at: datetime) -> Inclusion:
+    """Prove the same; where no checkpoint covers the entry yet, one is signed at once.
+
+    Raises:
+        EntryUnknown: no such entry.
+    """
+    with store.read() as work:
+        log.body_of(work, *parts(position))
+        if work.run(_COVERING, *parts(position)).fetchone() is not None:
+            return inclusion(work, position)
+    with store.write() as work:
+        sign_checkpoint(desk, work, at=at)
+        return inclusion(work, position)
 
 
 def consistency(work: Work, old: int, new: int, *, number: int = 0) -> list[bytes]:

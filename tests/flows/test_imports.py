@@ -91,11 +91,11 @@ def mapped(world, text):
         return parse_mapping(text, world.deployment.desk.catalogues.current(work))
 
 
-def refused(world, tmp_path, kind, text):
+def refused(world, tmp_path, kind, text, **how):
     """Bring in a wrong file: nothing is stored, and this is why."""
     before = everything(world)
     with pytest.raises(ImportInvalid) as error:
-        bring(world, tmp_path, kind, text)
+        bring(world, tmp_path, kind, text, **how)
     assert everything(world) == before
     return [f"{place.where}: {place.why}" for place in error.value.places] or [error.value.detail]
 
@@ -379,6 +379,17 @@ def test_a_wrong_statement_is_named_by_line_and_column(sqlite_world, tmp_path, r
     text = SAID_HEADER + said("BO") + row.format(then=days_ago(1)) + "\n"
     [place] = refused(sqlite_world, tmp_path, "statements", text)
     assert place.removeprefix("line 3, ")[: len(why)] == why
+
+
+def test_an_age_comes_in_with_evidence_only(sqlite_world, tmp_path):
+    """Rules 9 and 10: who is known to be old enough is permitted more by it, whatever else his row says."""
+    mapping = STATEMENTS + 'age = "age"\n'
+    rows = [
+        said("BO", "refuse", ago=3 - number, evidence=proof).strip() for number, proof in enumerate(("", "passport"))
+    ]
+    text = SAID_HEADER.strip() + ",age\n" + "".join(f"{row},40\n" for row in rows)
+    [place] = refused(sqlite_world, tmp_path, "statements", text, mapping=mapping)
+    assert place == "line 2, column age: counts with evidence only: say what proves it, or leave the age out"
 
 
 def test_a_file_that_does_not_fit_its_mapping_is_refused_at_its_header(sqlite_world, tmp_path):

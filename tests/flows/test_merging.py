@@ -406,3 +406,18 @@ def test_what_was_promised_under_either_id_stays_promised(world, mine, his, stan
 def test_spans_that_cover_the_day_together_leave_no_hour():
     quiet = joining.stricter(wishes.Wishes(quiet=Quiet(0, 800)), wishes.Wishes(quiet=Quiet(700, 1_440))).quiet
     assert quiet == Quiet(0, 1_440)
+
+
+@pytest.mark.parametrize("no", ["refuse", "object", "withdraw"])
+def test_a_no_of_both_holds_against_paper_of_the_time_between(world, no):
+    """Rule 12: the more restrictive word stands, until the customer chooses."""
+    world.say(world.statement(world.ann, no, POST))
+    world.clock.advance(days=1)
+    signed_on = world.clock()
+    world.clock.advance(days=1)
+    world.say(world.statement(world.bo, no, POST))
+    merge(world, world.bo, world.ann)
+    denied = world.reason(world.ann, POST)
+    world.clock.advance(days=1)
+    world.grant(world.ann, POST, said_at=signed_on, method="paper")
+    assert world.reason(world.ann, POST) == denied != "PERMIT"

@@ -13,15 +13,16 @@ from consent.base.errors import (
     RightsRequestUnknown,
     StateConflict,
 )
-from consent.base.ids import CustomerId
+from consent.base.ids import CustomerId, Scope
 from consent.ledger.position import parts
 from consent.permission.standing import RESTRICTED
-from consent.register import publishing
+from consent.register import merging, publishing
 from consent.rights import asked, correcting, deadlines, exporting, limiting, requests
 from consent.rights.asked import Chosen, Event, How, Outcome, Right, State
 from consent.rights.requests import Asking
 
 CY = "staff:cy"
+INTEREST = "use:responses:measurement"
 SECRET = "please look at what you wrote about my late aunt Eulalia"
 
 
@@ -338,3 +339,53 @@ def test_lists_are_filtered(world):
 def test_a_cursor_that_nobody_gave_out_is_refused(world, cursor):
     with world.store.read() as work, pytest.raises(RequestInvalid):
         asked.listed(work, Chosen(), cursor=cursor)
+
+
+# ------------------------------------------------------------------------------------------ who was joined with another
+
+
+def joined(world):
+    """Join Ann's record with Bo's: she goes on as him."""
+    with world.store.write() as work:
+        merging.merge(world.deployment.desk, work, world.ann, world.bo, actor=CY, at=world.clock())
+
+
+def test_an_objection_of_his_own_fulfils_what_was_asked_for_under_the_id_that_was_given_up(world):
+    """Rules 7 and 12: what he says is recorded, and closes the request."""
+    request = take_in(world, world.ann, Right.OBJECTION)
+    joined(world)
+    world.clock.advance(minutes=1)
+    with world.store.write() as work:
+        limiting.object_to(world.deployment.desk, work, world.bo, [Scope(INTEREST)], actor="customer", at=world.clock())
+    assert world.reason(world.bo, INTEREST) == "OBJECTED"
+    assert [each.event for each in steps(world, request)][-1] is Event.CLOSED
+
+
+def test_a_restriction_is_not_fulfilled_by_the_end_of_an_id(world):
+    request = take_in(world, world.ann, Right.RESTRICTION)
+    joined(world)
+    with pytest.raises(StateConflict, match="not restricted"):
+        act(world, requests.close, request, Outcome.FULFILLED)
+    world.say(world.statement(world.bo, "restrict"))
+    assert act(world, requests.close, request, Outcome.FULFILLED).state is State.CLOSED
+
+
+def test_an_export_of_who_goes_on_answers_what_the_other_asked_for(world):
+    request = take_in(world, world.ann, Right.ACCESS)
+    joined(world)
+    world.clock.advance(minutes=1)
+    with world.store.write() as work:
+        exporting.start(
+            world.deployment.desk, work, world.bo, exporting.Form.JSON, actor=CY, reason="asked", at=world.clock()
+        )
+    assert act(world, requests.close, request, Outcome.FULFILLED).state is State.CLOSED
+
+
+def test_an_objection_of_before_answers_no_new_one(world):
+    world.object(world.ann, INTEREST)
+    world.clock.advance(days=100)
+    request = take_in(world, world.ann, Right.OBJECTION)
+    with pytest.raises(StateConflict, match="since it came in"):
+        act(world, requests.close, request, Outcome.FULFILLED)
+    world.object(world.ann, INTEREST)
+    assert act(world, requests.close, request, Outcome.FULFILLED).state is State.CLOSED

@@ -316,6 +316,23 @@ def test_an_age_that_was_wrong_is_set_right(adults):
     adults.check_ledger()
 
 
+@pytest.mark.parametrize(("said", "expected"), [({}, "MINOR"), ({"guardian": True}, "PERMIT")])
+def test_a_minor_prolongs_nothing_that_his_guardian_gave(adults, said, expected):
+    """Rule 9: a renewal is a consent as well."""
+    adults.grant(adults.bo, POST, age=12, guardian=True)
+    adults.clock.advance(days=30)
+    adults.say(adults.statement(adults.bo, "renew", POST, **said))
+    assert (adults.reason(adults.bo, POST), many(adults, adults.bo, [POST])) == (expected, [expected])
+    adults.check_ledger()
+
+
+def test_who_has_come_of_age_renews_by_himself_what_his_guardian_gave(adults):
+    adults.grant(adults.bo, POST, age=15, guardian=True)
+    adults.clock.advance(days=366)
+    adults.say(adults.statement(adults.bo, "renew", POST))
+    assert adults.reason(adults.bo, POST) == "PERMIT"
+
+
 def test_a_guardian_stands_behind_one_scope_and_not_behind_another(adults):
     adults.grant(adults.bo, POST, age=12, guardian=True)
     permitted = adults.reason(adults.bo, POST)

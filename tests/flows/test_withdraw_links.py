@@ -144,3 +144,18 @@ def test_a_press_is_said_at_the_ledgers_own_time(world):
         token = links.sign(world.deployment.desk, world.bo, [NEWSLETTER], at=pressed_at)
         links.withdraw(world.deployment.desk, work, token, at=pressed_at)
     assert world.reason(world.bo, NEWSLETTER) == "WITHDRAWN"
+
+
+@pytest.mark.parametrize("old", ["refuse", "object", "withdraw"])
+def test_a_link_is_heard_after_an_older_no_so_that_paper_of_between_changes_nothing(world, old):
+    """Rules 5 and 6: an old paper form that is typed in today can't undo a newer word."""
+    world.say(world.statement(world.ann, old, NEWSLETTER))
+    world.clock.advance(days=1)
+    signed_on = world.clock()
+    world.clock.advance(days=1)
+    token = signed(world, world.ann, NEWSLETTER)
+    assert [len(pressed(world, token)) for _ in range(2)] == [1, 0]
+    world.clock.advance(days=1)
+    world.grant(world.ann, NEWSLETTER, said_at=signed_on, method="paper")
+    assert world.reason(world.ann, NEWSLETTER) == "WITHDRAWN"
+    assert len(pressed(world, token)) == 1

@@ -70,6 +70,7 @@ def words(history):
             own=said.method in ("web_form", "phone", "paper", "confirmation"),
             age=said.age,
             guardian=said.guardian,
+            merged=said.method == "merged",
             material=dict(said.material or {}),
         )
         for seq, said in history

@@ -6,7 +6,7 @@ from base64 import b64decode
 import pytest
 
 from consent.ledger import checkpoint, note, proof
-from tests.faces.cli.conftest import HOME, Shell
+from tests.faces.cli.conftest import HOME, SOMEBODY, Shell
 
 VERIFIED = ["ok", "size", "root", "checked", "first_bad", "seconds"]
 
@@ -82,6 +82,17 @@ def test_a_proof_is_one_that_others_can_read(shell: Shell):
     assert (ran.code, proof.read(ran.out).index) == (0, 5)
     assert list(told) == ["seq", "size", "leaf_hash", "path", "checkpoint"]
     assert [b64decode(each) for each in told["path"]] == list(proof.read(ran.out).path)
+
+
+def test_of_an_entry_that_no_checkpoint_covers_yet_one_is_signed(shell: Shell):
+    shell("ledger", "checkpoint", "--sign")
+    newest = shell.size()
+    shell("permission", "record", SOMEBODY, "withdraw", "contact:email:newsletter")
+    told = shell("ledger", "prove", newest, "--json").json
+    assert (told["seq"], told["size"]) == (newest, newest + 1)
+    assert told["checkpoint"] == shell("ledger", "checkpoint", "--json").json["checkpoint"]
+    assert shell("ledger", "prove", newest + 1).code == 2
+    assert shell.size() == newest + 1
 
 
 def test_an_entry_is_shown_as_it_is_stored(shell: Shell):

@@ -275,6 +275,22 @@ def test_nobody_gives_more_by_a_method_that_can_not_say_so(shop, sqlite_world, s
     assert sqlite_world.reason(sqlite_world.bo, NEWSLETTER) == "NO_RECORD"
 
 
+@pytest.mark.parametrize(
+    ("method", "act", "pointer"),
+    [
+        ("one_click", "withdraw", "method"), ("one_click", "invalidate", "method"), ("signal", "refuse", "method"),
+        ("import", "refuse", "evidence"), ("import", "invalidate", "evidence"),
+    ],
+)  # fmt: skip
+def test_nobody_is_made_older_by_a_method_that_can_not_say_so(shop, sqlite_world, stored, method, act, pointer):
+    """Rules 9 and 10: an age opens what is for those who are old enough."""
+    before = stored()
+    refused = shop.post(ONE, said(sqlite_world.bo, act, NEWSLETTER, method=method, age=40), key="one")
+    assert (refused.status_code, [each["pointer"] for each in refused.get_json()["errors"]]) == (422, [f"/{pointer}"])
+    assert "an age" in refused.get_json()["errors"][0]["detail"]
+    assert stored() == before
+
+
 @pytest.mark.parametrize(("method", "act", "more"), [
     ("import", "grant", {"evidence": "their export of May"}), ("import", "withdraw", {}),
     ("one_click", "withdraw", {}), ("signal", "refuse", {}),
