@@ -196,6 +196,10 @@ def check(customer: str, scope: str, as_of: datetime | None, *, remembered: bool
         print_json({**_judged(verdict), "customer": verdict.customer, "at": verdict.at})
     else:
         print_line(f"{'permit' if permit else 'denial'}: {verdict.reason.name}{_because(verdict)}")
+        if asked := _may_be_asked(verdict):
+            say("The customer may be asked for it: byleave customer link makes a link to his choices.")
+        elif asked is False:
+            say("He is not to be asked for it.")
     return OK if permit else REFUSED
 
 

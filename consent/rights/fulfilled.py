@@ -44,8 +44,12 @@ def lacking(work: Work, request: Request) -> str:
                 else "nothing was objected to for the customer since it came in: record his objection first"
             )  # fmt: skip
         case Right.ERASURE:
-            erased = _standing(work, request).states & ERASED
-            return "" if erased else "the customer is not erased: erase him first"
+            return "" if is_erased(work, request) else "the customer is not erased: erase him first"
+
+
+def is_erased(work: Work, request: Request) -> bool:
+    """Say whether the customer whose request it is was erased meanwhile, as whoever he went on."""
+    return bool(_standing(work, request).states & ERASED)
 
 
 def _used(work: Work, request: Request, why: Why) -> bool:

@@ -157,6 +157,8 @@ def close(
 ) -> Request:
     """Close a request: what became of it, and what the customer is told.
 
+    Of who is erased no words are kept any more: that he was told something, and a keyed hash of it, is in the ledger.
+
     Raises:
         RightsRequestUnknown: there is none of this id.
         RequestInvalid: the reasons are too long.
@@ -168,7 +170,7 @@ def close(
     undone = fulfilled.lacking(work, was) if outcome is Outcome.FULFILLED else ""
     if undone:
         raise StateConflict(undone)
-    if answer:
+    if answer and not fulfilled.is_erased(work, was):
         _say(desk, work, was, answer=answer)
     done = replace(was, state=State.CLOSED, closed_at=at, outcome=outcome)
     return _stepped(desk, work, done, Event.CLOSED, str(outcome), actor=actor, at=at, said=answer)

@@ -330,16 +330,22 @@ def test_the_verifier_imports_nothing_but_the_standard_library_and_is_python_3_9
     }  # fmt: skip
 
 
-def test_the_wrong_key_is_refused_and_a_key_that_is_none_too(told, tmp_path):
+def test_the_wrong_key_is_refused_and_one_that_is_none_is_wrong_usage(told, tmp_path):
     _, body = made(told, about(told))
     (tmp_path / "pack.zip").write_bytes(body)
     other = note.vkey("shop.example/consent/2026h2", bytes(31) + b"\x09")
-    outcomes = [
+    (tmp_path / "log.vkey").write_text(vkey(told) + "\n", encoding="utf-8")
+    (tmp_path / "other.txt").write_text("no key\n", encoding="utf-8")
+    none = ("nonsense", other.replace("+", "-"), "x" * 5_000, str(tmp_path / "other.txt"), str(tmp_path / "pack.zip"))
+    wrong, kept, *others = (
         verified(Path(verify.__file__), tmp_path / "pack.zip", "--vkey", each)
-        for each in (other, "nonsense", other.replace("+", "-"))
-    ]
+        for each in (other, str(tmp_path / "log.vkey"), *none)
+    )
 
-    assert [(each.code, each.err, each.out.partition(":")[0]) for each in outcomes] == [(1, "", "REFUSED")] * 3
+    assert (wrong.code, wrong.err, wrong.out.partition(":")[0]) == (1, "", "REFUSED")
+    assert (kept.code, "The log's key is the one that you gave." in kept.out) == (0, True)
+    why = "KEY is neither a verifier key (name+id+base64) nor a file with one in each line\n"
+    assert [(each.code, each.err, each.out) for each in others] == [(2, why, "")] * len(none)
 
 
 @pytest.mark.parametrize("arguments", [("a.zip", "b.zip"), ("--all",)])

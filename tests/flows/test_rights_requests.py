@@ -20,6 +20,7 @@ from consent.register import merging, publishing
 from consent.rights import asked, correcting, deadlines, exporting, limiting, requests
 from consent.rights.asked import Chosen, Event, How, Outcome, Right, State
 from consent.rights.requests import Asking
+from tests.erasing import erase
 
 CY = "staff:cy"
 INTEREST = "use:responses:measurement"
@@ -389,3 +390,15 @@ def test_an_objection_of_before_answers_no_new_one(world):
         act(world, requests.close, request, Outcome.FULFILLED)
     world.object(world.ann, INTEREST)
     assert act(world, requests.close, request, Outcome.FULFILLED).state is State.CLOSED
+
+
+def test_what_was_open_when_a_customer_was_erased_is_closed_in_its_own_words(world):
+    partly, refused = take_in(world, world.ann), take_in(world, world.ann, Right.RECTIFICATION)
+    erase(world, world.ann)
+    with pytest.raises(StateConflict, match="nothing was exported"):
+        act(world, requests.close, partly, Outcome.FULFILLED)
+    told = {"answer": "all but what we had to delete"}
+    assert act(world, requests.close, partly, Outcome.PARTLY, **told).outcome is Outcome.PARTLY
+    assert act(world, requests.close, refused, Outcome.REFUSED, **told).outcome is Outcome.REFUSED
+    assert world.rows("SELECT DISTINCT words FROM rights_request WHERE customer = :who", who=world.ann) == [(b"",)]
+    world.check_ledger()

@@ -3,8 +3,8 @@
     python verify.py PACK.zip [--vkey KEY] [--json]
 
 PACK is the zip file, or the folder that it was unpacked to. KEY is the log's verifier key as you got it from somewhere
-else than the pack: without one, the key in the pack is believed, and the verdict says so. Exit codes: 0 it holds,
-1 it does not, 2 wrong usage.
+else than the pack, or a file with one in each line: without one, the key in the pack is believed, and the verdict says
+so. Exit codes: 0 it holds, 1 it does not, 2 wrong usage.
 
 What is checked, in this order: the zip has no byte that is not accounted for; each file is the one that the manifest
 lists; every checkpoint is signed by the log's key, and the log only grew between them; every entry stands in the log's
@@ -511,6 +511,12 @@ def verdict(pack: Pack) -> list[str]:
     ]
 
 
+def given_keys(given: str) -> list[bytes]:
+    """Read a verifier key, or the keys in a file."""
+    path = Path(given)
+    return [read_key(each)[2] for each in (path.read_text(encoding="utf-8").split() if path.is_file() else [given])]
+
+
 def main(arguments: list[str]) -> int:
     """Run the program."""
     out = [each for each in arguments if each != "--json"]
@@ -523,9 +529,14 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python verify.py [PACK.zip] [--vkey KEY] [--json]\n")
         return 2
     path = Path(out[0]) if out else Path(__file__).resolve().parent
+    try:
+        trusted = [key for each in keys for key in given_keys(each)]
+    except (Refused, OSError, ValueError):
+        sys.stderr.write("KEY is neither a verifier key (name+id+base64) nor a file with one in each line\n")
+        return 2
     ok, why, told = True, "", {}
     try:
-        pack = Pack(load(path), [read_key(each)[2] for each in keys])
+        pack = Pack(load(path), trusted)
         pack.verify()
         said, told = verdict(pack), pack.counts
     except (Refused, OSError) as refused:

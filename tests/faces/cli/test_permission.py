@@ -123,3 +123,13 @@ def test_bad_input_is_named_and_nothing_is_stored(shell: Shell, typed, named):
     assert (ran.code, ran.out, ran.err.count("\n"), named.lower() in ran.err.lower()) == (2, "", 1, True), ran.err
     assert shell.size() == size
     assert "NOBODY" not in ran.err
+
+
+def test_a_denial_says_whether_the_customer_may_be_asked(shell: Shell):
+    shell("permission", "record", "NEWCOMER", "refuse", "contact:email:newsletter", "--enrol")
+    asked = shell("permission", "check", "NEWCOMER", "contact:sms:recommendations")
+    shell("permission", "record", "NEWCOMER", "refuse", "contact:sms:recommendations")
+    left = shell("permission", "check", "NEWCOMER", "contact:sms:recommendations")
+    assert [each.out.partition(":")[0] for each in (asked, left)] == ["denial"] * 2
+    assert "The customer may be asked for it" in asked.err
+    assert "He is not to be asked for it" in left.err
