@@ -120,11 +120,13 @@ def _judged(evidence: Evidence, group: _Group) -> Iterator[Yielded]:
     found: dict[str, str] = {}
     exchanged = np.zeros(len(ids), dtype=np.bool_)
     for names, told in ((facts, ", ".join(facts)), (history, "contact history")):
+        tried = np.zeros(len(ids), dtype=np.bool_)
         for turn in range(ROUNDS if names else 0):
-            donors, differ = _donors(evidence, group, names, turn)
-            exchanged |= differ & (names is facts)
+            donors, differ = _donors(evidence, group, names, turn, tried)
+            tried |= differ
             for spot, why in _other_terms(group, names, donors, rules=names is facts):
                 found.setdefault(ids[spot], f"with another customer's {told} {why}")
+        exchanged |= tried & (names is facts)
     yield from _named(policy, found)
     known = _known(group, facts)
     if known.any() and not exchanged.any():
@@ -142,12 +144,14 @@ def _known(group: _Group, names: Sequence[str]) -> NDArray[np.bool_]:
     return known
 
 
-def _donors(evidence: Evidence, group: _Group, names: Sequence[str], turn: int) -> tuple[Rows, NDArray[np.bool_]]:
+def _donors(
+    evidence: Evidence, group: _Group, names: Sequence[str], turn: int, tried: NDArray[np.bool_]
+) -> tuple[Rows, NDArray[np.bool_]]:
     """Return whose values each row gets, and where they are others than its own.
 
     Rows of whom the same facts are known stand in a ring, alike beside alike and otherwise in an order drawn from the
     audit's id. Each gets the values of the row so many places on as the most are alike: others than its own, but where
-    more than half of the ring are alike.
+    more than half of the ring are alike. Of those the first get others, so who got none yet (`tried`) stands before.
     """
     ids = group.ids
     table = pa.concat_tables([part.columns.select(names) for part in group.parts])
@@ -157,7 +161,7 @@ def _donors(evidence: Evidence, group: _Group, names: Sequence[str], turn: int) 
         rings.setdefault(tuple(value is None for value in row), []).append(spot)
     donors = np.arange(len(ids), dtype=np.int64)
     for ring in rings.values():
-        order = sorted(ring, key=lambda spot: (repr(values[spot]), _drawn(evidence, str(turn), ids[spot])))
+        order = sorted(ring, key=lambda spot: (repr(values[spot]), tried[spot], _drawn(evidence, str(turn), ids[spot])))
         alike = max(Counter(repr(values[spot]) for spot in ring).values())
         donors[order] = np.roll(np.array(order, dtype=np.int64), -alike)
     differ = np.array([values[spot] != values[donor] for spot, donor in enumerate(donors.tolist())], dtype=np.bool_)

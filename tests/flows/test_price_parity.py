@@ -121,6 +121,13 @@ def test_one_price_for_all_that_is_only_ranked_by_such_a_fact_passes_and_so_does
     assert audited(shop) == ([], [], 14)
 
 
+def test_where_most_are_alike_those_come_first_who_were_not_exchanged_yet(shop):
+    customers(shop, [1] * 3 + [9] * 7)
+    ran(shop, offer=TWO_PRICES, treatment=BOTH)
+
+    assert {audited(shop, audit=f"aud_{number}")[2] for number in range(12)} == {10 + 2}
+
+
 def test_controls_are_tried_too(shop):
     customers(shop, [1, 9] * 6)
     ran(shop, offer=TWO_PRICES, treatment=BOTH, campaign={**FREE, "holdout": {"share": 0.9, "salt": "s"}})
