@@ -13,6 +13,7 @@ from api import pages, problems, rest, security
 from api.actors import actor, keys, sessions
 from api.actors.actor import NOBODY, Actor
 from api.at_once import AtOnce
+from api.bounded import Bounded
 from api.pages import trouble
 from api.rest.contract import contract_of
 from api.rest.incoming import no_body
@@ -36,6 +37,7 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
 def create_app(house: House) -> Flask:
     """Return the application of a house. Nothing connects before the first request."""
     app = Flask("api", static_folder=None)
+    app.request_class = Bounded
     app.extensions[EXTENSION] = house
     app.config.update(
         TRUSTED_HOSTS=list(house.settings.trusted_hosts),

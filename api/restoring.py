@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from api import erasing
+from api import erasing, founding
 from api.settings import Settings
 from api.wiring import House, open_house
 from consent.base import backup, schema
@@ -100,6 +100,7 @@ def _settled(settings: Settings, clock: Clock, *, reached: int | None) -> Restor
         _require_readable(deployment.store)
         schema.upgrade(deployment.store)
         _require_ours(house)
+        founding.bind(house)
         settled = erasing.settle(house, ahead=-1 if reached is None else reached, doubtful=reached is None)
         with deployment.store.read() as work:
             size = log.head(work).size

@@ -4,25 +4,29 @@ The composition root of the consent side, and therefore, beside the gate, the re
 may touch the vault: it opens the keyring and hands the keys to the desk, and to nobody else.
 """
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from consent.base.clock import Clock, system_clock
+from consent.base.errors import SettingsInvalid
 from consent.base.store import Store
 from consent.catalogues import Catalogues
 from consent.register.desk import Desk, Hears, nobody
 from consent.rights.erasure_list import ErasureList
 from consent.rights.horizon import Horizon
+from consent.vault import secret_file
 from consent.vault.calls import VaultPlace
 from consent.vault.keyring import Keys, create_keyring, open_keyring
 from consent.vault.transit import create_sealed_keyring, open_sealed_keyring
 
+_LOGGER: Final = logging.getLogger("byleave.deployment")
 ERASURES: Final = "erasures.log"
 """What the list of erasures is called, beside the keyring."""
 
 # Where a Vault is has to be said by whoever reads the settings, and he may not look into the vault itself.
-__all__ = ["ERASURES", "Deployment", "VaultPlace", "new_keyring", "open_deployment"]
+__all__ = ["ERASURES", "Deployment", "VaultPlace", "bind_keyring", "ledger_of", "new_keyring", "open_deployment"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,3 +98,23 @@ def new_keyring(path: Path, vault: VaultPlace | None = None) -> None:
     """
     keys: Keys = create_keyring(path) if vault is None else create_sealed_keyring(path, vault)
     keys.close()
+
+
+def ledger_of(keyring: Path) -> str:
+    """Return the ledger that a keyring belongs to; nothing where it belongs to none yet, or where it isn't known.
+
+    Raises:
+        SettingsInvalid: it can't be read.
+    """
+    return secret_file.ledger_of(keyring)
+
+
+def bind_keyring(keyring: Path, ledger: str) -> None:
+    """Write down which ledger a keyring belongs to: never is another one founded with it.
+
+    A keyring that can't be written, such as one that is mounted to be read only, stays as it is; the log says so.
+    """
+    try:
+        secret_file.bind(keyring, ledger)
+    except SettingsInvalid as refused:
+        _LOGGER.warning("which ledger it belongs to isn't noted there: %s", refused)

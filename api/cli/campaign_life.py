@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from api.cli.frame import Command, Instant, Words, at_home, caller, json_option
+from api.cli.frame import VERSION, Command, Instant, Words, at_home, caller, json_option
 from api.cli.output import print_facts, print_json, print_line, print_table, shown
 from api.roles import action
 from api.wiring import House
@@ -24,7 +24,7 @@ AGAIN = click.option("--again", is_flag=True, help="Start it although this versi
 
 @click.command(cls=Command, example="byleave campaign approve spring --version 2")
 @click.argument("key", type=_KEY)
-@click.option("--version", type=click.IntRange(1), help="The version that you have looked at; the newest if left out.")
+@click.option("--version", type=VERSION, help="The version that you have looked at; the newest if left out.")
 @json_option
 @action("campaigns.approve")
 def approve(key: str, *, version: int | None, as_json: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import click
 
 from api import lost
-from api.cli.frame import Command, Words, at_home, caller, json_option
+from api.cli.frame import VERSION_OR_NONE, Command, Words, at_home, caller, json_option
 from api.cli.output import print_json, print_line, print_table, progress, shown
 from api.roles import action
 from consent.base.counting import counted
@@ -30,7 +30,7 @@ _NAMED: Final = re.compile(r"([^@]+)(?:@([1-9][0-9]{0,8}))?")
 @click.argument("a", type=Words("key", 80))
 @click.argument("b", type=Words("key", 80), required=False)
 @click.option(
-    "--contact-policy", type=click.IntRange(0), help="The contact policy's version for the second; 0 is none at all."
+    "--contact-policy", type=VERSION_OR_NONE, help="The contact policy's version for the second; 0 is none at all."
 )
 @json_option
 @action("campaigns.dry_run")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from api.cli.frame import FILE, Group, Instant, Number, Words, at_home, caller, json_option, past
+from api.cli.frame import FILE, VERSION, Group, Instant, Number, Words, at_home, caller, json_option, past
 from api.cli.output import print_facts, print_json, print_line, print_table, print_verbatim, say
 from api.roles import action
 from consent import notices
@@ -32,7 +32,7 @@ def catalogue() -> None:
 
 
 @catalogue.command(example="byleave catalogue show")
-@click.option("--version", type=Number(1), help="A published version; the one in force, where left out.")
+@click.option("--version", type=VERSION, help="A published version; the one in force, where left out.")
 @click.option("--as-of", type=Instant(), help="A past time (RFC 3339): the version that was in force then.")
 @json_option
 @action("catalogue.show")

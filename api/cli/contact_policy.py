@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from api.cli.frame import FILE, Group, at_home, caller, json_option
+from api.cli.frame import FILE, VERSION, VERSION_OR_NONE, Group, at_home, caller, json_option
 from api.cli.output import print_facts, print_json, print_line, print_table, print_verbatim
 from api.roles import action
 from personalise import shelf
@@ -51,8 +51,8 @@ def check(file: Path, *, as_json: bool) -> None:
 
 @contact_policy.command(example="byleave contact-policy diff contact-policy.toml")
 @click.argument("file", type=FILE, required=False)
-@click.option("--version", type=click.IntRange(1), help="A published version, in place of a file.")
-@click.option("--before", type=click.IntRange(0), help="The version to hold it against; 0 is none at all.")
+@click.option("--version", type=VERSION, help="A published version, in place of a file.")
+@click.option("--before", type=VERSION_OR_NONE, help="The version to hold it against; 0 is none at all.")
 @json_option
 @action("contact_policy.show")
 def diff(file: Path | None, version: int | None, before: int | None, *, as_json: bool) -> None:
@@ -96,7 +96,7 @@ def publish(file: Path, *, as_json: bool) -> None:
 
 
 @contact_policy.command(example="byleave contact-policy show")
-@click.option("--version", type=click.IntRange(1), help="A published version; the newest, where left out.")
+@click.option("--version", type=VERSION, help="A published version; the newest, where left out.")
 @json_option
 @action("contact_policy.show")
 def show(version: int | None, *, as_json: bool) -> None:

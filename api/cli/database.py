@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from api import erasing, restoring
+from api import erasing, founding, restoring
 from api.cli.frame import FILE, OK, REFUSED, Group, Words, at_home, json_option, require_founded
 from api.cli.output import print_facts, print_json, print_line, print_verbatim, say
 from api.restoring import Restored
@@ -38,6 +38,7 @@ def upgrade(*, as_json: bool) -> None:
         store = house.deployment.store
         before = schema.current(store)
         schema.upgrade(store)
+        founding.bind(house)
         after = schema.current(store)
     if as_json:
         print_json({"before": before, "after": after})

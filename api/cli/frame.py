@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 import click
 from typing_extensions import override
 
-from api import erasing
+from api import erasing, founded
 from api.actors.actor import Actor, require, shell
 from api.cli import root
 from api.roles import action_of
@@ -40,6 +40,9 @@ from consent.register.naming import LONGEST
 OK: Final = root.OK
 REFUSED: Final = root.REFUSED
 UNCHECKED: Final = root.UNCHECKED
+
+NEWEST: Final = 2**31 - 1
+"""The largest number of a version that both databases hold."""
 
 _WHOLE_SENTENCE: Final = 200
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -165,6 +168,13 @@ class Number(click.IntRange):
     name = "integer"
 
 
+VERSION: Final = Number(1, NEWEST)
+"""A version of what is published under a key."""
+
+VERSION_OR_NONE: Final = Number(0, NEWEST)
+"""The same; 0 is none at all."""
+
+
 CUSTOMERS_DOOR: Final = "/p/l"
 """The page whose button signs a customer in."""
 
@@ -235,10 +245,15 @@ def require_founded(settings: Settings) -> None:
     """Stop where there is no keyring.
 
     Raises:
-        NoDeployment: nothing was founded here.
+        NoDeployment: nothing was founded here, or its keyring is gone.
+        DatabaseDown: whether anything was can't be seen.
     """
-    if not settings.keyring.exists():
-        raise NoDeployment(f"there is no deployment at {settings.home}: run `byleave init`, or set BYLEAVE_HOME")
+    if settings.keyring.exists():
+        return
+    ledger = founded.ledger_in(settings)
+    if ledger:
+        raise NoDeployment(founded.keyless(ledger, settings.keyring))
+    raise NoDeployment(f"there is no deployment at {settings.home}: run `byleave init`, or set BYLEAVE_HOME")
 
 
 def found(house: House, work: Work, customer: str) -> CustomerId:

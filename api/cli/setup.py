@@ -7,12 +7,10 @@ from typing import Final
 import click
 
 from api import founding
-from api.cli.frame import FILE, Command, Refused, Words, caller, json_option
+from api.cli.frame import FILE, Command, Words, caller, json_option
 from api.cli.output import print_facts, print_json, print_line
 from api.roles import action
-from api.settings import Settings, read_settings
-from consent.base import schema
-from consent.base.store import Store
+from api.settings import read_settings
 from consent.catalogue.reading import DEFAULT
 from consent.ledger import log
 from consent.ledger.entry import ORIGIN
@@ -39,7 +37,6 @@ def init(name: str | None, catalogue: Path, *, as_json: bool) -> None:
     settings = read_settings()
     if name:
         settings = replace(settings, name=_host(name))
-    _refuse_keyless(settings)
     house = founding.found(settings, catalogue=catalogue, actor=caller().name)
     try:
         deployment = house.deployment
@@ -62,28 +59,3 @@ def _host(name: str) -> str:
     if "/" in name or not ORIGIN.fullmatch(f"{name}/consent/2026h2"):
         raise click.BadParameter("must be a host name in small letters, like shop.example", param_hint="--name")
     return name
-
-
-def _refuse_keyless(settings: Settings) -> None:
-    """Refuse to make a new keyring for a ledger that has one: nothing that is sealed would open with it.
-
-    Raises:
-        Refused: the database has a ledger, and its keyring isn't there.
-    """
-    store = Store(settings.database_url)
-    try:
-        if settings.keyring.exists() or not _has_tables(store):
-            return
-        with store.read() as work:
-            if log.is_open(work):
-                where = f"its keyring is not at {settings.keyring}"
-                raise Refused(f"the database has a ledger, and {where}: bring it back, a new one could open nothing")
-    finally:
-        store.close()
-
-
-def _has_tables(store: Store) -> bool:
-    file = store.engines.read.url.database
-    if store.dialect == "sqlite" and not (file and Path(file).exists()):
-        return False  # to look would make the file
-    return schema.current(store) is not None

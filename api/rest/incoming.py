@@ -20,9 +20,6 @@ IF_MATCH: Final = "If-Match"
 TAG_FORM: Final = r'^"[!#-~]{1,200}"$'
 KEY_FORM: Final = r"^[!-~]{1,200}$"
 _KEY: Final = re.compile(KEY_FORM.strip("^$"))
-_GLANCE: Final = 64
-"""Bytes: enough to see whether a body says anything."""
-
 _NOTHING: Final = (b"", b"{}")
 _TAG: Final = re.compile(TAG_FORM.strip("^$"))
 
@@ -85,8 +82,9 @@ def no_body() -> None:
 
     Raises:
         RequestInvalid: it says something, which would be passed over.
+        RequestEntityTooLarge: it is longer than the settings allow.
     """
-    if request.stream.read(_GLANCE).strip() not in _NOTHING:
+    if request.get_data(cache=False).strip() not in _NOTHING:
         raise RequestInvalid(places=[Place("", "there is nothing to say here: send no body")])
 
 

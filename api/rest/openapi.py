@@ -42,6 +42,7 @@ _PATHS: Final = {
 }
 _CALLED: Final = {"asked": "audit that was asked for", "pack": "evidence pack", "seq": "entry"}
 """Parts of paths that are called otherwise in a sentence."""
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _WORDS: Final = {
     400: "The request is not of the right form",
     401: "No key, or none that is in use",
@@ -191,7 +192,8 @@ def _parameters(rule: Rule, promised: Contract) -> list[Any]:
 def _responses(rule: Rule, promised: Contract, *, public: bool) -> dict[str, Any]:
     good = {"description": promised.summary, "content": _content(promised)}
     statuses = {400, 500, 503, *promised.errors, *promised.wrong} | (set() if public else {401, 403})
-    statuses |= {413, 415, 422} if promised.body else set()
+    statuses |= {413} if (rule.methods or set()) - _READING else set()
+    statuses |= {415, 422} if promised.body else set()
     statuses |= {409} if promised.idempotent else set()
     statuses |= {412, 428} if promised.if_match else set()
     content = {PROBLEM_JSON: {"schema": ProblemForm}}

@@ -17,6 +17,7 @@ UNSTORABLE: Final = "a value that can't be stored: half of a surrogate pair, a N
 
 _LOST: Final = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.errors.UndefinedTable, sa.exc.TimeoutError)
 _FAULTS: Final = (DBAPIError, sa.exc.TimeoutError, sqlite3.DatabaseError, psycopg.Error, UnicodeEncodeError)
+_BARE: Final = "its tables are missing: `byleave db restore` brings back a backup, `byleave db upgrade` adds new ones"
 _RACED: Final = "somebody else wrote the same at this moment: nothing was recorded, try again"
 
 
@@ -51,8 +52,8 @@ def _plain(lost: BaseException) -> str:
     for sign, said in (
         ("locked", "it stayed locked by another writer"),
         ("lock timeout", "it stayed locked by another writer"),
-        ("no such table", "its tables are missing: run `byleave init`, or `byleave db upgrade`"),
-        ("relation", "its tables are missing: run `byleave init`, or `byleave db upgrade`"),
+        ("no such table", _BARE),
+        ("relation", _BARE),
         ("not a database", "its file is damaged, or is no database"),
         ("malformed", "its file is damaged"),
         ("full", "its disk is full"),

@@ -149,6 +149,11 @@ def is_open(work: Work) -> bool:
     return work.run(_HEAD).fetchone() is not None
 
 
+def is_founded(work: Work) -> bool:
+    """Say whether there is a log, in a database that may have no tables yet."""
+    return sa.inspect(work.connection).has_table(_head.name) and is_open(work)
+
+
 def head(work: Work) -> Head:
     """Return the head as this transaction sees it.
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from consent.base.errors import SettingsInvalid
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_LEDGER: Final = "ledger"
 
 
 def create(path: Path, body: Mapping[str, Any]) -> None:
@@ -69,6 +70,26 @@ def changing(path: Path) -> Iterator[dict[str, Any]]:
     except OSError as refused:
         msg = f"the keyring {path} can't be changed: {refused.strerror}"
         raise SettingsInvalid(msg) from refused
+
+
+def ledger_of(path: Path) -> str:
+    """Return the ledger that a file's keys were first used for; nothing where they were used for none yet.
+
+    Raises:
+        SettingsInvalid: it can't be read.
+    """
+    return str(read(path).get(_LEDGER, ""))
+
+
+def bind(path: Path, ledger: str) -> None:
+    """Write down which ledger a file's keys are used for, where that isn't known yet.
+
+    Raises:
+        SettingsInvalid: it can't be read or written.
+    """
+    if not ledger_of(path):
+        with changing(path) as body:
+            body.setdefault(_LEDGER, ledger)
 
 
 def seen(path: Path) -> tuple[int, ...]:

@@ -21,8 +21,12 @@ from api.cli.output import steps
 from api.journey import Case, main_job
 from api.settings import Settings
 from consent.base.clock import Clock, system_clock
-from consent.base.errors import ByleaveError, ImportInvalid, Place
+from consent.base.errors import ByleaveError
 from consent.deployment import Deployment
+from consent.imports.cells import names
+from consent.imports.faults import Faults
+from consent.imports.mapping import REFERENCE as NAMES
+from consent.imports.rows import opened
 from consent.register import customers
 from examples.hillstrom.permissions import COLUMNS, synthetic_permissions
 from personalise import goodwill, shelf
@@ -105,20 +109,31 @@ def accounts(deployment: Deployment) -> dict[str, float]:
     }
 
 
+def read_references(data: Path) -> list[str]:
+    """Return whom a data file names, read as the import will read it.
+
+    Raises:
+        ImportInvalid: it can't be read, has no column of references, or a wrong one; with line and column.
+    """
+    faults = Faults(data.name)
+    sheet = opened(data)
+    if REFERENCE not in sheet.header:
+        faults.row(1, f"has no column {REFERENCE}")
+        faults.check()
+    found = [
+        each for chunk in sheet.chunks(faults) for each in names(chunk, REFERENCE, faults, kind=NAMES, required=True)
+    ]
+    faults.check()
+    return found
+
+
 def write_permissions(data: Path, to: Path, *, seed: int, at: datetime) -> None:
     """Make up a statement file for the customers that the data file names.
 
     Raises:
-        ImportInvalid: the file can't be read, or has no column of references.
+        ImportInvalid: the data file names none, or is wrong; with every place.
     """
-    try:
-        with data.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
-            if REFERENCE not in (rows.fieldnames or ()):
-                raise ImportInvalid(places=[Place(f"{data.name}, line 1", f"has no column {REFERENCE}")])
-            references = [row[REFERENCE] for row in rows]
-    except (OSError, UnicodeDecodeError, csv.Error) as unreadable:
-        raise ImportInvalid(f"{data.name} can't be read: {type(unreadable).__name__}") from unreadable
+    references = read_references(data)
     with to.open("w", encoding="utf-8", newline="") as file:
         written = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         written.writeheader()

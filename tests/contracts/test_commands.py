@@ -45,6 +45,17 @@ def test_the_list_of_commands_says_of_each_what_it_says_of_itself():
     assert {name: each.line for name, each in COMMANDS.items()} == told
 
 
+def test_every_number_has_bounds():
+    numbers = {
+        f"{path} {each.name}": each.type for path, command in ALL.items() for each in command.params
+        if isinstance(each.type, (click.types.IntParamType, click.types.FloatParamType))
+    }  # fmt: skip
+    boundless = [
+        name for name, kind in numbers.items() if None in {getattr(kind, "min", None), getattr(kind, "max", None)}
+    ]
+    assert (len(numbers) > 20, boundless) == (True, [])
+
+
 def test_every_option_says_what_it_is_for():
     nameless = [
         f"{path} {each.name}"

@@ -280,6 +280,9 @@ def test_a_form_that_is_too_large_is_not_read(browser, sqlite_world):
     enter(browser, link_for(sqlite_world))
     answer = browser.post("/save", data={FIELD: "x" * 1_100_000}, headers=OWN)
     assert answer.status_code == 413
+    unannounced = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    answer = browser.post("/save", data={FIELD: "x" * 1_100_000}, headers=OWN, environ_overrides=unannounced)
+    assert answer.status_code == 413
 
 
 # ---------------------------------------------------------------------------------------------------------- headers

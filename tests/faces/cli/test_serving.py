@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from types import MappingProxyType
 from urllib.error import HTTPError, URLError
@@ -83,6 +84,28 @@ def test_the_example_of_serve_answers_and_works_until_it_is_stopped(shell: Shell
         assert answered(process, f"http://127.0.0.1:{port}/healthz")[0] == 200
         assert works(shell) == "ok"
         assert stopped(process) == 0
+
+
+def test_a_body_that_is_sent_in_chunks_is_taken_whole_or_not_at_all(shell: Shell):
+    token = shell("key", "create", "shop", "--scope", "consent:write", "--json").json["key"]
+    port, most = free_port(), 1_048_576
+    with started(shell, "serve", port=port) as process:
+        answered(process, f"http://127.0.0.1:{port}/healthz")
+        whole = b'{"reference": "Zo"}'.ljust(most)
+        answers = [in_chunks(port, token, [whole, more]) for more in (b" ", b"rubbish", b"x" * most)]
+        assert answers == [(413, "too_large")] * 3
+        assert shell("customer", "show", "Zo").code == 2
+        assert in_chunks(port, token, [whole[:100], whole[100:]])[0] == 200
+        assert shell("customer", "show", "Zo").code == 0
+
+
+def in_chunks(port: int, token: str, parts: list[bytes]) -> tuple[int, object]:
+    """Enrol somebody with a body of no announced length; return the status and the problem's code."""
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Idempotency-Key": "chunks"}
+    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as server:
+        server.request("POST", "/api/v1/customers", body=iter(parts), headers=headers, encode_chunked=True)
+        answer = server.getresponse()
+        return answer.status, json.loads(answer.read()).get("code")
 
 
 def test_links_lead_to_the_port_that_is_served_unless_a_setting_says_where_people_come(shell: Shell):

@@ -1,5 +1,6 @@
 """`init` and `db`: a deployment is founded once, and whole."""
 
+import json
 import sqlite3
 import stat
 
@@ -38,8 +39,48 @@ def test_init_that_was_cut_off_can_be_run_again(nowhere: Shell):
     assert nowhere("init").code == 0
     size = nowhere.size()
     nowhere.database.unlink()
+    unbound(nowhere)
     assert (nowhere("init").code, nowhere.size()) == (0, size)
     nowhere.check_ledger()
+
+
+def unbound(shell: Shell) -> str:
+    """Make the keyring one that no ledger was founded with yet; return which was."""
+    path = shell.folder / HOME / "keyring.json"
+    keys = json.loads(path.read_text())
+    ledger = str(keys.pop("ledger"))
+    path.write_text(json.dumps(keys))
+    return ledger
+
+
+def test_no_second_ledger_is_founded_in_the_place_of_one_that_was_lost(shell: Shell):
+    shell.database.rename(shell.folder / "lost.db")
+    refused = shell("ledger", "verify")
+    assert (refused.code, "`byleave db restore`" in refused.err, "byleave init" in refused.err) == (3, True, False)
+    for emptied in (False, True):
+        if emptied:
+            shell.database.unlink()
+        ran = shell("init")
+        assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+        assert "belongs to the ledger shop.example/consent/" in ran.err
+        assert "`byleave db restore`" in ran.err
+    assert not shell.database.exists()
+    (shell.folder / "lost.db").rename(shell.database)
+    shell.check_ledger()
+
+
+def test_an_older_deployments_keyring_learns_its_ledger_with_the_next_upgrade(shell: Shell):
+    ledger = unbound(shell)
+    assert shell("db", "upgrade").code == 0
+    assert unbound(shell) == ledger
+
+
+def test_without_its_keyring_a_deployment_asks_for_that_and_not_for_a_new_one(shell: Shell):
+    (shell.folder / HOME / "keyring.json").rename(shell.folder / "kept.json")
+    for typed in (["ledger", "verify"], ["doctor"], ["db", "check"], ["db", "restore", "x"], ["customer", "show", "x"]):
+        ran = shell(*typed)
+        assert (ran.code, ran.err.count("\n"), "its keyring is not at" in ran.err) == (3, 1, True), ran.err
+        assert "init" not in ran.err
 
 
 def test_init_makes_no_second_keyring_for_a_ledger_that_has_one(shell: Shell):

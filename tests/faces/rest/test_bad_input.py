@@ -104,6 +104,35 @@ def test_a_body_that_is_too_large_is_not_read(shop, stored):
     assert stored() == before
 
 
+UNANNOUNCED = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+"""What a server says of a body whose length nobody announced."""
+
+MOST = 1_048_576
+
+
+def test_a_body_of_no_announced_length_is_never_cut_off(shop, stored):
+    before = stored()
+    whole = b'{"reference": "Zo"}'
+    padded = [whole.ljust(MOST) + more for more in (b" ", b"rubbish", b" " * 3 * MOST)]
+    answers = [shop.raw(path, each, environ_overrides=UNANNOUNCED) for path in POSTS for each in padded]
+    assert [(each.status_code, each.get_json()["code"]) for each in answers] == [(413, "too_large")] * len(answers)
+    assert stored() == before
+
+    assert shop.raw(CUSTOMERS, whole.ljust(MOST), environ_overrides=UNANNOUNCED).status_code == 200
+
+
+@pytest.mark.parametrize("data", [b" " + b"x" * 9, b"{}" + b" " * MOST, b"{}" + b" " * 100 + b"x"])
+def test_of_a_body_where_none_is_expected_all_is_read(shop, app, stored, data):
+    before = stored()
+    method, path = next(bodiless(app))
+    answers = [
+        shop.call(method, path, data=data, headers={"Content-Type": "application/json"}, environ_overrides=more)
+        for more in ({}, UNANNOUNCED)
+    ]
+    assert {each.status_code for each in answers} <= {400, 413}
+    assert stored() == before
+
+
 def bodiless(app):
     """Walk the routes that change something and take no body, with something in each place of their paths."""
     for rule in app.url_map.iter_rules():

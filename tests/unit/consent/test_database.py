@@ -268,6 +268,9 @@ def test_a_server_that_is_away_is_down(tmp_path):
 
 def test_a_database_without_tables_says_what_to_run(tmp_path):
     store = Store(f"sqlite:///{tmp_path / 'x.db'}")
-    with pytest.raises(DatabaseDown, match="its tables are missing: run `byleave init`"), store.read() as work:
+    with (
+        pytest.raises(DatabaseDown, match="its tables are missing: `byleave db restore` brings back"),
+        store.read() as work,
+    ):
         work.connection.exec_driver_sql("SELECT 1 FROM ledger_head")
     store.close()
