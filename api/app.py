@@ -9,7 +9,7 @@ from typing import Final
 
 from flask import Blueprint, Flask, Response, current_app, g, request
 
-from api import pages, problems, rest, security
+from api import counting, pages, problems, rest, security
 from api.actors import actor, keys, sessions
 from api.actors.actor import NOBODY, Actor
 from api.at_once import AtOnce
@@ -19,7 +19,7 @@ from api.rest.contract import contract_of
 from api.rest.incoming import no_body
 from api.roles import ACTIONS, action_of
 from api.wiring import EXTENSION, House, here
-from consent.base.errors import NotAllowed
+from consent.base.errors import NotAllowed, NotSignedIn
 from consent.base.ids import new_id
 from consent.register import links
 
@@ -27,6 +27,9 @@ _READING: Final = frozenset({"GET", "HEAD"})
 _CSRF: Final = "csrf/v1"
 _BY_LINK: Final = frozenset({"link.withdraw"})
 """What a link in a mail does from wherever it is pressed (RFC 8058): it can make a permission smaller and no more."""
+
+_NEVER_TOO_MANY: Final = frozenset({"health.show", "files.fetch", *_BY_LINK})
+"""What isn't counted. A no is never refused: mail providers press such links for all of their customers."""
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     *rest.BLUEPRINTS,
@@ -70,12 +73,13 @@ def _let_in() -> None:
     at = house.deployment.clock()
     g.request_id = new_id("req", at)
     if request.endpoint is None:
+        counting.address(house)
         return  # there is no such page, or not with this method: Flask says so itself
     view = current_app.view_functions[request.endpoint]
     declared = action_of(view)
     if declared is None:
         raise NotAllowed("nobody may: this address doesn't say who may")
-    who = NOBODY if ACTIONS[declared].public else _identified(house)
+    who = _counted(house, declared)
     actor.welcome(who)
     actor.require(who, declared)
     promised = contract_of(view)
@@ -83,6 +87,23 @@ def _let_in() -> None:
         no_body()
     if request.method not in _READING and declared not in _BY_LINK and not problems.for_programs(request.path):
         _require_own_form(house, who)
+
+
+def _counted(house: House, declared: str) -> Actor:
+    """Return who asks, once he is counted: programs by their key, people by their address; customers are, besides."""
+    programs = problems.for_programs(request.path)
+    if declared not in _NEVER_TOO_MANY and (ACTIONS[declared].public or not programs):
+        counting.address(house)
+    if ACTIONS[declared].public:
+        return NOBODY
+    try:
+        who = _identified(house)
+    except NotSignedIn:
+        if programs:
+            counting.address(house)
+        raise
+    counting.actor(house, who)
+    return who
 
 
 def _identified(house: House) -> Actor:
@@ -103,4 +124,5 @@ def _require_own_form(house: House, who: Actor) -> None:
 
 def _name(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id", "")
+    response.headers.update(counting.told())
     return response

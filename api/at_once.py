@@ -17,8 +17,9 @@ from flask import Flask
 from werkzeug.exceptions import SecurityError
 from werkzeug.sansio.utils import get_host
 
-from api import security
+from api import counting, security
 from api.actors import actor, keys
+from api.rates.limiter import KEY
 from api.rest import permissions
 from api.roles import action_of
 from api.settings import Settings
@@ -58,7 +59,8 @@ class AtOnce:
             return self._behind(environ, start_response)
         body, request_id = answer
         own = [("Content-Length", str(len(body))), ("X-Request-Id", request_id)]
-        start_response("200 OK", [*self._headers, *own])
+        spent = environ.get(counting.SPENT)
+        start_response("200 OK", [*self._headers, *own, *(counting.headers([spent]).items() if spent else ())])
         return [body]
 
     def _is_plain(self, environ: "WSGIEnvironment") -> bool:
@@ -72,11 +74,12 @@ class AtOnce:
         )  # fmt: skip
 
     def _may(self, environ: "WSGIEnvironment") -> bool:
-        """Say whether who asks may: before anything of what he sends is read."""
+        """Say whether who asks may, and count it: before anything of what he sends is read."""
         deployment = self._house.deployment
         try:
             who = keys.bearer(deployment.store, environ.get("HTTP_AUTHORIZATION"), at=deployment.clock())
             actor.require(who, _ACTION)
+            environ[counting.SPENT] = self._house.limiter.spend(KEY, who.subject)
         except Exception:  # noqa: BLE001 -- Flask comes upon it too, and answers and logs it
             return False
         return True

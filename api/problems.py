@@ -21,6 +21,7 @@ from flask import Blueprint, Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import NotFound as NoSuchPage
 
+from api.rates.limiter import TooMany
 from api.roles import action
 from consent.base import errors
 from consent.base.errors import ByleaveError, Place
@@ -52,6 +53,7 @@ STATUSES: Final[Mapping[type[ByleaveError], int]] = {
     errors.VersionMoved: 412,
     errors.NotSignedIn: 401,
     errors.NotAllowed: 403,
+    TooMany: 429,
     errors.Unavailable: 503,
     ByleaveError: 500,
 }
@@ -120,7 +122,7 @@ def problem_of(error: Exception) -> Problem:
             title=error.title,
             detail=error.detail or _meaning(type(error)),
             places=error.places,
-            headers=tuple(_headers(status)),
+            headers=tuple(_headers(status, error)),
         )
     if isinstance(error, HTTPException) and (status := error.code or _OURS) in range(400, _OURS):
         plain = _PLAIN.get(status, _PLAIN[400])
@@ -134,7 +136,9 @@ def _sorted(listed: str) -> str:
     return ", ".join(sorted(listed.split(", ")))
 
 
-def _headers(status: int) -> Iterator[tuple[str, str]]:
+def _headers(status: int, error: ByleaveError) -> Iterator[tuple[str, str]]:
+    if isinstance(error, TooMany):
+        yield "Retry-After", str(error.wait)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         yield "Retry-After", _RETRY_SECONDS
     if status == HTTPStatus.UNAUTHORIZED and for_programs(request.path):

@@ -40,6 +40,9 @@ _MASTER: Final = re.compile(
     r"local(\[(\*|[0-9]+)(, ?[0-9]+)?\])?|local-cluster\[[0-9, ]+\]|yarn|(spark|k8s|mesos)://[\w.:/,-]+", re.ASCII
 )
 
+_MOST_A_MINUTE: Final = 60_000_000
+"""A request a microsecond."""
+
 Environment = Literal["development", "production"]
 
 
@@ -69,6 +72,14 @@ class Settings:
     session_fresh_minutes: int = 15
     """How long after signing in somebody may do what takes a fresh sign-in: take data out, erase."""
     max_body_bytes: int = 1_048_576
+    rate_per_key: int = 60_000
+    """How many requests a minute one API key may ask, of all processes together; without limit, if 0."""
+    rate_per_address: int = 6_000
+    """How many one address may, on pages and without a key."""
+    rate_per_customer: int = 600
+    """How many one customer may, on his pages."""
+    proxy_hops: int = 0
+    """How many proxies stand before the service, each of which adds to `X-Forwarded-For`."""
     witness_url: str = ""
     """Where the witness is asked to cosign checkpoints; nowhere, where nothing is given."""
     witness_key: str = ""
@@ -304,6 +315,10 @@ _READ: Final[Mapping[str, Callable[[object], Any]]] = {
     "session_absolute_minutes": _whole(1, 10_080),
     "session_fresh_minutes": _whole(1, 1_440),
     "max_body_bytes": _whole(1_024, 67_108_864),
+    "rate_per_key": _whole(0, _MOST_A_MINUTE),
+    "rate_per_address": _whole(0, _MOST_A_MINUTE),
+    "rate_per_customer": _whole(0, _MOST_A_MINUTE),
+    "proxy_hops": _whole(0, 16),
     "erasures": _folder,
     "backup_retention_days": _whole(0, 3_650),
     "kms_wait_days": _whole(0, 365),

@@ -1,4 +1,4 @@
-"""The rows of the faces: API keys, sessions, sign-in links. Columns only; only `api.actors` reads them.
+"""The rows of the faces: API keys, sessions, sign-in links; what was asked. Columns only; only `api.actors` reads them.
 
 Nothing in them opens anything: of each secret only the SHA-256 is kept. All secrets are 256 random bits, so a plain
 digest is as good as a slow one.
@@ -6,6 +6,7 @@ digest is as good as a slow one.
 
 from datetime import datetime
 
+from sqlalchemy import BigInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
 from consent.base.database import Row
@@ -60,3 +61,12 @@ class LinkRow(Row):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+
+
+class RateRow(Row):
+    """When somebody's quota of requests is whole again; unlogged on PostgreSQL, and on SQLite in a file of its own."""
+
+    __tablename__ = "rate"
+    __table_args__ = _clustered("when somebody's quota is whole again, by a keyed hash; on SQLite it stays empty")
+    subject: Mapped[bytes] = mapped_column(primary_key=True)
+    full_at: Mapped[int] = mapped_column(BigInteger)

@@ -6,10 +6,14 @@ from typing import Final
 
 from flask import current_app
 
+from api.rates.limiter import ADDRESS, CUSTOMER, KEY, Limiter
+from api.rates.policy import Policy
+from api.rates.shared import shared
 from api.settings import Settings
 from consent.audit import asking
 from consent.base.clock import Clock, system_clock
 from consent.deployment import Deployment, open_deployment
+from consent.register import links
 from consent.register.cosigning import Witnessing
 from consent.register.gathering import Gathering
 from consent.rights.processing import Contacted
@@ -36,6 +40,10 @@ OUTBOX: Final = "outbox"
 """The folder at home in which mails wait for the company's mailer, a file each."""
 
 
+_RATES: Final = "rates/v1"
+"""What the key that hides who is counted is derived for."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class House:
     """What every face is called with."""
@@ -53,6 +61,15 @@ class House:
     def deciding(self) -> Deciding:
         """The way to decisions for requests that come at the same time."""
         return Deciding(self.deployment)
+
+    @cached_property
+    def limiter(self) -> Limiter:
+        """Who counts what is asked of this process, with all others that have this database."""
+        asked, desk = self.settings, self.deployment.desk
+        quotas = {KEY: asked.rate_per_key, ADDRESS: asked.rate_per_address, CUSTOMER: asked.rate_per_customer}
+        policies = [Policy(name, quota) for name, quota in quotas.items() if quota]
+        key = links.derived_key(desk, _RATES)
+        return Limiter(shared(self.deployment.store), policies, key=key, clock=self.deployment.clock)
 
     def elsewhere(self, language: str = "en") -> Elsewhere:
         """Return what the deciding floor holds of customers: it goes into what they are given, and into their files."""

@@ -168,7 +168,11 @@ def servers(stack: ExitStack, home: Path, workers: int, threads: int) -> tuple[i
         _running(
             [sys.executable, "-m", "api.cli", "serve", "--port", str(ours), *alike, "--threads", str(threads)],
             ours,
-            {"BYLEAVE_HOME": str(home), "BYLEAVE_BASE_URL": f"http://127.0.0.1:{ours}"},
+            {
+                "BYLEAVE_HOME": str(home),
+                "BYLEAVE_BASE_URL": f"http://127.0.0.1:{ours}",
+                "BYLEAVE_RATE_PER_KEY": "60000000",  # it counts, and never refuses
+            },
         )
     )
     stack.enter_context(

@@ -26,6 +26,7 @@ _BY_STATUS: Final[Mapping[int, str]] = {
     412: "conflict",
     413: "too_large",
     422: "request_invalid",
+    429: "too_many_requests",
     503: "unavailable",
 }
 """The code by which a problem is told whose own has no text."""

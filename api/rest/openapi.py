@@ -53,6 +53,7 @@ _WORDS: Final = {
     413: "The body is too large",
     415: "The body is not JSON in UTF-8",
     422: "Right in form, but it says what can't be",
+    429: "Too many requests within a minute: `Retry-After` says when to ask again",
     428: "Say with If-Match which version you have looked at",
     500: "Our fault",
     503: "Try again later; nothing was recorded",
@@ -191,7 +192,7 @@ def _parameters(rule: Rule, promised: Contract) -> list[Any]:
 
 def _responses(rule: Rule, promised: Contract, *, public: bool) -> dict[str, Any]:
     good = {"description": promised.summary, "content": _content(promised)}
-    statuses = {400, 500, 503, *promised.errors, *promised.wrong} | (set() if public else {401, 403})
+    statuses = {400, 429, 500, 503, *promised.errors, *promised.wrong} | (set() if public else {401, 403})
     statuses |= {413} if (rule.methods or set()) - _READING else set()
     statuses |= {415, 422} if promised.body else set()
     statuses |= {409} if promised.idempotent else set()

@@ -19,7 +19,8 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\
 
 def system_clock() -> datetime:
     """Return the machine's time, UTC, cut to whole milliseconds."""
-    return whole_milliseconds(datetime.now(UTC))
+    now = datetime.now(UTC)
+    return now - timedelta(0, 0, now.microsecond % 1_000)
 
 
 def whole_milliseconds(at: datetime) -> datetime:

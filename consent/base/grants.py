@@ -31,6 +31,7 @@ CLOSED_TO_AUDITORS: Final = frozenset(
         "lifted_suppression",
         "link",
         "memory",
+        "rate",
         "suppression",
         "web_session",
     }

@@ -80,7 +80,7 @@ def test_english_texts_are_those_that_problems_have():
     assert {code for code in differ if told[code][0] != meanings()[code][0]} == set()
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 412, 413, 422, 428, 500, 503])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 412, 413, 422, 428, 429, 500, 503])
 def test_a_problem_without_a_text_of_its_own_is_told_as_one_of_its_kind(status):
     problem = Problem(status=status, code="unheard_of", title="", detail="", places=(Place("a", "b"),))
     assert {trouble.known(problem, words(code)) in CODES for code in languages()} == {True}
