@@ -8,6 +8,7 @@ import pytest
 from api.actors import keys, links
 from api.rates.shared import SUFFIX
 from api.roles import KeyScope
+from consent.base.ids import Scope
 from consent.register import links as withdrawing
 from tests.faces.rest.conftest import house_of
 from tests.serving import served
@@ -109,7 +110,7 @@ def test_a_no_is_never_too_many(asking, sqlite_world):
     assert client.get("/nothing").status_code == 429
     desk = sqlite_world.deployment.desk
     for who in (sqlite_world.ann, sqlite_world.bo):
-        token = withdrawing.sign(desk, who, [NEWSLETTER], at=sqlite_world.clock())
+        token = withdrawing.sign(desk, who, [Scope(NEWSLETTER)], at=sqlite_world.clock())
         assert client.get(f"/w/{token}").status_code == 200
         pressed = client.post(f"/w/{token}", data={"List-Unsubscribe": "One-Click"})
         assert (pressed.status_code, "RateLimit" in pressed.headers) == (200, False)
