@@ -1,6 +1,7 @@
 """`byleave customer`: customers, and links for them."""
 
 from collections import Counter
+from datetime import datetime
 
 import click
 
@@ -13,10 +14,12 @@ from api.cli.frame import (
     Number,
     Words,
     address,
+    as_of_option,
     at_home,
     customer_argument,
     found,
     json_option,
+    past,
 )
 from api.cli.output import print_facts, print_json, print_line, print_table, say
 from api.roles import action
@@ -33,17 +36,18 @@ def customer() -> None:
 
 @customer.command(example="byleave customer show S000001")
 @customer_argument
+@as_of_option
 @json_option
 @action("customers.show")
-def show(customer: str, *, as_json: bool) -> None:
-    """Show who a customer is here: his id, how much he has said, and what he permits."""
+def show(customer: str, as_of: datetime | None, *, as_json: bool) -> None:
+    """Show who a customer is here, or was then: his id, how much he has said, and what he permits."""
     with at_home() as house:
         deployment = house.deployment
-        at = deployment.clock()
+        at = past(as_of, deployment.clock(), option="--as-of")
         with deployment.store.read() as work:
             who = found(house, work, customer)
-            said = history.of_customer(deployment.desk, work, who)
-            verdicts = gate.check_all(deployment.desk, work, who, at=at)
+            said = history.of_customer(deployment.desk, work, who, as_of=as_of)
+            verdicts = gate.check_all(deployment.desk, work, who, at=at, as_of=as_of is not None)
     denials = Counter(one.reason.name for one in verdicts if not isinstance(one, Permit))
     answer = {
         "customer": who,

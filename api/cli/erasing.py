@@ -142,21 +142,29 @@ def check(address: str, kind: str, as_of: datetime | None, *, as_json: bool) -> 
 
 @suppression.command("list", example="byleave suppression list --limit 10")
 @click.option("--limit", type=Number(1, 10_000), default=100, show_default=True, help="How many at most.")
+@click.option("--cursor", type=Number(0, 2**53 - 1), help="The ledger entry before which to go on.")
+@as_of_option
 @json_option
 @action("suppressions.show")
-def list_(limit: int, *, as_json: bool) -> None:
-    """List what is left alone, the newest first: kinds and times, for addresses are kept as keyed hashes alone."""
+def list_(limit: int, cursor: int | None, as_of: datetime | None, *, as_json: bool) -> None:
+    """List what is left alone, or was then, the newest first.
+
+    Kinds and times are all that can be shown, for addresses are kept as keyed hashes alone.
+    """
     with at_home() as house, house.deployment.store.read() as work:
-        found = suppressing.newest(work, limit)
-        total = suppressing.count(work)
+        past(as_of, house.deployment.clock(), option="--as-of")
+        listed = suppressing.newest(work, limit + 1, before=cursor, as_of=as_of)
+        total = suppressing.count(work, as_of=as_of)
+    found = listed[:limit]
+    following = found[-1].position if len(listed) > limit else None
     if as_json:
         data = [{"kind": each.kind, "since": each.since, "position": each.position} for each in found]
-        print_json({"data": data, "total": total})
+        print_json({"data": data, "next_cursor": following, "total": total})
         return
     rows = [(each.kind, each.since, str(each.position)) for each in found]
     print_table(("kind", "left alone since", "ledger entry"), rows, empty="No address is left alone.")
-    if total > len(found):
-        say(f"{total:,} in all.")
+    if following is not None:
+        say(f"{total:,} in all; go on with: --cursor {following}")
 
 
 def _tell(done: Changed, said: str, unchanged: str, *, as_json: bool) -> None:

@@ -12,11 +12,13 @@ from api.cli.frame import (
     Refused,
     Unknown,
     Words,
+    as_of_option,
     at_home,
     caller,
     customer_argument,
     found,
     json_option,
+    past,
 )
 from api.cli.output import print_facts, print_json, print_line, print_table, say
 from api.roles import action
@@ -24,7 +26,7 @@ from api.wiring import House
 from consent.base.counting import counted
 from consent.base.ids import is_id
 from consent.base.store import Work
-from consent.rights import asked, requests
+from consent.rights import asked, asked_then, requests
 from consent.rights.asked import PREFIX, Chosen, How, Outcome, Request, Right, State, Step
 from consent.rights.asked import Words as Written
 from consent.rights.requests import LONGEST, Asking
@@ -47,16 +49,26 @@ def request() -> None:
 @click.option("--overdue", is_flag=True, help="Only those whose deadline has passed.")
 @click.option("--limit", type=Number(1, 1_000), default=100, show_default=True, help="How many at most.")
 @click.option("--cursor", type=Words("cursor"), help="The cursor after which to go on.")
+@as_of_option
 @json_option
 @action("requests.show")
-def list_(*, limit: int, cursor: str | None, as_json: bool, **chosen: Any) -> None:  # noqa: ANN401 -- the options above
-    """List requests, the one that is due first first."""
+def list_(
+    *,
+    limit: int,
+    cursor: str | None,
+    as_of: datetime | None,
+    as_json: bool,
+    **chosen: Any,  # noqa: ANN401 -- the options above
+) -> None:
+    """List requests, the one that is due first first; with a past time, as they stood then."""
     with at_home() as house:
-        at = house.deployment.clock()
+        at = past(as_of, house.deployment.clock(), option="--as-of")
         with house.deployment.store.read() as work:
             who = found(house, work, chosen["customer"]) if chosen["customer"] else ""
-            listed, following = asked.listed(work, _chosen(chosen, who, at), cursor=cursor or "", most=limit)
-            open_, late = asked.counts(work, at=at)
+            listed, following = asked_then.listed(
+                work, _chosen(chosen, who, at), as_of, cursor=cursor or "", most=limit
+            )
+            open_, late = asked_then.counts(work, at=at, as_of=as_of)
     if as_json:
         data = [each.as_json(at) for each in listed]
         print_json({"data": data, "next_cursor": following or None, "open": open_, "overdue": late})
@@ -113,19 +125,19 @@ def _named(house: House, work: Work, name: str) -> str:
 
 @request.command(example="byleave request show S000001")
 @_argument
+@as_of_option
 @json_option
 @action("requests.show")
-def show(request: str, *, as_json: bool) -> None:
+def show(request: str, as_of: datetime | None, *, as_json: bool) -> None:
     """Show a request and its steps, each with its ledger entry. What the customer wrote stays sealed.
 
     REQUEST is its id; or its customer, where he has one that is open.
     """
     with at_home() as house:
-        at = house.deployment.clock()
+        at = past(as_of, house.deployment.clock(), option="--as-of")
         with house.deployment.store.read() as work:
-            one = asked.find(work, _named(house, work, request))
-            steps = asked.steps(work, one.id)
-            words = asked.words(house.deployment.desk, work, one)
+            one, steps = asked_then.found(work, _named(house, work, request), as_of)
+            words = asked_then.told(one, asked.words(house.deployment.desk, work, one))
     if as_json:
         print_json({**one.as_json(at), **_told(words), "steps": [_step(each) for each in steps]})
         return

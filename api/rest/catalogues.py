@@ -11,6 +11,7 @@ from flask import Blueprint, Response
 
 from api.rest.contract import Contract, answer, answer_ready, contract
 from api.rest.incoming import no_query, query
+from api.rest.past import AS_OF, AsOfForm
 from api.rest.shapes import LANGUAGE, SCOPE, Choice, Flag, Form, Instant, Items, Part, Shape, Text, Whole
 from api.rest.verdicts import LARGEST
 from api.roles import action
@@ -93,23 +94,10 @@ class WordingsForm(Form):
     data = Items(Part(WordingForm), 0, _MOST, required=True)
 
 
-class CatalogueQuery(Form):
-    """When to look at."""
-
-    as_of = Instant(metadata={"description": "a past time; now, where left out"})
-
-
 class WordingQuery(Form):
     """In which language."""
 
     language = Text(2, 32, LANGUAGE, "is not a language tag")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AsOf:
-    """The time asked for, if one was."""
-
-    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +107,6 @@ class Spoken:
     language: str = "en"
 
 
-AS_OF: Final = Shape(CatalogueQuery, AsOf)
 SPOKEN: Final = Shape(WordingQuery, Spoken)
 
 
@@ -128,7 +115,7 @@ SPOKEN: Final = Shape(WordingQuery, Spoken)
 @contract(
     Contract(
         summary="Show the catalogue in force, now or at a past time",
-        query=CatalogueQuery,
+        query=AsOfForm,
         answer=CatalogueForm,
         errors=(404, 422),
     )

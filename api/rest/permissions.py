@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request
 
 from api.rest.contract import Contract, answer, answer_ready, contract
 from api.rest.incoming import body, past, query
+from api.rest.past import AS_OF, AsOfForm
 from api.rest.shapes import CUSTOMER, SCOPE, Flag, Form, Instant, Items, Part, Shape, Text, Whole
 from api.rest.verdicts import LARGEST, CustomerVerdict, Judged, ScopeVerdict, judged
 from api.roles import action
@@ -47,12 +48,6 @@ class VerdictsForm(Form):
     data = Items(Part(CustomerVerdict), 1, MOST, required=True)
 
 
-class AsOfForm(Form):
-    """When to look at."""
-
-    as_of = Instant(metadata={"description": "a past time; now, where left out"})
-
-
 class PermissionsForm(Form):
     """What stands for a customer: one verdict for every scope of the catalogue, in the order of presentation."""
 
@@ -71,15 +66,7 @@ class Checks:
     as_of: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AsOf:
-    """The time asked for, if one was."""
-
-    as_of: datetime | None = None
-
-
 CHECKS: Final = Shape(ChecksForm, Checks)
-AS_OF: Final = Shape(AsOfForm, AsOf)
 
 
 @blueprint.post("/permissions:check")

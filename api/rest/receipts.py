@@ -6,13 +6,14 @@ believe nobody there is `byleave ledger verify-receipt`, and the page `/verify`.
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from flask import Blueprint, Response, g
 from marshmallow import fields
 
 from api.rest.contract import Contract, answer, contract
-from api.rest.incoming import body, no_query, query
+from api.rest.incoming import body, no_query, past, query
 from api.rest.shapes import MISSING, SCOPE, Choice, Flag, Form, Instant, Items, Part, Shape, Text, Whole
 from api.rest.verdicts import LARGEST
 from api.roles import action
@@ -71,6 +72,7 @@ class PageQuery(Form):
 
     limit = Whole(1, MOST, in_query=True)
     cursor = Text(1, 16, "^(0|[1-9][0-9]{0,15})$", "is not a cursor of this list")
+    as_of = Instant(metadata={"description": "a past time: what was recorded by then; now, where left out"})
 
 
 class SaidScopeForm(Form):
@@ -110,6 +112,7 @@ class Page:
 
     limit: int = 100
     cursor: str = ""
+    as_of: datetime | None = None
 
 
 def _as_it_is(**given: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON of any form
@@ -169,17 +172,19 @@ def _verified(position: int | None) -> Response:
 
 @blueprint.get("/customers/<customer>/statements")
 @action("permissions.show")
-@contract(Contract(summary="List what a customer said", query=PageQuery, answer=SaidListForm, errors=(404,)))
+@contract(Contract(summary="List what a customer said", query=PageQuery, answer=SaidListForm, errors=(404, 422)))
 def told(customer: str) -> Response:
     """List statements in the order of the ledger."""
     if not is_id(customer, "cus"):
         raise CustomerUnknown
     asked, who, deployment = query(PAGE), CustomerId(customer), here().deployment
+    at = past(asked.as_of, deployment.clock(), "?as_of")
     with deployment.store.read() as work:
         if who not in standings.read(work, [who]):
             raise CustomerUnknown
         behind = int(asked.cursor) if asked.cursor else None
         said = history.after(deployment.desk, work, who, behind, asked.limit + 1)
+    said = [one for one in said if one.at <= at]  # entries are in the order of time
     shown = said[: asked.limit]
     more = str(shown[-1].seq) if len(said) > len(shown) else None
     return answer(SaidListForm, {"data": [_said(one) for one in shown], "next_cursor": more})

@@ -13,14 +13,15 @@ from flask import Blueprint, Response
 
 from api.actors import actor
 from api.rest.contract import Contract, answer, contract
-from api.rest.incoming import body, customer_in_body, idempotency_key, no_query, query
+from api.rest.incoming import body, customer_in_body, idempotency_key, past, query
+from api.rest.past import AS_OF, AsOfForm
 from api.rest.shapes import CUSTOMER, Choice, Flag, Form, Instant, Items, Part, Shape, Text, Whole
 from api.rest.verdicts import LARGEST
 from api.roles import action
 from api.wiring import here
 from consent.base.clock import rfc3339
 from consent.base.ids import CustomerId
-from consent.rights import asked, requests
+from consent.rights import asked, asked_then, requests
 from consent.rights.asked import Chosen, Event, How, Outcome, Request, Right, State, Step
 from consent.rights.requests import LONGEST, Asking
 
@@ -89,6 +90,7 @@ class RequestQuery(Form):
     customer = Text(36, 36, CUSTOMER, "is not a customer's id")
     open = Choice(_TRUTHS, metadata={"description": "true: only those that are still to be answered"})
     overdue = Choice(_TRUTHS, metadata={"description": "true: only those whose deadline has passed"})
+    as_of = Instant(metadata={"description": "a past time: as they stood then; now, where left out"})
     limit = Whole(1, MOST, in_query=True)
     cursor = Text(51, 51, CURSOR, "is not a cursor of this list")
 
@@ -132,6 +134,7 @@ class Asked:
     customer: str = ""
     open: str = "false"
     overdue: str = "false"
+    as_of: datetime | None = None
     limit: int = 100
     cursor: str = ""
 
@@ -185,15 +188,17 @@ ANSWERED: Final = Shape(RequestAnswerForm, Answered)
 
 @blueprint.get("/requests")
 @action("requests.show")
-@contract(Contract(summary="List requests by right", query=RequestQuery, answer=RequestListForm))
+@contract(Contract(summary="List requests by right", query=RequestQuery, answer=RequestListForm, errors=(422,)))
 def list_() -> Response:
     """List requests, the one that is due first first."""
     given = query(QUERY)
     deployment = here().deployment
-    at = deployment.clock()
+    at = past(given.as_of, deployment.clock(), "?as_of")
     with deployment.store.read() as work:
-        listed, following = asked.listed(work, given.chosen(at), cursor=given.cursor, most=given.limit)
-        open_, late = asked.counts(work, at=at)
+        listed, following = asked_then.listed(
+            work, given.chosen(at), given.as_of, cursor=given.cursor, most=given.limit
+        )
+        open_, late = asked_then.counts(work, at=at, as_of=given.as_of)
     data = [each.as_json(at) for each in listed]
     return answer(RequestListForm, {"data": data, "next_cursor": following or None, "open": open_, "overdue": late})
 
@@ -225,15 +230,18 @@ def open_() -> Response:
 
 @blueprint.get("/requests/<request>")
 @action("requests.show")
-@contract(Contract(summary="Show a request by right, and its steps", answer=FullRequestForm, errors=(404,)))
+@contract(
+    Contract(
+        summary="Show a request by right, and its steps", query=AsOfForm, answer=FullRequestForm, errors=(404, 422)
+    )
+)
 def show(request: str) -> Response:
-    """Show one request."""
-    no_query()
-    deployment = here().deployment
-    at = deployment.clock()
+    """Show one request, as it stands or stood."""
+    given, deployment = query(AS_OF).as_of, here().deployment
+    at = past(given, deployment.clock(), "?as_of")
     with deployment.store.read() as work:
-        one, steps = asked.find(work, request), asked.steps(work, request)
-        words = asked.words(deployment.desk, work, one)
+        one, steps = asked_then.found(work, request, given)
+        words = asked_then.told(one, asked.words(deployment.desk, work, one))
     told = {"extended_because": words.extension or None, "answer": words.answer or None}
     return answer(FullRequestForm, {**one.as_json(at), **told, "steps": [_step(each) for each in steps]})
 

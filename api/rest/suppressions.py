@@ -84,6 +84,7 @@ class SuppressionQuery(Form):
 
     limit = Whole(1, MOST, in_query=True)
     cursor = Text(1, 16, CURSOR, "is not a cursor of this list")
+    as_of = Instant(metadata={"description": "a past time: what was left alone then; now, where left out"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,7 @@ class Page:
 
     limit: int = 100
     cursor: str = ""
+    as_of: datetime | None = None
 
 
 SUPPRESS: Final = Shape(SuppressForm, Asked)
@@ -112,13 +114,17 @@ PAGE: Final = Shape(SuppressionQuery, Page)
 
 @blueprint.get("/suppressions")
 @action("suppressions.show")
-@contract(Contract(summary="List what is left alone", query=SuppressionQuery, answer=SuppressionListForm))
+@contract(
+    Contract(summary="List what is left alone", query=SuppressionQuery, answer=SuppressionListForm, errors=(422,))
+)
 def listed() -> Response:
     """List suppressions by kind and time; no address is kept that could be listed."""
-    given = query(PAGE)
-    with here().deployment.store.read() as work:
-        found = suppressing.newest(work, given.limit + 1, before=int(given.cursor) if given.cursor else None)
-        total = suppressing.count(work)
+    given, deployment = query(PAGE), here().deployment
+    past(given.as_of, deployment.clock(), "?as_of")
+    with deployment.store.read() as work:
+        before = int(given.cursor) if given.cursor else None
+        found = suppressing.newest(work, given.limit + 1, before=before, as_of=given.as_of)
+        total = suppressing.count(work, as_of=given.as_of)
     shown = found[: given.limit]
     following = str(shown[-1].position) if len(found) > given.limit else None
     return answer(SuppressionListForm, {"data": shown, "next_cursor": following, "total": total})

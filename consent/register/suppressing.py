@@ -254,18 +254,27 @@ def beside_nobody(work: Work) -> None:
         work.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
 
-def newest(work: Work, most: int, *, before: int | None = None) -> list[Suppression]:
-    """Return up to `most` suppressions, the newest first; with `before`, those whose entries stand before it."""
-    query = sa.select(_row.c.kind, _row.c.since, _row.c.position)
+def newest(work: Work, most: int, *, before: int | None = None, as_of: datetime | None = None) -> list[Suppression]:
+    """Return up to `most` suppressions, the newest first.
+
+    Args:
+        work: a transaction.
+        most: how many.
+        before: only those whose entries stand before this position.
+        as_of: those that stood then, whether or not they still do.
+    """
+    rows = _row if as_of is None else _stood_at(as_of)
+    query = sa.select(rows.c.kind, rows.c.since, rows.c.position)
     if before is not None:
-        query = query.where(_row.c.position < before)
-    rows = work.connection.execute(query.order_by(_row.c.position.desc()).limit(most))
-    return [Suppression(kind=row.kind, since=row.since, position=row.position) for row in rows]
+        query = query.where(rows.c.position < before)
+    found = work.connection.execute(query.order_by(rows.c.position.desc()).limit(most))
+    return [Suppression(kind=row.kind, since=row.since, position=row.position) for row in found]
 
 
-def count(work: Work) -> int:
-    """Return how many addresses are suppressed."""
-    return work.connection.execute(sa.select(sa.func.count()).select_from(_row)).scalar_one()
+def count(work: Work, *, as_of: datetime | None = None) -> int:
+    """Return how many addresses are suppressed, or were at a time."""
+    rows = _row if as_of is None else _stood_at(as_of)
+    return work.connection.execute(sa.select(sa.func.count()).select_from(rows)).scalar_one()
 
 
 def _held(work: Work, address: Blind) -> list[CustomerId]:

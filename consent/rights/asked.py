@@ -25,8 +25,8 @@ USE: Final = "rights_request/v1"
 _STAMP: Final = 14
 """Digits of the time in a cursor: milliseconds until the year 5138."""
 
-_row: Final = table_of(RightsRequestRow)
-_step: Final = table_of(RightsStepRow)
+ROWS: Final = table_of(RightsRequestRow)
+STEPS: Final = table_of(RightsStepRow)
 
 
 class Right(StrEnum):
@@ -176,7 +176,7 @@ def find(work: Work, request: str) -> Request:
     Raises:
         RightsRequestUnknown: there is none of this id.
     """
-    row = work.connection.execute(sa.select(_row).where(_row.c.id == request)).first()
+    row = work.connection.execute(sa.select(ROWS).where(ROWS.c.id == request)).first()
     if row is None:
         raise unknown(request)
     return of_row(row)
@@ -193,19 +193,19 @@ def listed(work: Work, chosen: Chosen, *, cursor: str = "", most: int = 100) -> 
     Raises:
         RequestInvalid: the cursor is none that was given out.
     """
-    query = sa.select(_row).where(*_conditions(chosen))
+    query = sa.select(ROWS).where(*_conditions(chosen))
     if cursor:
-        due_ms, number = _read_cursor(cursor)
-        query = query.where(sa.tuple_(_row.c.due_at, _row.c.id) > sa.tuple_(sa.literal(due_ms), sa.literal(number)))
-    rows = work.connection.execute(query.order_by(_row.c.due_at, _row.c.id).limit(most + 1)).all()
+        due_ms, number = read_cursor(cursor)
+        query = query.where(sa.tuple_(ROWS.c.due_at, ROWS.c.id) > sa.tuple_(sa.literal(due_ms), sa.literal(number)))
+    rows = work.connection.execute(query.order_by(ROWS.c.due_at, ROWS.c.id).limit(most + 1)).all()
     found = [of_row(row) for row in rows[:most]]
-    return found, _cursor(found[-1]) if len(rows) > most else ""
+    return found, cursor_of(found[-1]) if len(rows) > most else ""
 
 
 def of_customer(work: Work, customer: CustomerId) -> list[Request]:
     """Return a customer's requests, those under ids that he gave up too, in the order in which they came in."""
-    query = sa.select(_row).where(_row.c.customer.in_(mergers.all_of(work, customer)))
-    return [of_row(row) for row in work.connection.execute(query.order_by(_row.c.received_at, _row.c.id))]
+    query = sa.select(ROWS).where(ROWS.c.customer.in_(mergers.all_of(work, customer)))
+    return [of_row(row) for row in work.connection.execute(query.order_by(ROWS.c.received_at, ROWS.c.id))]
 
 
 def overdue(work: Work, *, at: datetime, cursor: str = "", most: int = 1_000) -> tuple[list[Request], str]:
@@ -218,26 +218,28 @@ def overdue(work: Work, *, at: datetime, cursor: str = "", most: int = 1_000) ->
 
 def counts(work: Work, *, at: datetime) -> tuple[int, int]:
     """Return how many requests are open, and how many of these are overdue."""
-    late = sa.func.coalesce(sa.func.sum(sa.case((_row.c.due_at < at, 1), else_=0)), 0)
-    query = sa.select(sa.func.count(), late).where(_row.c.state != State.CLOSED.value)
+    late = sa.func.coalesce(sa.func.sum(sa.case((ROWS.c.due_at < at, 1), else_=0)), 0)
+    query = sa.select(sa.func.count(), late).where(ROWS.c.state != State.CLOSED.value)
     open_, overdue_ = work.connection.execute(query).one()
     return int(open_), int(overdue_)
 
 
 def steps(work: Work, request: str) -> list[Step]:
     """Return the steps of a request, the first one first."""
-    query = sa.select(_step).where(_step.c.request == request).order_by(_step.c.number)
-    return [
-        Step(
-            number=row.number,
-            at=row.at,
-            event=Event(row.event),
-            detail=row.detail,
-            actor=row.actor,
-            position=row.position,
-        )
-        for row in work.connection.execute(query)
-    ]
+    query = sa.select(STEPS).where(STEPS.c.request == request).order_by(STEPS.c.number)
+    return [step_of(row) for row in work.connection.execute(query)]
+
+
+def step_of(row: Any) -> Step:  # noqa: ANN401 -- a row of the table
+    """Return the step of a row."""
+    return Step(
+        number=row.number,
+        at=row.at,
+        event=Event(row.event),
+        detail=row.detail,
+        actor=row.actor,
+        position=row.position,
+    )
 
 
 def words(desk: Desk, work: Work, request: Request) -> Words:
@@ -246,8 +248,8 @@ def words(desk: Desk, work: Work, request: Request) -> Words:
     Raises:
         KeyLost: it doesn't open for this customer and this request.
     """
-    query = sa.select(_row.c.words, DataKeyRow.owner).outerjoin(DataKeyRow, DataKeyRow.owner == _row.c.customer)
-    row = work.connection.execute(query.where(_row.c.id == request.id)).one()
+    query = sa.select(ROWS.c.words, DataKeyRow.owner).outerjoin(DataKeyRow, DataKeyRow.owner == ROWS.c.customer)
+    row = work.connection.execute(query.where(ROWS.c.id == request.id)).one()
     if not row.words or row.owner is None:
         return Words()
     return opened(desk.data_key(work, request.customer), bytes(row.words), request.customer, request.id)
@@ -289,19 +291,31 @@ def of_row(row: Any) -> Request:  # noqa: ANN401 -- a row of the table
 
 def _conditions(chosen: Chosen) -> list[sa.ColumnElement[bool]]:
     exact = (("state", chosen.state), ("kind", chosen.kind), ("owner", chosen.owner), ("customer", chosen.customer))
-    conditions: list[sa.ColumnElement[bool]] = [_row.c[name] == str(value) for name, value in exact if value]
+    conditions: list[sa.ColumnElement[bool]] = [ROWS.c[name] == str(value) for name, value in exact if value]
     if chosen.still_open or chosen.overdue_at is not None:
-        conditions.append(_row.c.state != State.CLOSED.value)
+        conditions.append(ROWS.c.state != State.CLOSED.value)
     if chosen.overdue_at is not None:
-        conditions.append(_row.c.due_at < chosen.overdue_at)
+        conditions.append(ROWS.c.due_at < chosen.overdue_at)
     return conditions
 
 
-def _cursor(last: Request) -> str:
-    return f"{to_ms(last.due_at):0{_STAMP}}.{last.id}"
+def order(one: Request) -> tuple[int, str]:
+    """Return where a request stands in lists: by its deadline."""
+    return to_ms(one.due_at), one.id
 
 
-def _read_cursor(cursor: str) -> tuple[int, str]:
+def cursor_of(last: Request) -> str:
+    """Return the cursor of what follows a request."""
+    stamp, number = order(last)
+    return f"{stamp:0{_STAMP}}.{number}"
+
+
+def read_cursor(cursor: str) -> tuple[int, str]:
+    """Return behind which place a list goes on.
+
+    Raises:
+        RequestInvalid: the cursor is none that was given out.
+    """
     stamp, _, number = cursor.partition(".")
     if len(stamp) != _STAMP or not (stamp.isascii() and stamp.isdigit()) or not is_id(number, PREFIX):
         raise RequestInvalid(places=[Place("?cursor", "is none that was given out")])

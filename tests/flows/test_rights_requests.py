@@ -17,7 +17,7 @@ from consent.base.ids import CustomerId, Scope
 from consent.ledger.position import parts
 from consent.permission.standing import RESTRICTED
 from consent.register import merging, publishing
-from consent.rights import asked, correcting, deadlines, exporting, limiting, requests
+from consent.rights import asked, asked_then, correcting, deadlines, exporting, limiting, requests
 from consent.rights.asked import Chosen, Event, How, Outcome, Right, State
 from consent.rights.requests import Asking
 from tests.erasing import erase
@@ -340,6 +340,81 @@ def test_lists_are_filtered(world):
 def test_a_cursor_that_nobody_gave_out_is_refused(world, cursor):
     with world.store.read() as work, pytest.raises(RequestInvalid):
         asked.listed(work, Chosen(), cursor=cursor)
+
+
+def shown(world, at, as_of=None):
+    """Return all that lists and requests show, for an instant."""
+    choices = [
+        {}, {"still_open": True}, {"overdue_at": at}, {"owner": "staff:dee"}, {"customer": world.bo},
+        {"kind": Right.OBJECTION}, *({"state": state} for state in State),
+    ]  # fmt: skip
+    with world.store.read() as work:
+        lists = [asked_then.listed(work, Chosen(**each), as_of)[0] for each in choices]
+        each = [asked_then.found(work, one.id, as_of) for one in lists[0]]
+        return lists, each, asked_then.counts(work, at=at, as_of=as_of)
+
+
+def test_rule_16_requests_are_shown_as_they_stood_at_any_time(world):
+    seen = []
+
+    def pause():
+        seen.append((world.clock(), shown(world, world.clock())))
+        world.clock.advance(days=9)
+
+    pause()
+    first = take_in(world, world.ann, received_at=world.clock() - timedelta(days=5))
+    second = take_in(world, world.bo, Right.OBJECTION)
+    pause()
+    act(world, requests.assign, second, "staff:dee")
+    pause()
+    act(world, requests.assign, second, "staff:cy")
+    act(world, requests.extend, second, "There is much of it.")
+    pause()
+    act(world, requests.close, first, Outcome.REFUSED, answer="It was asked twice.")
+    third = take_in(world, world.bo)
+    pause()
+    act(world, requests.close, third, Outcome.WITHDRAWN)
+    for _ in range(10):
+        pause()
+    for at, then in seen:
+        assert shown(world, at, as_of=at) == then
+    assert {counts for _, (_, _, counts) in seen} >= {(0, 0), (2, 0), (1, 1)}
+    with world.store.read() as work, pytest.raises(RightsRequestUnknown):
+        asked_then.found(work, first.id, seen[0][0])
+
+
+def test_what_was_written_later_is_not_shown_of_a_time_before(world):
+    one = take_in(world, world.ann)
+    world.clock.advance(days=1)
+    begun = world.clock()
+    world.clock.advance(days=1)
+    act(world, requests.extend, one, "There is much of it.")
+    extended = world.clock()
+    world.clock.advance(days=1)
+    act(world, requests.close, one, Outcome.PARTLY, answer="That is all there is.")
+    with world.store.read() as work:
+        words = asked.words(world.deployment.desk, work, one)
+        then = [asked_then.told(asked_then.found(work, one.id, at)[0], words) for at in (begun, extended, None)]
+    assert [(each.extension, each.answer) for each in then] == [
+        ("", ""), ("There is much of it.", ""), ("There is much of it.", "That is all there is."),
+    ]  # fmt: skip
+
+
+def test_lists_of_a_past_time_walk_everything_once(world):
+    made = [take_in(world, world.ann, received_at=world.clock() - timedelta(hours=day % 4)) for day in range(7)]
+    made.sort(key=lambda one: (one.due_at, one.id))
+    at = world.clock()
+    world.clock.advance(days=1)
+    act(world, requests.close, made[2], Outcome.WITHDRAWN)
+    for most in (1, 3, 7, 100):
+        found, cursor = [], "begin"
+        while cursor:
+            with world.store.read() as work:
+                page, cursor = asked_then.listed(
+                    work, Chosen(), at, cursor="" if cursor == "begin" else cursor, most=most
+                )
+            found += page
+        assert ([one.id for one in found], {one.state for one in found}) == ([one.id for one in made], {State.RECEIVED})
 
 
 # ------------------------------------------------------------------------------------------ who was joined with another

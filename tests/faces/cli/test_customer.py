@@ -21,6 +21,19 @@ def test_show_sums_up_what_a_customer_permits(shell: Shell):
     assert sum(ran.json["denials"].values()) == len(shown) - len(ran.json["permits"])
 
 
+def test_show_tells_what_stood_at_a_past_time(shell: Shell):
+    """Rule 16."""
+    before = shell("customer", "show", SOMEBODY, "--json").json
+    shell("permission", "stop-all", SOMEBODY, "--method", "phone")
+    now = shell("customer", "show", SOMEBODY, "--json").json
+    then = shell("customer", "show", SOMEBODY, "--as-of", before["at"], "--json").json
+    ahead = shell("customer", "show", SOMEBODY, "--as-of", "2999-01-01T00:00:00Z")
+
+    assert then == before
+    assert (now["permits"] == before["permits"], now["statements"] > before["statements"]) == (False, True)
+    assert (ahead.code, "lies in the future" in ahead.err) == (2, True)
+
+
 def test_list_walks_everybody_once(shell: Shell):
     first = shell("customer", "list", "--limit", 200, "--json")
     assert (first.code, list(first.json), first.json["total"]) == (0, ["data", "next_cursor", "total"], CUSTOMERS)

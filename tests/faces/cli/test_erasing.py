@@ -98,6 +98,20 @@ def test_whether_an_address_was_left_alone_then_can_be_asked(shell: Shell):
     assert (ahead.code, "lies in the future" in ahead.err) == (2, True)
 
 
+def test_what_was_left_alone_then_is_listed_page_by_page(shell: Shell):
+    added = [shell("suppression", "add", f"n{number}@shop.example", "--json").json for number in range(3)]
+    during = added[2]["since"]
+    shell("suppression", "lift", "n1@shop.example")
+    listed = ("suppression", "list", "--limit", "2", "--json")
+    first = shell(*listed, "--as-of", during).json
+    rest = shell(*listed, "--as-of", during, "--cursor", first["next_cursor"]).json
+
+    assert [each["position"] for each in first["data"] + rest["data"]] == [each["position"] for each in added[::-1]]
+    assert (first["total"], rest["next_cursor"], shell(*listed).json["total"]) == (3, None, 2)
+    assert f"go on with: --cursor {added[1]['position']}" in shell(*listed[:-1], "--as-of", during).err
+    assert shell(*listed, "--as-of", "2999-01-01T00:00:00Z").code == 2
+
+
 def test_people_are_told_in_words(shell: Shell):
     assert shell("suppression", "list").out == "No address is left alone.\n"
     assert shell("suppression", "add", ADDRESS).out == "The address is left alone from now on.\n"

@@ -142,6 +142,25 @@ def test_a_request_is_extended_for_a_reason(shell: Shell):
     assert shell("request", "extend", request, "--reason", "more").code == 1
 
 
+def test_requests_are_shown_as_they_stood_at_a_past_time(shell: Shell):
+    """Rule 16."""
+    request = opened(shell).json["request"]
+    one, every = shell("request", "show", request, "--json").json, shell("request", "list", "--json").json
+    at = one["steps"][-1]["at"]
+    shell("request", "assign", request, "staff:anna")
+    shell("request", "close", request, "refused", "--answer", "It was asked twice.")
+    then = shell("request", "show", request, "--as-of", at, "--json").json
+    listed = shell("request", "list", "--as-of", at, "--open", "--json").json
+
+    for each in (then, one, *listed["data"], *every["data"]):
+        del each["days_left"]  # of that very instant
+    assert (then, listed["data"], listed["open"]) == (one, every["data"], 1)
+    assert shell("request", "list", "--open", "--json").json["data"] == []
+    early = shell("request", "show", request, "--as-of", "2020-01-01T00:00:00Z")
+    assert (early.code, request in early.err) == (2, True)
+    assert shell("request", "list", "--as-of", "2999-01-01T00:00:00Z").code == 2
+
+
 def test_requests_are_listed_by_deadline(shell: Shell):
     late = opened(shell, "erasure", "--received-at", "2026-01-31T09:00:00Z").json["request"]
     other = opened(shell, "objection").json["request"]

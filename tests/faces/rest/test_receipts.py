@@ -5,6 +5,7 @@ import json
 import pytest
 
 from api.roles import KeyScope
+from consent.base.clock import rfc3339
 from consent.ledger import note
 from consent.receipts import checking
 from consent.receipts.checking import Holds
@@ -119,6 +120,24 @@ def test_a_customers_statements_are_listed_page_by_page(shop, sqlite_world):
         "receipt": f"/api/v1/receipts/{done[0].seq}",
     }
     assert shop.get(first["data"][0]["receipt"]).status_code == 200
+
+
+def test_what_had_been_said_by_a_past_time_can_be_asked_for(shop, sqlite_world):
+    """Rule 16."""
+    world = sqlite_world
+    path, done, times = f"/api/v1/customers/{world.bo}/statements", [], []
+    for say in (world.grant, world.withdraw, world.refuse):
+        done.append(say(world.bo, MAIL).seq)
+        times.append(rfc3339(world.clock()))
+        world.clock.advance(hours=1)
+    for many, at in enumerate(times, 1):
+        told = shop.get(f"{path}?as_of={at}").get_json()
+        assert ([each["seq"] for each in told["data"]], told["next_cursor"]) == (done[:many], None)
+    first = shop.get(f"{path}?as_of={times[1]}&limit=1").get_json()
+    rest = shop.get(f"{path}?as_of={times[1]}&limit=1&cursor={first['next_cursor']}").get_json()
+    assert ([each["seq"] for each in first["data"] + rest["data"]], rest["next_cursor"]) == (done[:2], None)
+    ahead = shop.get(f"{path}?as_of=2999-01-01T00:00:00Z")
+    assert (ahead.status_code, ahead.get_json()["errors"][0]["parameter"]) == (422, "as_of")
 
 
 def test_who_has_said_nothing_has_an_empty_list_and_a_stranger_none(shop, sqlite_world):

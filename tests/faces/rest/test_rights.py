@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from api.roles import KeyScope, Role
+from consent.base.clock import rfc3339
 from consent.rights.asked import Outcome
 
 NOBODY = "cus_" + "0" * 32
@@ -58,6 +59,24 @@ def test_a_request_is_opened_assigned_extended_and_closed(sqlite_world, officer)
     )  # fmt: skip
     assert b"all of it" not in shown.data
     sqlite_world.check_ledger()
+
+
+def test_requests_are_shown_as_they_stood_at_a_past_time(sqlite_world, officer):
+    """Rule 16."""
+    made = opened(officer, sqlite_world.ann)
+    path, during = f"/api/v1/requests/{made['request']}", rfc3339(sqlite_world.clock())
+    before, listed = officer.get(path).get_json(), officer.get("/api/v1/requests").get_json()
+    sqlite_world.clock.advance(days=1)
+    officer.post(f"{path}:assign", {"owner": "staff:anna"})
+    officer.post(f"{path}:close", {"outcome": "refused", "answer": "It was asked twice."})
+
+    assert officer.get(f"{path}?as_of={during}").get_json() == before
+    assert officer.get(f"/api/v1/requests?open=true&as_of={during}").get_json() == listed
+    assert officer.get("/api/v1/requests?open=true").get_json()["data"] == []
+    assert officer.get(f"{path}?as_of=2020-01-01T00:00:00Z").status_code == 404
+    for asked in (path, "/api/v1/requests"):
+        ahead = officer.get(f"{asked}?as_of=2999-01-01T00:00:00Z")
+        assert (ahead.status_code, ahead.get_json()["errors"][0]["parameter"]) == (422, "as_of")
 
 
 def test_requests_are_listed_with_a_filter_and_a_cursor(sqlite_world, shop):

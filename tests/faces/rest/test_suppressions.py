@@ -67,6 +67,25 @@ def test_the_list_is_walked_from_the_newest_back_and_names_no_address(shop):
     assert {tuple(each) for each in first["data"]} == {("kind", "since", "position")}
 
 
+def test_the_list_of_a_past_time_can_be_asked_for(shop, sqlite_world):
+    """Rule 16."""
+    made = []
+    for number in range(3):
+        made.append(shop.post(PATH, {"address": f"n{number}@shop.example"}).json["position"])
+        sqlite_world.clock.advance(hours=1)
+    during = rfc3339(sqlite_world.clock())
+    sqlite_world.clock.advance(hours=1)
+    shop.post(f"{PATH}:lift", {"address": "n1@shop.example"})
+    then = shop.get(f"{PATH}?limit=2&as_of={during}").json
+    rest = shop.get(f"{PATH}?limit=2&as_of={during}&cursor={then['next_cursor']}").json
+    ahead = shop.get(f"{PATH}?as_of=2999-01-01T00:00:00Z")
+
+    assert [each["position"] for each in (*then["data"], *rest["data"])] == made[::-1]
+    assert (then["total"], shop.get(PATH).json["total"]) == (3, 2)
+    assert shop.get(f"{PATH}?as_of=2020-01-01T00:00:00Z").json == {"data": [], "next_cursor": None, "total": 0}
+    assert (ahead.status_code, ahead.json["errors"][0]["parameter"]) == (422, "as_of")
+
+
 WRONG = {
     "nothing": ({}, ["/address"]),
     "no kind": ({"address": ADDRESS, "kind": "E Mail"}, ["/kind"]),
