@@ -62,7 +62,7 @@ class CandidateForm(Form):
     stage = Text(1, 63, required=True)
     rule = Text(1, 200, required=True, allow_none=True)
     observed = fields.Raw(required=True, allow_none=True, metadata={"type": ["string", "number"]})
-    limit = fields.Raw(required=True, allow_none=True, metadata={"type": "number"})
+    limit = fields.Raw(required=True, allow_none=True, metadata={"type": ["string", "number"]})
     allowed_from = Text(
         24, 24, TIME, required=True, allow_none=True, metadata={"description": "when it would be allowed"}
     )

@@ -74,7 +74,7 @@ class Refusal:
     state: State
     """How the contact stands now."""
     observed: str | int | float | None = None
-    limit: int | float | None = None
+    limit: str | int | float | None = None
     allowed_from: str | None = None
     deferred: bool = False
     """It is decided about the customer again at `allowed_from`; this contact is given up."""

@@ -10,10 +10,12 @@ from consent.permission.verdict import Reason
 from personalise.campaigns.model import LEAVE_ALONE
 from personalise.contact_policy.model import THOUSANDTHS
 from personalise.steps.personalise.policy import (
+    AUDIENCE,
     COMMITMENT,
     GOODWILL,
     HARD_STOP,
     HOURS,
+    UNKNOWN,
     WISH,
     WORTH_NOTHING,
     Candidate,
@@ -37,7 +39,8 @@ class CandidateVerdict:
     stage: str
     rule: str | None
     observed: str | int | float | None
-    limit: int | float | None
+    limit: str | int | float | None
+    """Of a condition it is the condition itself."""
     allowed_from: str | None
 
     def as_json(self) -> dict[str, Any]:
@@ -70,9 +73,11 @@ def _verdict(one: Candidate, row: dict[str, Any], policy: Policy) -> CandidateVe
     rule = policy.rules[row[f"rule:{one.key}"]]
     stage = stage_of(rule)
     observed: str | int | float | None = None
-    limit: _Number = None
+    limit: str | _Number = None
     frees = 0
-    if stage in (Stage.PERMISSION, Stage.HARD_STOPS):
+    if stage is Stage.ELIGIBILITY:
+        observed, limit = _judged(one, rule, policy)
+    elif stage in (Stage.PERMISSION, Stage.HARD_STOPS):
         observed = Reason(_reason(one, rule, row)).name
     elif stage in (Stage.CONTACT_POLICY, Stage.GOODWILL):
         observed, limit, frees = _counted(one, rule, row, policy)
@@ -89,6 +94,14 @@ def _verdict(one: Candidate, row: dict[str, Any], policy: Policy) -> CandidateVe
         limit=limit,
         allowed_from=rfc3339(from_ms(frees)) if 0 < frees < _FAR else None,
     )
+
+
+def _judged(one: Candidate, rule: str, policy: Policy) -> tuple[str, str | None]:
+    """Return how a condition came out, and which it was; where it is unknown for want of a fact, several may be it."""
+    if rule == UNKNOWN:
+        return "unknown", None
+    condition = policy.campaign.audience if rule == AUDIENCE else dict(one.offer.conditions)[rule]
+    return "false", condition.text
 
 
 def _reason(one: Candidate, rule: str, row: dict[str, Any]) -> int:

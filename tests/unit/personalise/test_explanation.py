@@ -183,9 +183,9 @@ def test_who_is_left_alone_has_leaving_alone_chosen():
     [
         ({"enrolled": False}, ("identity", "not_enrolled", None, None, None)),
         ({f"permit:{MAIL}": Reason.RESTRICTED}, ("hard_stops", "hard_stop", "RESTRICTED", None, None)),
-        ({"months_since_purchase": 13}, ("eligibility", "audience", None, None, None)),
-        ({"spend_past_year": 1.0}, ("eligibility", "eligibility", None, None, None)),
-        ({"spend_past_year": None}, ("eligibility", "unknown", None, None, None)),
+        ({"months_since_purchase": 13}, ("eligibility", "audience", "false", "months_since_purchase <= 12", None)),
+        ({"spend_past_year": 1.0}, ("eligibility", "eligibility", "false", "spend_past_year > 10", None)),
+        ({"spend_past_year": None}, ("eligibility", "unknown", "unknown", None, None)),
         ({f"permit:{MAIL}": Reason.EXPIRED}, ("permission", f"permission:{MAIL}", "EXPIRED", None, None)),
         ({f"permit:{PURCHASES}": Reason.REFUSED}, ("permission", f"permission:{PURCHASES}", "REFUSED", None, None)),
         ({"bucket": 0}, ("holdout", "holdout", None, None, None)),
