@@ -137,7 +137,7 @@ def list_() -> Response:
     )
 )  # fmt: skip
 def ask() -> Response:
-    """Queue a pack, which proves what happened to whoever has the pack and Python alone.
+    """Queue a pack, unless the same one waits, which proves what happened to whoever has the pack and Python alone.
 
     It is about an audit, a customer, or all entries between two times. What a customer said is opened for people only,
     for a reason, and recorded as a use.

@@ -270,6 +270,26 @@ def test_a_pack_about_nothing_fails_and_says_why(told):
     assert pack.detail == "That can't be asked: the ledger has no entry of this: there is nothing to prove"
 
 
+def test_who_asks_again_for_a_pack_that_he_waits_for_gets_that_one(told):
+    def ask(actor="cy", **more):
+        with told.store.write() as work:
+            return shelf.ask(work, about(told, "customer", **more), actor=actor, at=told.clock())
+
+    first = ask(customer=told.ann)
+    others = [
+        ask(customer=told.bo), ask("dee", customer=told.ann),
+        ask(customer=told.ann, personal=True, reason="asked by a court"),
+        ask(customer=told.ann, personal=True, reason="asked by another"),
+    ]  # fmt: skip
+    told.clock.advance(hours=1)
+    assert ask(customer=told.ann) == first
+    assert len({first, *others}) == 5
+    with told.store.read() as work:
+        made = shelf.one(work, first)
+    making.make(told.deployment, first, explained={})
+    assert (made.stage, ask(customer=told.ann) == first) == ("queued", False)
+
+
 def test_a_pack_that_is_too_large_fails_and_says_what_to_do(told, monkeypatch):
     monkeypatch.setattr("consent.audit.packs.contents.MOST_ENTRIES", 2)
     pack, _ = made(told, about(told, "period", since=FOUNDED, until=START + timedelta(days=1)))

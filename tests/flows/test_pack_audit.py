@@ -38,9 +38,9 @@ def test_packs_that_are_made_kept_let_go_of_refused_and_forgotten_raise_no_alarm
     made(world, about(world, "period", since=world.clock() - timedelta(days=9), until=world.clock()))
     made(world, about(world, customer=world.bo, personal=True, reason="asked by a court"))
     with world.store.write() as work:
-        shelf.ask(work, about(world), actor="cy", at=world.clock())
         failed = shelf.one(work, shelf.ask(work, about(world), actor="cy", at=world.clock()))
         shelf.fail(work, failed, "it could not be made")
+        assert shelf.ask(work, about(world), actor="cy", at=world.clock()) != failed.id
         merging.merge(world.deployment.desk, work, world.bo, world.ann, actor=world.cy, at=world.clock())
     rekeying.rotate(world.deployment.desk, world.store, actor="cy", clock=world.clock)
     assert (pack.stage, seen(world)) == ("ready", [])

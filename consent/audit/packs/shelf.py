@@ -68,7 +68,7 @@ class Pack:
 
 
 def ask(work: Work, about: About, *, actor: str, at: datetime) -> str:
-    """Write down that somebody asks for a pack, and return its id.
+    """Write down that somebody asks for a pack, unless he waits for the same one already, and return its id.
 
     Raises:
         NotFound: it is about an audit that isn't there.
@@ -76,10 +76,16 @@ def ask(work: Work, about: About, *, actor: str, at: datetime) -> str:
     if about.audit:
         reading.one(work, about.audit, at=at)
     number = new_id("epk", at)
+    asked = {
+        "asked_by": actor, "about": about.stored(), "customer": about.customer, "personal": about.personal,
+        "reason": about.reason.strip(), "state": str(Stage.QUEUED),
+    }  # fmt: skip
+    waits = work.connection.execute(sa.select(_row.id).filter_by(**asked).order_by(_row.id).limit(1)).scalar()
+    if waits is not None:
+        return str(waits)
     row = {
-        "id": number, "asked_at": at, "asked_by": actor, "about": about.stored(), "customer": about.customer,
-        "personal": about.personal, "reason": about.reason.strip(), "state": str(Stage.QUEUED), "detail": "",
-        "position": -1, "size": 0, "digest": b"", "made_at": None, "kept_until": None,
+        "id": number, "asked_at": at, **asked, "detail": "", "position": -1, "size": 0, "digest": b"", "made_at": None,
+        "kept_until": None,
     }  # fmt: skip
     work.connection.execute(sa.insert(_row).values(**row))
     return number
