@@ -5,6 +5,7 @@ served. Programs identify themselves with a key and people with a session; neith
 so a browser can't be made to call the API in somebody's name.
 """
 
+from datetime import datetime
 from typing import Final
 
 from flask import Blueprint, Flask, Response, current_app, g, request
@@ -73,13 +74,13 @@ def _let_in() -> None:
     at = house.deployment.clock()
     g.request_id = new_id("req", at)
     if request.endpoint is None:
-        counting.address(house)
+        counting.address(house, at=at)
         return  # there is no such page, or not with this method: Flask says so itself
     view = current_app.view_functions[request.endpoint]
     declared = action_of(view)
     if declared is None:
         raise NotAllowed("nobody may: this address doesn't say who may")
-    who = _counted(house, declared)
+    who = _counted(house, declared, at)
     actor.welcome(who)
     actor.require(who, declared)
     promised = contract_of(view)
@@ -89,25 +90,25 @@ def _let_in() -> None:
         _require_own_form(house, who)
 
 
-def _counted(house: House, declared: str) -> Actor:
+def _counted(house: House, declared: str, at: datetime) -> Actor:
     """Return who asks, once he is counted: programs by their key, people by their address; customers are, besides."""
     programs = problems.for_programs(request.path)
     if declared not in _NEVER_TOO_MANY and (ACTIONS[declared].public or not programs):
-        counting.address(house)
+        counting.address(house, at=at)
     if ACTIONS[declared].public:
         return NOBODY
     try:
-        who = _identified(house)
+        who = _identified(house, at)
     except NotSignedIn:
         if programs:
-            counting.address(house)
+            counting.address(house, at=at)
         raise
-    counting.actor(house, who)
+    counting.actor(house, who, at=at)
     return who
 
 
-def _identified(house: House) -> Actor:
-    store, at = house.deployment.store, house.deployment.clock()
+def _identified(house: House, at: datetime) -> Actor:
+    store = house.deployment.store
     if problems.for_programs(request.path):
         return keys.bearer(store, request.headers.get("Authorization"), at=at)
     cookie = request.cookies.get(sessions.cookie_name(house.settings))

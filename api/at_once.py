@@ -60,7 +60,7 @@ class AtOnce:
         body, request_id = answer
         own = [("Content-Length", str(len(body))), ("X-Request-Id", request_id)]
         spent = environ.get(counting.SPENT)
-        start_response("200 OK", [*self._headers, *own, *(counting.headers([spent]).items() if spent else ())])
+        start_response("200 OK", [*self._headers, *own, *(counting.headers(spent) if spent else ())])
         return [body]
 
     def _is_plain(self, environ: "WSGIEnvironment") -> bool:
@@ -77,9 +77,10 @@ class AtOnce:
         """Say whether who asks may, and count it: before anything of what he sends is read."""
         deployment = self._house.deployment
         try:
-            who = keys.bearer(deployment.store, environ.get("HTTP_AUTHORIZATION"), at=deployment.clock())
+            at = deployment.clock()
+            who = keys.bearer(deployment.store, environ.get("HTTP_AUTHORIZATION"), at=at)
             actor.require(who, _ACTION)
-            environ[counting.SPENT] = self._house.limiter.spend(KEY, who.subject)
+            environ[counting.SPENT] = self._house.limiter.spend(KEY, who.subject, at=at)
         except Exception:  # noqa: BLE001 -- Flask comes upon it too, and answers and logs it
             return False
         return True

@@ -4,7 +4,7 @@ Source:
     draft-ietf-httpapi-ratelimit-headers-11 (`RateLimit-Policy`, `RateLimit`: lists of items with parameters).
 """
 
-from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from flask import g, request
@@ -20,7 +20,7 @@ SPENT: Final = "byleave.spent"
 _OF: Final = {"key": KEY, "customer": CUSTOMER}
 
 
-def address(house: House) -> None:
+def address(house: House, *, at: datetime) -> None:
     """Count a request by where it came from.
 
     Raises:
@@ -28,10 +28,10 @@ def address(house: House) -> None:
         DatabaseDown: it can't be counted.
     """
     forwarded = ",".join(request.headers.getlist("X-Forwarded-For"))
-    _count(house, ADDRESS, client(request.remote_addr or "", forwarded, hops=house.settings.proxy_hops))
+    _count(house, ADDRESS, client(request.remote_addr or "", forwarded, hops=house.settings.proxy_hops), at)
 
 
-def actor(house: House, who: Actor) -> None:
+def actor(house: House, who: Actor, *, at: datetime) -> None:
     """Count a request by who asks.
 
     Raises:
@@ -42,29 +42,26 @@ def actor(house: House, who: Actor) -> None:
     if before is not None:
         g.spent = [before]
     elif who.kind in _OF:
-        _count(house, _OF[who.kind], who.subject)
+        _count(house, _OF[who.kind], who.subject, at)
 
 
 def told() -> dict[str, str]:
     """Return the headers that say what is left."""
-    return headers(g.get("spent", ()))
+    spent: list[Spent] = g.get("spent", [])
+    return dict(headers(*spent)) if spent else {}
 
 
-def headers(spent: Sequence[Spent]) -> dict[str, str]:
+def headers(*spent: Spent) -> tuple[tuple[str, str], tuple[str, str]]:
     """Return the headers that say what is left after a request that was counted so."""
-    if not spent:
-        return {}
-    if len(spent) == 1:
-        return {"RateLimit-Policy": spent[0].policy.told, "RateLimit": spent[0].told}
-    return {
-        "RateLimit-Policy": ", ".join(each.policy.told for each in spent),
-        "RateLimit": ", ".join(each.told for each in spent),
-    }
+    if len(spent) == 1:  # mostly
+        return ("RateLimit-Policy", spent[0].policy.told), ("RateLimit", spent[0].told)
+    policies = ", ".join(each.policy.told for each in spent)
+    return ("RateLimit-Policy", policies), ("RateLimit", ", ".join(each.told for each in spent))
 
 
-def _count(house: House, policy: str, subject: str) -> None:
+def _count(house: House, policy: str, subject: str, at: datetime) -> None:
     try:
-        spent = house.limiter.spend(policy, subject)
+        spent = house.limiter.spend(policy, subject, at=at)
     except TooMany as refused:
         g.spent = [*g.get("spent", ()), refused.spent]
         raise

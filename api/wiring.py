@@ -69,7 +69,7 @@ class House:
         quotas = {KEY: asked.rate_per_key, ADDRESS: asked.rate_per_address, CUSTOMER: asked.rate_per_customer}
         policies = [Policy(name, quota) for name, quota in quotas.items() if quota]
         key = links.derived_key(desk, _RATES)
-        return Limiter(shared(self.deployment.store), policies, key=key, clock=self.deployment.clock)
+        return Limiter(shared(self.deployment.store), policies, key=key)
 
     def elsewhere(self, language: str = "en") -> Elsewhere:
         """Return what the deciding floor holds of customers: it goes into what they are given, and into their files."""

@@ -8,7 +8,7 @@ took and didn't need the second was the most.
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -74,26 +74,22 @@ class _Ahead:
 class Limiter:
     """Counts, for one process."""
 
-    def __init__(
-        self, shared: Shared, policies: Sequence[Policy], *, key: bytes, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, shared: Shared, policies: Sequence[Policy], *, key: bytes) -> None:
         """Count by `policies`; a policy that is not among them is without limit.
 
         Args:
             shared: where all processes count.
             policies: how much may be asked.
             key: what subjects are hashed with; 32 bytes.
-            clock: the time.
         """
         self._shared = shared
         self._policies: Mapping[str, Policy] = {each.name: each for each in policies}
         self._key = key
-        self._clock = clock
         self._lock = threading.Lock()
         self._ahead: dict[tuple[str, str], _Ahead] = {}
         self._forgot = 0
 
-    def spend(self, policy: str, subject: str) -> Spent | None:
+    def spend(self, policy: str, subject: str, *, at: datetime) -> Spent | None:
         """Count a request.
 
         Returns:
@@ -106,9 +102,9 @@ class Limiter:
         rule = self._policies.get(policy)
         if rule is None:
             return None
-        now = to_ms(self._clock()) * 1_000
+        now, who = to_ms(at) * 1_000, (policy, subject)
         with self._lock:
-            ahead = self._ahead.get((policy, subject))
+            ahead = self._ahead.get(who)
             if ahead is None or not ahead.left or ahead.until <= now:
                 ahead = self._take(rule, subject, ahead, now)
             ahead.left = left = ahead.left - 1

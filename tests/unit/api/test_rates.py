@@ -50,8 +50,19 @@ class Hands:
         return self.at
 
 
+class Process:
+    """A process that counts, by a clock."""
+
+    def __init__(self, kept, quota, clock):
+        self.limiter = Limiter(kept, [Policy("key", quota)], key=KEY)
+        self.clock = clock
+
+    def spend(self, policy, subject):
+        return self.limiter.spend(policy, subject, at=self.clock())
+
+
 def limiter(kept, quota=60, clock=None):
-    return Limiter(kept, [Policy("key", quota)], key=KEY, clock=clock or Hands())
+    return Process(kept, quota, clock or Hands())
 
 
 def passes(one, subject="a"):
@@ -139,7 +150,7 @@ def test_a_crowd_is_not_remembered_for_ever():
         passes(one, str(number))
     clock.at += timedelta(seconds=5)
     passes(one, "x")
-    assert len(one._ahead) == 1
+    assert len(one.limiter._ahead) == 1
 
 
 # ------------------------------------------------------------------------------------------------------------ shared
