@@ -145,6 +145,9 @@ def _value(told: str) -> bool | float | int:
     return read
 
 
+_CONDITION: Final = 48
+"""Signs of a condition that a table has room for."""
+
 _RECORDED: Final = {
     "stored": "{measure} is remembered",
     "repeated": "{measure} was told before",
@@ -180,7 +183,7 @@ def _shown(decision: Decision, *, as_json: bool) -> None:
     print_table(
         ("candidate", "left at", "rule", "observed", "limit", "allowed from"),
         [
-            (each.candidate, each.stage, each.rule, each.observed, each.limit, each.allowed_from)
+            (each.candidate, each.stage, each.rule, each.observed, _brief(each.limit), each.allowed_from)
             for each in decision.verdicts
         ],
         empty="The campaign has no candidates.",
@@ -188,3 +191,8 @@ def _shown(decision: Decision, *, as_json: bool) -> None:
     print_line()
     worded = f", {_WORDED[decision.wording]}" if decision.chosen else ""
     print_line(f"decision {decision.id}, judged at ledger position {decision.position}{worded}")
+
+
+def _brief(limit: str | float | None) -> str | float | None:
+    """Return a limit as it fits into a table: a condition can be long, and `--json` has the whole of it."""
+    return f"{limit[: _CONDITION - 1]}…" if isinstance(limit, str) and len(limit) > _CONDITION else limit
