@@ -230,7 +230,7 @@ def test_what_may_be_claimed_is_listed_most_urgent_first(world):
         (lambda world, who: world.withdraw(who, PURCHASES), f"permission:{PURCHASES}", "WITHDRAWN"),
         (lambda world, who: world.say(world.statement(who, "pause")), "hard_stop", "PAUSED"),
         (lambda world, who: world.say(world.statement(who, "restrict")), "hard_stop", "RESTRICTED"),
-        (lambda world, who: world.remember(who, months_since_purchase=40), "audience", None),
+        (lambda world, who: world.remember(who, months_since_purchase=40), "audience", "false"),
     ],
     ids=["contact", "use", "pause", "restriction", "audience"],
 )  # fmt: skip
