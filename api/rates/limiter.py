@@ -1,9 +1,9 @@
 """The limiter of one process: it counts what is asked, and refuses what is too much.
 
 To ask the shared count at each request would cost more than many answers do. So a process that is asked again and again
-for somebody takes ahead for him: one, then two, four, up to a hundredth of his quota, each good for a second. What is
-taken ahead is counted as asked at once: together, all processes never let more pass than the quota, and of what they
-took and didn't need the second was the most.
+for somebody takes ahead for him: one, then two, four, up to a hundredth of his quota, good for a minute. What is taken
+ahead is counted as asked at once. So in any minute each process lets pass, or loses, a hundredth of the quota at most
+beside what was asked of it.
 """
 
 import hashlib
@@ -22,10 +22,11 @@ KEY: Final = "key"
 ADDRESS: Final = "address"
 CUSTOMER: Final = "customer"
 
-_AHEAD: Final = SECOND
+_AHEAD: Final = WINDOW_SECONDS * SECOND
 """How long what was taken ahead is good for, in microseconds."""
 
 _FORGET_EVERY: Final = WINDOW_SECONDS * SECOND
+_TIDY_EVERY: Final = SECOND
 _DIGEST_BYTES: Final = 16
 _CROWD: Final = 10_000
 """Subjects of whom something may be taken ahead, before those of whom it is no longer good are looked for."""
@@ -66,9 +67,7 @@ class _Ahead:
     size: int
     left: int
     until: int
-    beyond: int
-    """How many may be asked when all of it is."""
-    whole_in: int
+    full_at: int
 
 
 class Limiter:
@@ -87,7 +86,7 @@ class Limiter:
         self._key = key
         self._lock = threading.Lock()
         self._ahead: dict[tuple[str, str], _Ahead] = {}
-        self._forgot = 0
+        self._forgot = self._tidied = 0
 
     def spend(self, policy: str, subject: str, *, at: datetime) -> Spent | None:
         """Count a request.
@@ -107,8 +106,9 @@ class Limiter:
             ahead = self._ahead.get(who)
             if ahead is None or not ahead.left or ahead.until <= now:
                 ahead = self._take(rule, subject, ahead, now)
-            ahead.left = left = ahead.left - 1
-        return Spent(rule, ahead.beyond + left, ahead.whole_in)
+            ahead.left -= 1
+            left = rule.left(ahead.full_at, now) + ahead.left
+        return Spent(rule, left, _seconds(ahead.full_at - now))
 
     def _take(self, rule: Policy, subject: str, before: _Ahead | None, now: int) -> _Ahead:
         needed = before is not None and not before.left and before.until > now
@@ -121,8 +121,7 @@ class Limiter:
         if not moved:
             spent = Spent(rule, 0, _seconds(full_at - now))
             raise TooMany(spent, wait=rule.wait(full_at, now))
-        whole_in = _seconds(full_at - now)
-        taken = _Ahead(size=size, left=size, until=now + _AHEAD, beyond=rule.left(full_at, now), whole_in=whole_in)
+        taken = _Ahead(size=size, left=size, until=now + _AHEAD, full_at=full_at)
         self._tidy(now)
         self._ahead[rule.name, subject] = taken
         return taken
@@ -132,8 +131,9 @@ class Limiter:
         return hashlib.blake2b(said, key=self._key, digest_size=_DIGEST_BYTES).digest()
 
     def _tidy(self, now: int) -> None:
-        if len(self._ahead) >= _CROWD:
-            self._ahead = {who: each for who, each in self._ahead.items() if each.until > now}
+        if len(self._ahead) >= _CROWD and now - self._tidied >= _TIDY_EVERY:
+            self._tidied = now
+            self._ahead = {who: each for who, each in self._ahead.items() if each.left and each.until > now}
         if now - self._forgot >= _FORGET_EVERY:
             self._forgot = now
             self._shared.forget(now=now)

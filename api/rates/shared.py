@@ -115,7 +115,8 @@ class InFile:
             except sqlite3.DatabaseError as damaged:
                 _LOGGER.warning("%s is damaged (%s): it is made anew", self._path, damaged.sqlite_errorname)
                 self._close()
-                self._path.unlink(missing_ok=True)
+                for each in (self._path, self._path.with_name(self._path.name + "-journal")):
+                    each.unlink(missing_ok=True)  # a journal would be played back into the new file
             try:
                 return self._rows(query, asked)
             except sqlite3.Error as down:

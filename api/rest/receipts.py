@@ -184,7 +184,8 @@ def told(customer: str) -> Response:
             raise CustomerUnknown
         behind = int(asked.cursor) if asked.cursor else None
         said = history.after(deployment.desk, work, who, behind, asked.limit + 1)
-    said = [one for one in said if one.at <= at]  # entries are in the order of time
+    if asked.as_of is not None:
+        said = [one for one in said if one.at <= at]  # entries are in the order of time
     shown = said[: asked.limit]
     more = str(shown[-1].seq) if len(said) > len(shown) else None
     return answer(SaidListForm, {"data": [_said(one) for one in shown], "next_cursor": more})
