@@ -110,6 +110,9 @@ def _guarded(look: Callable[[House], Said], house: House) -> Said:
 
 
 def _settings(settings: Settings) -> Said:
+    if settings.https and settings.rate_per_address and not settings.proxy_hops:
+        why = "whatever ends TLS stands before the service, and people count as one address, which is limited"
+        return Said("attention", f"{why}: say with BYLEAVE_PROXY_HOPS how many proxies add to X-Forwarded-For")
     if settings.environment == "production":
         return Said("ok", f"production, at {settings.base_url}")
     return Said("ok", f"development, at {settings.base_url}; BYLEAVE_ENVIRONMENT=production asks for more")

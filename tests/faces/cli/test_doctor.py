@@ -70,6 +70,18 @@ def test_files_that_others_can_read_need_attention(shell: Shell):
     assert (ran.code, states(ran)) == (1, {"home": "attention", "keyring": "attention"})
 
 
+def test_behind_tls_it_has_to_be_said_how_many_proxies_there_are(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    working(shell)
+    monkeypatch.setenv("BYLEAVE_BASE_URL", "https://shop.example")
+    unsaid = shell("doctor")
+    assert (unsaid.code, unsaid.err) == (1, "needs attention: settings\n")
+    assert "BYLEAVE_PROXY_HOPS" in unsaid.out
+    for name, value in (("PROXY_HOPS", "1"), ("RATE_PER_ADDRESS", "0")):
+        with monkeypatch.context() as said:
+            said.setenv(f"BYLEAVE_{name}", value)
+            assert shell("doctor").code == 0
+
+
 def test_in_production_a_witness_has_to_be_asked(shell: Shell, monkeypatch: pytest.MonkeyPatch):
     working(shell)
     before = states(shell("doctor", "--json"))
@@ -77,6 +89,7 @@ def test_in_production_a_witness_has_to_be_asked(shell: Shell, monkeypatch: pyte
         "ENVIRONMENT": "production",
         "NAME": "shop.example",
         "BASE_URL": "https://shop.example",
+        "PROXY_HOPS": "1",
     }.items():
         monkeypatch.setenv(f"BYLEAVE_{name}", value)
     ran = shell("doctor", "--json")

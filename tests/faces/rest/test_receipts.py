@@ -140,6 +140,13 @@ def test_what_had_been_said_by_a_past_time_can_be_asked_for(shop, sqlite_world):
     assert (ahead.status_code, ahead.get_json()["errors"][0]["parameter"]) == (422, "as_of")
 
 
+def test_what_was_recorded_by_a_clock_that_is_ahead_is_listed_all_the_same(shop, sqlite_world):
+    said = sqlite_world.refuse(sqlite_world.bo, MAIL).seq
+    sqlite_world.clock.advance(seconds=-3)
+    told = shop.get(f"/api/v1/customers/{sqlite_world.bo}/statements").get_json()["data"]
+    assert [each["seq"] for each in told] == [said]
+
+
 def test_who_has_said_nothing_has_an_empty_list_and_a_stranger_none(shop, sqlite_world):
     assert shop.get(f"/api/v1/customers/{sqlite_world.bo}/statements").get_json() == {"data": [], "next_cursor": None}
     for nobody in ("cus_" + "0" * 32, "ANN"):
