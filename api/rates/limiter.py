@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from api.rates.policy import SECOND, WINDOW_SECONDS, Policy
 from api.rates.shared import Shared
 from consent.base.clock import to_ms
+from consent.base.counting import counted
 from consent.base.errors import ByleaveError
 
 KEY: Final = "key"
@@ -41,7 +42,8 @@ class TooMany(ByleaveError):
     def __init__(self, spent: "Spent", *, wait: int) -> None:
         """Keep whose quota is spent, and in how many seconds to ask again."""
         policy = spent.policy
-        super().__init__(f"{policy.quota:,} a minute for one {policy.name} are allowed: ask again in {wait} s")
+        most = counted(policy.quota, "request")
+        super().__init__(f"no more than {most} a minute for one {policy.name}: ask again in {counted(wait, 'second')}")
         self.spent = spent
         self.wait = wait
 

@@ -53,7 +53,7 @@ def test_a_key_is_told_what_is_left_and_refused_when_nothing_is(asking, sqlite_w
     assert told(refused) == (429, '"key";q=6;w=60', '"key";r=0;t=60')
     assert (refused.headers["Retry-After"], refused.mimetype) == ("10", "application/problem+json")
     assert refused.get_json()["code"] == "too_many_requests"
-    assert "6 a minute for one key" in refused.get_json()["detail"]
+    assert "6 requests a minute for one key" in refused.get_json()["detail"]
     assert check(client, sqlite_world, others).status_code == 200
     sqlite_world.clock.advance(seconds=10)
     assert [check(client, sqlite_world, mine).status_code for _ in range(2)] == [200, 429]

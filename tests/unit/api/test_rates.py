@@ -110,7 +110,7 @@ def test_it_comes_back_bit_by_bit_and_who_waits_as_he_was_told_gets_one():
     with pytest.raises(TooMany) as refused:
         one.spend("key", "a")
     assert (refused.value.wait, refused.value.spent.told) == (10, '"key";r=0;t=60')
-    assert "6 a minute for one key" in refused.value.detail
+    assert refused.value.detail == "no more than 6 requests a minute for one key: ask again in 10 seconds"
     clock.at += timedelta(seconds=9.9)
     assert not passes(one)
     clock.at += timedelta(seconds=0.1)
