@@ -16,7 +16,7 @@ from consent.base.database import Hot, among, table_of
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from personalise.contact_policy.windows import Window
-from personalise.history import COUNTS, GHOST, LAPSED, NEVER, STATUS, Counting, History
+from personalise.history import COUNTS, GHOST, LAPSED, NEVER, STATUS, Counting, History, counted_at
 from personalise.tables import ContactRow
 from personalise.wishes import ANY, Wishes
 
@@ -29,11 +29,11 @@ _RECENT: Final = Hot(
         sa.select(_contact.c.customer, _contact.c.channel, _contact.c.purpose, _contact.c.decision)
         .where(
             among(_contact.c.customer, "customers")(dialect),
-            _contact.c.reserved_at > sa.bindparam("since", type_=sa.BigInteger()),
+            counted_at() > sa.bindparam("since", type_=sa.BigInteger()),
             COUNTS,
             STATUS != GHOST,
         )
-        .order_by(_contact.c.reserved_at, _contact.c.decision)
+        .order_by(counted_at(), _contact.c.decision)
     ),
     "customers",
     "since",

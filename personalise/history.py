@@ -41,9 +41,8 @@ NEVER: Final = np.iinfo(np.int64).max
 _DAY_MS: Final = 86_400_000
 _contact = table_of(ContactRow)
 
-_PLAIN: Final = ("customer", "status", "reserved_at", "campaign", "channel")
+_PLAIN: Final = ("customer", "status", "counted_at", "campaign", "channel")
 _TOLD: Final = ("purpose", "tags", "offer", "family")
-
 
 _AT: Final = sa.bindparam("at", type_=sa.BigInteger())
 STATUS: Final = sa.func.coalesce(_contact.c.status, sa.literal_column("''"))
@@ -54,11 +53,16 @@ LAPSED: Final = sa.and_(STATUS == RESERVED, _contact.c.expires_at <= _AT)
 """Reserved, and past its time to live: whether or not somebody has written so yet, it doesn't count."""
 
 
+def counted_at() -> sa.ColumnElement[Any]:
+    """Return when a contact counts as made: handed out to be sent, the last time; until then, when it was reserved."""
+    return sa.func.coalesce(_contact.c.claimed_at, _contact.c.reserved_at)
+
+
 def _since(*columns: str) -> Hot:
     return Hot(
-        lambda dialect: sa.select(*(_contact.c[name] for name in columns)).where(
+        lambda dialect: sa.select(*(_contact.c.get(name, counted_at()) for name in columns)).where(
             among(_contact.c.customer, "customers")(dialect),
-            _contact.c.reserved_at > sa.bindparam("since", type_=sa.BigInteger()),
+            counted_at() > sa.bindparam("since", type_=sa.BigInteger()),
             COUNTS,
             sa.or_(STATUS != RESERVED, _contact.c.expires_at.is_(None), _contact.c.expires_at > _AT),
             _contact.c.decision != sa.bindparam("but"),
@@ -82,7 +86,7 @@ _TURNED_DOWN: Final = Hot(
 )
 _LAST: Final = Hot(
     lambda dialect: (
-        sa.select(_contact.c.customer, _contact.c.status, _contact.c.campaign, sa.func.max(_contact.c.reserved_at))
+        sa.select(_contact.c.customer, _contact.c.status, _contact.c.campaign, sa.func.max(counted_at()))
         .where(
             among(_contact.c.customer, "customers")(dialect),
             COUNTS,
@@ -152,7 +156,7 @@ class History:
     Attributes:
         n: how many customers.
         who: (n_contacts,) places of their customers.
-        when: (n_contacts,) milliseconds.
+        when: (n_contacts,) when they count as made, in milliseconds.
         real: (n_contacts,) those that reached somebody: no ghosts.
         apart: (n_contacts,) those that count for their customer if he is a control.
     """
@@ -161,7 +165,7 @@ class History:
         self, work: Work, customers: Sequence[CustomerId], windows: Sequence[Window],
         *, since: int, at: int, counting: Counting,
     ) -> None:  # fmt: skip
-        """Read what was reserved after `since` (ms), with as much of what it says of itself as the windows ask.
+        """Read what was made after `since` (ms), with as much of what it says of itself as the windows ask.
 
         What had lapsed `at` (ms) is left out.
         """

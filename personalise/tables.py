@@ -198,7 +198,7 @@ class ContactRow(Row):
 
     __tablename__ = "contact"
     __table_args__ = (
-        sa.Index(None, "customer", "reserved_at"),
+        sa.Index("ix__contact__customer_counted_at", "customer", sa.text("coalesce(claimed_at, reserved_at)")),
         sa.Index(None, "status", "expires_at"),
         sa.Index(
             None,

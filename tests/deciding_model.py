@@ -53,6 +53,12 @@ class Contact:
     waits: bool = False
     """It was reserved by a run, and nobody has sent it yet."""
     delivered: bool = False
+    handed_out: int | None = None
+
+    @property
+    def since(self) -> int:
+        """From when on it counts: when it was handed out to be sent, and until then when it was reserved."""
+        return self.at if self.handed_out is None else self.handed_out
 
 
 @dataclass
@@ -242,10 +248,10 @@ class Shop:
         """Book the contacts whose window is over and of which nothing came, those of whoever paused not at all."""
         order = sorted((one for one in self.contacts if one.settled is None), key=lambda one: (one.at, one.customer))
         for key, days in sorted(windows.items()):
-            over = (one for one in order if key in one.told["campaigns"] and one.at + days * DAY <= now)
+            over = (one for one in order if key in one.told["campaigns"] and one.since + days * DAY <= now)
             for one in (each for each in over if not each.waits):  # what nobody sent can't have been ignored
                 one.settled, person = now, self.people[one.customer]
-                answered = one.turned_down or any(one.at <= when < one.at + days * DAY for when in person.came)
+                answered = one.turned_down or any(one.since <= when < one.since + days * DAY for when in person.came)
                 if one.marketing and not one.ghost and not answered and person.paused_until <= now:
                     self.debit(one.customer, thousandths(rules, "ignored"), rules)
 
@@ -447,7 +453,7 @@ class _Moment:
         """
         home, own = self.shop.homes.get(self.who), self.campaign["campaign"]["key"]
         return [
-            one.at
+            one.since
             for one in self.shop.contacts
             if fits(wanted, one.told)
             and (

@@ -3,7 +3,8 @@
 It is the one that its decision made, and each decision that chose somebody, or gave a ghost, has its contact still.
 
 It counts anew, from the contacts themselves and in the order of the ledger; what a decision had counted is no evidence.
-What had ended by then, because nobody sent it in time or it never reached the customer, must not have counted. Where a
+What had ended by then, because nobody sent it in time or it never reached the customer, must not have counted; what had
+been handed out counts from then on. Where the times of two can't be told apart, nothing is held against either. Where a
 household counts together, it goes by who was in it where the ledger stood then; and what a customer had had under an id
 that was given up for his before counts as his.
 """
@@ -53,7 +54,7 @@ class _Made:
 
     `place` is where the ledger commits to the decision, and which of its chunk it is; `judged` where the ledger stood,
     and `judged_at` when it was, that permissions were judged. `beside`: if it is a ghost, what had reached its customer
-    was to count as well.
+    was to count as well. `late`: what was before it was to count from when it was handed out.
     """
 
     row: Any
@@ -62,6 +63,7 @@ class _Made:
     judged: int
     judged_at: int
     beside: bool
+    late: bool
     policy: Policy
     candidate: Candidate
     otherwise: tuple[str, ...]
@@ -84,6 +86,21 @@ class _Made:
         if not later.beside:
             return self.ghost
         return not self.ghost or self.row.campaign == later.row.campaign or later.by_company
+
+    def since(self, later: "_Made") -> tuple[int, int]:
+        """Return the first and the last instant (ms) from which on it may have counted when a later one was decided.
+
+        Who hands it out and who decides lock its customer, so the ledger has their order, but for others of a
+        household where no rule counts by it. Of what was handed out several times only the last is known.
+        """
+        claimed = self.row.claimed_position
+        if claimed is None or not later.late:
+            return self.at, self.at
+        out = max(self.at, to_ms(self.row.claimed_at))
+        if claimed <= later.position:
+            ordered = self.row.customer == later.row.customer or (self.policy.shared and later.policy.shared)
+            return out if ordered else self.at, out
+        return self.at, self.at if self.row.claims == 1 else max(self.at, later.at)
 
     @property
     def ghost(self) -> bool:
@@ -257,9 +274,10 @@ def _made(behind: Behind, work: Work, row: Any) -> _Made | Finding | Gap:  # noq
     candidate = next(one for one in policy.candidates if one.key == row.treatment)
     place = (chunk.log, chunk.seq, spot)
     beside = chunk.about.get(log.GHOSTS) == log.BESIDE
+    late = chunk.about.get(log.COUNTED_FROM) == log.HANDED_OUT
     otherwise = tuple(kept.otherwise(row, chunk, policy, candidate))
     return _Made(
-        row, _ms(row.reserved_at), place, chunk.position, to_ms(chunk.at), beside, policy, candidate, otherwise
+        row, _ms(row.reserved_at), place, chunk.position, to_ms(chunk.at), beside, late, policy, candidate, otherwise
     )
 
 
@@ -280,29 +298,39 @@ def _wrong(one: _Made, own: Sequence[_Made], known: _Before) -> Iterator[str]:
     alike = [each for each in before if each.counted_by(one) and each.counted_for(one)]
     household = [*alike, *known.together(one)] if _by_household(one) else alike
     for window in one.candidate.windows:
-        count = _counted(window, one, household if window.per == "household" else alike, before)
-        if count < window.limit if window.needs else count >= window.limit:
+        least, most = _counted(window, one, household if window.per == "household" else alike, before)
+        if most < window.limit if window.needs else least >= window.limit:
             limit = f"at least {window.limit}" if window.needs else f"at most {window.limit - 1} before it"
+            count = most if window.needs else least
             yield f"{window.rule} asks for {limit} in {counted(window.days, 'day')}, and there were {count}"
     yield from _mispriced(one, alike)
     if not one.ghost:
         yield from _broken_word(one, [each for each in own if not each.ghost])
 
 
-def _counted(window: Window, one: _Made, alike: Sequence[_Made], before: Sequence[_Made]) -> int:
-    since = one.at - window.days * _DAY_MS
+def _counted(window: Window, one: _Made, alike: Sequence[_Made], before: Sequence[_Made]) -> tuple[int, int]:
+    """Return how many a rule counted, at the least and at the most."""
     if window.of == "rejections":
-        families = window.counts.families
+        since, families = one.at - window.days * _DAY_MS, window.counts.families
         turned = [_ms(each.row.rejected_at) for each in before if not families or each.row.family in families]
-        return sum(since < at <= one.at for at in turned)
-    return sum(each.at > since and window.counts.holds(each.told) for each in alike)
+        count = sum(since < at <= one.at for at in turned)
+        return count, count
+    return _within(one, window.days, [each for each in alike if window.counts.holds(each.told)])
+
+
+def _within(one: _Made, days: int, several: Sequence[_Made]) -> tuple[int, int]:
+    """Return how many of some contacts were made within so many days before one, at the least and at the most."""
+    after = one.at - days * _DAY_MS
+    spans = [each.since(one) for each in several]
+    return sum(first > after for first, _ in spans), sum(last > after for _, last in spans)
 
 
 def _mispriced(one: _Made, alike: Sequence[_Made]) -> Iterator[str]:
-    since = one.at - one.policy.contact_policy.goodwill.pressure_days * _DAY_MS
-    lately = sum(each.at > since for each in alike)
-    owed = one.candidate.price * (1 + lately) if one.policy.charges and not one.ghost else 0
-    if one.row.charge != owed:
+    costs = one.policy.charges and not one.ghost
+    lately = _within(one, one.policy.contact_policy.goodwill.pressure_days, alike)
+    least, most = (one.candidate.price * (1 + count) if costs else 0 for count in lately)
+    if not least <= one.row.charge <= most:
+        owed = f"{least}" if least == most else f"between {least} and {most}"
         yield f"it was charged {one.row.charge} thousandths of goodwill, and costs {owed}"
 
 

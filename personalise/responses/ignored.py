@@ -25,7 +25,7 @@ from personalise import goodwill, shelf
 from personalise.campaigns.model import SILENCE_IS_NO, Campaign
 from personalise.contact_policy.model import HELD_BACK
 from personalise.goodwill import Entry, Posting
-from personalise.history import GHOST
+from personalise.history import GHOST, counted_at
 from personalise.responses import coming
 from personalise.responses.coming import Came, Fits
 from personalise.steps.interact.states import COUNTING, State
@@ -98,10 +98,11 @@ def _page(deployment: Deployment, work: Work, campaign: Campaign, *, actor: str,
 def _due(
     work: Work, key: str, at: datetime, *, days: int, most: int, whose: Sequence[str] | None = None
 ) -> Sequence[Any]:
-    names = ("customer", "decision", "status", "kind", "reserved_at", "rejected_at")
-    query = sa.select(*(_contact.c[name] for name in names)).where(
+    names = ("customer", "decision", "status", "kind", "rejected_at")
+    over = at - timedelta(days=days)
+    query = sa.select(*(_contact.c[name] for name in names), counted_at().label("counted_at")).where(
         _contact.c.campaign == key, _contact.c.waited_until.is_(None),
-        _contact.c.reserved_at <= at - timedelta(days=days),
+        _contact.c.reserved_at <= over, counted_at() <= over,  # the first is what the index knows
         sa.or_(_contact.c.status.not_in((State.RESERVED, State.CLAIMED)), _contact.c.expires_at.is_(None)),
     )  # fmt: skip  # what waits to be sent can't have been ignored
     if whose is not None:
@@ -147,7 +148,7 @@ def _is_ignored(
     """
     if row.rejected_at is not None:
         return False
-    fits = coming.fits(came, to_ms(row.reserved_at), days)
+    fits = coming.fits(came, to_ms(row.counted_at), days)
     if fits is Fits.REPLACED or (value and fits in _CAME):
         return False
     late = fits is Fits.LATE and isinstance(value, bool)  # of a number nobody knows what it was in time

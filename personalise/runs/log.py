@@ -43,6 +43,10 @@ GHOSTS: Final = "ghosts"
 BESIDE: Final = "beside_contacts"
 """What counts for a control: his ghosts beside what really reached him. Before this was told, his ghosts alone did."""
 
+COUNTED_FROM: Final = "counted_from"
+HANDED_OUT: Final = "handed_out"
+"""Since when a contact counts: since it was handed out. Before this was told, since it was reserved."""
+
 _ABOUT: Final = b"byleave"
 _SIZED: Final = ("mask", REPLAY)
 _COMPRESSED: Final = pa.ipc.IpcWriteOptions(compression="zstd")
@@ -185,6 +189,7 @@ def _about(policy: Policy, permitted: Permits, salt: bytes) -> dict[str, Any]:
         "model_digest": policy.model.digest.hex() if policy.model else "",
         "needs": [[one.contact, *one.uses] for one in policy.candidates],
         "policy": policy.digest.hex(),
+        COUNTED_FROM: HANDED_OUT,
         GHOSTS: BESIDE,
         "purpose": policy.campaign.purpose,
         "read_under": policy.catalogue.version,

@@ -275,7 +275,7 @@ class Deciding(RuleBasedStateMachine):
             at = self.world.clock()
             token = reservations.claim(work, row, position=0, at=at, lease_seconds=60)
             reservations.change(work, row.customer, one.decision, Did.DELIVER, at=at, token=token)
-        one.waits, one.delivered = False, True
+        one.waits, one.delivered, one.handed_out = False, True, self.now
 
     @rule()
     def silence_is_booked(self) -> None:
