@@ -41,10 +41,13 @@ _RECENT: Final = Hot(
 _INSERT: Final = Hot(
     sa.insert(_contact),
     "customer", "decision", "campaign", "treatment", "offer", "channel", "purpose", "status", "reserved_at",
-    "family", "tags", "kind", "charge", "expires_at",
+    "family", "tags", "kind", "charge", "expires_at", "quotas",
 )  # fmt: skip
+OVER: Final = ("customer", "decision", "charge", "campaign", "quotas", "claims")
+"""The columns of an `Over`."""
+
 _OVER: Final = Hot(
-    lambda dialect: sa.select(_contact.c.customer, _contact.c.decision, _contact.c.charge).where(
+    lambda dialect: sa.select(*(_contact.c[name] for name in OVER)).where(
         among(_contact.c.customer, "customers")(dialect), LAPSED
     ),
     "customers",
@@ -56,7 +59,7 @@ class Contact(NamedTuple):
     """One contact, as it is stored. Tags (apart by spaces), class and price are snapshots: no later edit changes them.
 
     `charge` is what it cost in goodwill, in thousandths of a point; `expires_at` (ms) the end of its time to live, None
-    where it is in the hands of whoever asked for the decision, and has none.
+    where it is in the hands of whoever asked for the decision, and has none; `quotas` what it took of.
     """
 
     customer: str
@@ -73,6 +76,7 @@ class Contact(NamedTuple):
     kind: str
     charge: int
     expires_at: int | None
+    quotas: str = ""
 
 
 class Own(NamedTuple):
@@ -86,11 +90,18 @@ NONE: Final = Own()
 
 
 class Over(NamedTuple):
-    """A contact that never reached its customer, and what it was charged."""
+    """A contact that never reached its customer, and what it had cost and taken; `claims`: how often it was handed out.
+
+    `ignored` is what it had taken besides that it seemed to be ignored, in thousandths of a point.
+    """
 
     customer: str
     decision: str
     charge: int
+    campaign: str
+    quotas: str
+    claims: int
+    ignored: int = 0
 
 
 def lapsed(work: Work, customers: Sequence[CustomerId], at: datetime) -> list[Over]:

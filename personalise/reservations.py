@@ -17,7 +17,7 @@ from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.ledger import log as ledger
 from consent.register import customers as enrolled
-from personalise import contacts, goodwill, halts
+from personalise import contacts, goodwill, halts, quotas
 from personalise.contacts import Over
 from personalise.goodwill import Entry
 from personalise.steps.interact.states import ENDED, Did, State, after
@@ -78,7 +78,7 @@ def sweep(work: Work, at: datetime, most: int) -> int:
 
 
 def end(work: Work, over: Iterable[Over], state: State, *, at: datetime) -> None:
-    """End contacts that never reached their customers, and give back what they were charged.
+    """End contacts that never reached their customers, and give back what they were charged and had taken of quotas.
 
     The caller has locked the customers, and knows that each can go into that state.
     """
@@ -87,7 +87,9 @@ def end(work: Work, over: Iterable[Over], state: State, *, at: datetime) -> None
         return
     place = ledger.head(work).position
     work.run_many(_END, [(str(state), to_ms(at), place, one.customer, one.decision) for one in ended])
-    goodwill.correct(work, ((CustomerId(one.customer), one.decision, one.charge) for one in ended), at=at)
+    back = ((CustomerId(one.customer), one.decision, one.charge + one.ignored) for one in ended)
+    goodwill.correct(work, back, at=at)
+    quotas.give_back(work, ended, position=place)
 
 
 def locked(work: Work, customer: CustomerId, decision: str) -> Any:  # noqa: ANN401 -- a row of contact
@@ -162,7 +164,8 @@ def _go(work: Work, row: Any, now: State, *, at: datetime) -> State:  # noqa: AN
     if now in ENDED and row.status != now:
         # What never reached him can't have been ignored either: what that took is given back with the charge.
         ignored = goodwill.taken(work, row.customer, row.decision, Entry.IGNORED) if row.waited_until else 0
-        end(work, [Over(row.customer, row.decision, row.charge + ignored)], now, at=at)
+        over = Over(*(getattr(row, name) for name in contacts.OVER))
+        end(work, [over._replace(ignored=ignored)], now, at=at)
     elif row.status != now:
         _set(work, row, status=now, claimed_until=None)
     return now

@@ -143,6 +143,34 @@ class QuotaRow(Row):
     taken: Mapped[int]
 
 
+class QuotaReturnRow(Row):
+    """What a contact gave back of a quota when it ended unsent; `counted` once the quota's row has it.
+
+    `position` is the ledger's, where the next entry came to stand. It names a decision and no customer: it outlives his
+    contact, as the decision log does.
+    """
+
+    __tablename__ = "quota_return"
+    __table_args__ = (
+        sa.Index(
+            "ix__quota_return__waiting",
+            "campaign",
+            "version",
+            "key",
+            sqlite_where=sa.text("NOT counted"),
+            postgresql_where=sa.text("NOT counted"),
+        ),
+        _clustered("what a contact gave back of a quota, when it ended without having been sent"),
+    )
+    campaign: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    decision: Mapped[str] = mapped_column(primary_key=True)
+    amount: Mapped[int]
+    position: Mapped[int]
+    counted: Mapped[bool]
+
+
 class DecisionChunkRow(Row):
     """The decisions of one chunk: a compressed columnar record, and the Merkle root over its salted leaves."""
 
@@ -231,6 +259,8 @@ class ContactRow(Row):
     ended_position: Mapped[int | None]
     claims: Mapped[int] = mapped_column(server_default="0")
     waited_until: Mapped[datetime | None]
+    quotas: Mapped[str] = mapped_column(server_default="")
+    """What it took of, as `key@version`, apart by spaces."""
 
 
 class DeferralRow(Row):

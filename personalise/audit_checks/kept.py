@@ -48,6 +48,10 @@ def otherwise(row: Any, chunk: Chunk, policy: Policy, one: Candidate) -> Iterato
         said = getattr(row, name)
         if said not in (value, first.get(name, value)):
             yield f"{name} is {said}, and by the decision behind it {value}"
+    took = sorted(each.noted for each in policy.quotas if one.key in each.treatments and row.status != GHOST)
+    known = log.COUNTED_FROM in chunk.about  # before, contacts did not tell what they took
+    if sorted(row.quotas.split()) != (took if known else []):
+        yield f"it took of {' '.join(took) or 'nothing'} by the decision behind it, and says: {row.quotas or 'nothing'}"
     yield from _times(row, chunk, policy)
     yield from _contradicting(row)
 

@@ -1,7 +1,7 @@
 """The check `quotas`: nothing was given out beyond its limit, nor before who was worth more, and the counts are true.
 
-It adds up anew what decisions took, from the decision log and in the order of the ledger. Decisions from before there
-were quotas took nothing of them.
+It adds up anew what decisions took and what contacts that ended unsent gave back, from the decision log and in the
+order of the ledger. Decisions from before there were quotas took nothing of them.
 """
 
 from collections import Counter
@@ -16,6 +16,9 @@ from consent.audit.findings import Evidence, Finding, Gap, Judged, Severity, Yie
 from consent.base.database import table_of
 from consent.base.errors import ByleaveError
 from consent.base.store import Work
+from consent.ledger.position import position
+from personalise.audit_checks import returned
+from personalise.audit_checks.returned import Place, Returns
 from personalise.decide import spent
 from personalise.runs import log, ranking, replaying
 from personalise.runs.log import Chunk
@@ -26,15 +29,13 @@ from personalise.tables import QuotaRow, RunRow
 KEY: Final = "quotas"
 _quota, _run = table_of(QuotaRow), table_of(RunRow)
 
-Place = tuple[str, int, str]
-"""A campaign, its version (0: all), and a quota's key: what a row counts."""
-
 
 @dataclass(slots=True)
 class _Counted:
     """What was given out so far, and what is known of the policies and runs behind it."""
 
     evidence: Evidence
+    returns: Returns
     given: Counter[Place] = field(default_factory=Counter)
     policies: dict[tuple[Any, ...], Policy | str] = field(default_factory=dict)
     cuts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -59,8 +60,10 @@ def quotas(evidence: Evidence) -> Iterator[Yielded]:
         rows = work.connection.execute(sa.select(_quota)).all()
         runs = work.connection.execute(sa.select(_run.c.id, _run.c.campaign, _run.c.quotas).where(_run.c.quotas != ""))
         asides = {(row.id, row.campaign): ranking.set_aside(row.quotas) for row in runs}
+        returns = returned.read(work)
     counted = _Counted(
         evidence,
+        returns,
         cuts={run: {each.key: each.cut.worth for each in several if each.cut} for (run, _), several in asides.items()},
     )
     for identity in chunks:
@@ -69,13 +72,15 @@ def quotas(evidence: Evidence) -> Iterator[Yielded]:
     for (_, campaign), several in asides.items():
         kept.update({(campaign, each.version, each.key): each.left for each in several})
     stands = {(row.campaign, row.version, row.key): row.taken for row in rows}
-    for place in sorted({*stands, *counted.given, *kept}):
-        given, aside = counted.given[place], kept[place]
-        if stands.get(place, 0) != given + aside:
+    for place in sorted({*stands, *counted.given, *kept, *returns.counted}):
+        given, aside, back = counted.given[place], kept[place], returns.counted[place]
+        if stands.get(place, 0) != given + aside - back:
             campaign, version, key = place
             of = f"version {version}" if version else "all versions"
             why = f"{key} of {of} counts {stands.get(place, 0)}; {given} was given out, and {aside} is set aside"
-            yield _finding(campaign, why)
+            yield _finding(campaign, why + (f"; {back} came back" if back else ""))
+    for decision in returns.unknown(chunks):
+        yield _finding(decision, "it gave something back, and there is no such decision")
 
 
 def _finding(subject: str, why: str) -> Finding:
@@ -91,15 +96,18 @@ def _of_chunk(counted: _Counted, identity: str) -> Iterator[Yielded]:
             return
         judged = {name.removeprefix("taken:") for name in chunk.table.column_names if name.startswith("taken:")}
         policy = counted.policy(work, chunk) if judged else ""
+        amiss = [] if isinstance(policy, str) else list(returned.wrong(work, chunk, policy))
     if isinstance(policy, str):
         yield from [Gap(check=KEY, why=policy)] if policy else []
         return
-    took = spent(chunk.table, policy)
+    yield from (_finding(decision, why) for decision, why in amiss)
+    took, here = spent(chunk.table, policy), position(chunk.log, chunk.seq)
     for quota in (each for each in policy.quotas if each.key in judged):
         place = (chunk.campaign, quota.version, quota.key)
         counted.given[place] += took[quota.key]
-        if took[quota.key] and counted.given[place] > quota.limit:
-            yield _finding(chunk.id, f"{quota.key} allows {quota.limit}, and with it {counted.given[place]} was given")
+        out = counted.given[place] - counted.returns.before(place, here)
+        if took[quota.key] and out > quota.limit:
+            yield _finding(chunk.id, f"{quota.key} allows {quota.limit}, and with it {out} was given")
         yield from _out_of_order(chunk, policy, quota, counted.cuts.get(chunk.run, {}).get(quota.key, 0.0))
     yield Judged(chunk.table.num_rows)
 

@@ -15,7 +15,7 @@ from consent.deployment import Deployment
 from consent.ledger.position import position
 from consent.register import customers
 from personalise import halts, reservations
-from personalise.contacts import Over
+from personalise.contacts import OVER, Over
 from personalise.halts import Halts
 from personalise.runs import log
 from personalise.steps.interact.states import State
@@ -88,7 +88,7 @@ def _release(deployment: Deployment, work: Work, over: Sequence[Any]) -> int:
     whose: Mapping[str, CustomerId] = {row.decision: CustomerId(row.customer) for row in over}
     those = sorted(set(whose.values()))
     customers.lock(work, those)
-    query = sa.select(_row.c.customer, _row.c.decision, _row.c.charge).where(
+    query = sa.select(*(_row.c[name] for name in OVER)).where(
         _row.c.customer.in_(those), _row.c.decision.in_(list(whose)), _row.c.status == State.RESERVED
     )
     still = sorted(Over(*row) for row in work.connection.execute(query))

@@ -137,7 +137,7 @@ def _judged(
     columns = moment.gather(desk, work, permitted, one, use=use, at=at, own=own, sharing=sharing)
     if one.quotas:  # it has its place in them already, since it was reserved
         nobody = Funnel(columns, one, at).claims(controls=True).take(np.empty(0, np.int64))
-        columns = with_cuts(columns, one, quotas.room(work, one, lock=False), nobody)
+        columns = with_cuts(columns, one, quotas.room(work, one, at), nobody)
     drawn_at = from_ms(decided.about["decided_at"])  # what was drawn then stands: the rest is judged as of now
     table = decide(columns, one, at, drawn_at)
     made = Decided(table=table, inputs=columns, permitted=permitted, spent={}, first_come=False)

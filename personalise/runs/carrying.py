@@ -17,7 +17,7 @@ from consent.base.store import Work
 from consent.deployment import Deployment
 from consent.register import customers
 from consent.uses import Use
-from personalise import quotas
+from personalise import quotas, reservations
 from personalise.runs import chunk, log, plan, ranking, stands
 from personalise.runs.chunk import Carried
 from personalise.runs.counts import Counts
@@ -126,12 +126,14 @@ class Carrier:
 
     def _rank(self, work: Work, row: Any, policy: Policy) -> Step:  # noqa: ANN401 -- a row of run
         """Rank the next customers; once there are no more, set aside what the run will give out."""
-        order = self._order = self._order or ranking.Pass(policy=policy, use=_use(row, policy), at=row.at)
         now = self.deployment.clock()
+        if self._order is None and reservations.sweep(work, now, self.most):  # what they had taken is there again
+            return Step.READIED
+        order = self._order = self._order or ranking.Pass(policy=policy, use=_use(row, policy), at=row.at)
         if order.step(self.deployment.desk, work, most=self.most, now=now):
             stands.update(work, self.run, beat_at=now)
             return Step.READIED
-        room = order.room(work, lock=True)
+        room = order.room(work)
         quotas.take(work, row.campaign, {each: room.left[each.key] for each in policy.quotas})
         stands.update(work, self.run, beat_at=now, quotas=ranking.stored(room, policy))
         return Step.READIED

@@ -75,7 +75,8 @@ def decided(  # noqa: PLR0913 -- all that a decision depends on, and whether it 
     claims, there = None, room
     if policy.quotas:
         claims = Funnel(columns, policy, at).claims(controls=room is None)
-        there = room or quotas.room(work, policy, lock=len(claims) > 0)  # who claims nothing need not wait
+        # who claims nothing need not wait
+        there = room or (quotas.locked_room(work, policy) if len(claims) else quotas.room(work, policy, at))
     columns = settled(columns, policy, at, claims=claims, room=there, sharing=sharing, controls=room is None)
     table = decide(columns, policy, at)
     if given is not None and sharing is not None:
@@ -213,6 +214,10 @@ class _Following:
 def _following(table: pa.Table, policy: Policy, chunk: str, at: datetime, expires_at: int | None) -> _Following:
     names = table["customer"].to_pylist()
     charges = {one.key: np.asarray(table[f"charge:{one.key}"]) for one in policy.candidates if policy.charges}
+    takes = {
+        one.key: " ".join(each.noted for each in policy.quotas if one.key in each.treatments)
+        for one in policy.candidates
+    }
     found, at_ms = _Following(), to_ms(at)
     for column, status in (("chosen", history.RESERVED), ("ghost", history.GHOST)):
         numbers = np.asarray(table[column])
@@ -221,7 +226,8 @@ def _following(table: pa.Table, policy: Policy, chunk: str, at: datetime, expire
             charge = int(charges[one.key][spot]) if charges and status != history.GHOST else 0
             until = None if status == history.GHOST else expires_at
             whose = (names[spot], f"{chunk}.{spot}")
-            made = _contact(one, policy.campaign, whose, status, at=at_ms, charge=charge, until=until)
+            took = takes[one.key] if status != history.GHOST else ""
+            made = _contact(one, policy.campaign, whose, status, at=at_ms, charge=charge, until=until, quotas=took)
             found.contacts.append(made)
             if status == history.GHOST:
                 continue  # nothing reaches him: it costs nothing, and promises nothing
@@ -233,8 +239,9 @@ def _following(table: pa.Table, policy: Policy, chunk: str, at: datetime, expire
 
 
 def _contact(
-    one: Candidate, campaign: Campaign, whose: tuple[str, str], status: str, *, at: int, charge: int, until: int | None
-) -> Contact:
+    one: Candidate, campaign: Campaign, whose: tuple[str, str], status: str,
+    *, at: int, charge: int, until: int | None, quotas: str,
+) -> Contact:  # fmt: skip
     customer, decision = whose
     return Contact(
         customer=customer,
@@ -251,6 +258,7 @@ def _contact(
         kind=campaign.kind,
         charge=charge,
         expires_at=until,
+        quotas=quotas,
     )
 
 

@@ -83,7 +83,7 @@ class Pass:
     def step(self, desk: Desk, work: Work, *, most: int, now: datetime) -> bool:
         """Rank the next customers, in a transaction that can record the use; False where there are none."""
         if self.ranking is None:
-            self.ranking = Ranking(self.policy.kinds, quotas.room(work, self.policy, lock=False).left)
+            self.ranking = Ranking(self.policy.kinds, quotas.room(work, self.policy, now).left)
         ids = customers.after(work, self.after, most)
         if not ids:
             return False
@@ -94,9 +94,9 @@ class Pass:
         self.after = ids[-1]
         return True
 
-    def room(self, work: Work, *, lock: bool) -> Room:
-        """Return what those who were ranked get of what there is left now; `lock` where it is to be set aside."""
-        stands = quotas.room(work, self.policy, lock=lock)
+    def room(self, work: Work, *, now: datetime | None = None) -> Room:
+        """Return what those who were ranked get of what there is left: locked, to be set aside; or looked at `now`."""
+        stands = quotas.room(work, self.policy, now) if now else quotas.locked_room(work, self.policy)
         ranking = self.ranking or Ranking(self.policy.kinds, stands.left)
         return ranking.room(stands.left, stands.taken)
 
@@ -111,7 +111,7 @@ def ranked(deployment: Deployment, policy: Policy, *, use: Use, at: datetime, mo
         with deployment.store.write() as work:
             going = ranking.step(deployment.desk, work, most=most, now=deployment.clock())
             if not going:
-                return ranking.room(work, lock=False)
+                return ranking.room(work, now=deployment.clock())
     raise AssertionError  # pragma: no cover -- the loop returns
 
 

@@ -42,6 +42,11 @@ class Quota:
         """Return what a contact takes that costs so much goodwill."""
         return charge if self.charged else 1
 
+    @property
+    def noted(self) -> str:
+        """What a contact that took of it notes, so that it can be given back: its key, and the version."""
+        return f"{self.key}@{self.version}"
+
 
 class Cut(NamedTuple):
     """A place in the order: who stands here, or behind it, gets nothing of a quota."""
@@ -216,8 +221,8 @@ class Ranking:
     """
 
     def __init__(self, kinds: Kinds, room: Mapping[str, int]) -> None:
-        """Begin with nobody; `room` never grows until the end."""
-        self._kinds = kinds
+        """Begin with nobody; of what comes to be free beyond `room` until the end nothing is given."""
+        self._kinds, self._room = kinds, room
         self._least = {each.key: each.least for kind in kinds for each in kind}
         self._most = 1 + sum(max(0, room[key]) // least for key, least in self._least.items())
         self._held: list[list[Claims]] = [[] for _ in kinds]
@@ -240,6 +245,7 @@ class Ranking:
 
     def room(self, left: Mapping[str, int], taken: Mapping[str, int]) -> Room:
         """Return what is given out of what is left, as a room of its own with its cuts."""
+        left = {key: min(amount, self._room[key]) for key, amount in left.items()}
         full = {key: CLOSED for key, least in self._least.items() if left[key] < least}
         several = [self._best(each) for each in self._held if each]
         if not several:
