@@ -16,6 +16,7 @@ from consent.deployment import Deployment
 from consent.ledger import log as ledger
 from consent.uses import Use
 from personalise import halts, telling
+from personalise.campaigns import approval
 from personalise.campaigns.messages import OURS
 from personalise.life import approving
 from personalise.runs import chunk, log, replaying, visiting, wordings
@@ -80,6 +81,7 @@ class Deciding:
             RequestUnfit: it has no treatment on that channel.
             StateConflict: a second person is demanded (`four_eyes`), and no version of it is approved; or it is paused,
                 or was stopped.
+            CampaignUnready: no second person is demanded, and every version breaks a rule that binds.
             IdempotencyConflict: the key stood for another customer, campaign or channel.
         """
         if customer is not None:
@@ -270,6 +272,9 @@ def _in_force(deployment: Deployment, work: Work, campaign: str, channel: str, *
     """Return the policy that decides now, on a channel ("" for all)."""
     version = approving.in_force(deployment.desk, work, campaign, four_eyes=True) if four_eyes else 0
     policy, _ = load_policy(deployment, work, campaign, version=version)
+    if not four_eyes and approval.broken(policy.campaign, policy.catalogue):  # then an older one may decide
+        version = approving.in_force(deployment.desk, work, campaign, four_eyes=False)
+        policy, _ = load_policy(deployment, work, campaign, version=version)
     policy = _on(policy, channel)
     halts.require_going(work, policy.campaign.key, policy.version)
     return policy

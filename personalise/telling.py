@@ -5,6 +5,7 @@ from typing import Any, Literal, TypedDict
 
 from consent.base.ids import CustomerId, DecisionId
 from personalise.content.wording import Said
+from personalise.runs import visiting
 from personalise.runs.log import Chunk
 from personalise.steps.invent.response import PRIOR
 from personalise.steps.personalise import words
@@ -12,6 +13,20 @@ from personalise.steps.personalise.explanation import CandidateVerdict, explanat
 from personalise.steps.personalise.policy import Policy
 from personalise.steps.personalise.sentences import spoken
 from personalise.steps.personalise.words import WORDING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instead:
+    """What a customer is shown who came himself and can't be chosen for: the same as everybody whom nobody knows."""
+
+    treatment: str
+    content: str
+    subject: str | None
+    html: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the faces show it."""
+        return {"treatment": self.treatment, "content": self.content, "subject": self.subject, "html": self.html}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +44,7 @@ class Decision:
     """The same as an HTML mail; None where there is none, or as for the content."""
     wording: Literal["personal", "general"] | None
     """Whether what he is told was made of what is known of him; None where that isn't settled."""
+    instead: Instead | None
     propensity: float
     scorer: str
     """What scored it: `rule`, or `response`, `uplift`, `thompson` by a model."""
@@ -50,6 +66,7 @@ class Decision:
             "subject": self.subject,
             "html": self.html,
             "wording": self.wording,
+            "instead": self.instead.as_json() if self.instead else None,
             "propensity": self.propensity,
             "scorer": self.scorer,
             "scored_on": None if self.scored_on is None else list(self.scored_on),
@@ -80,6 +97,7 @@ def told(
         campaign=kept.campaign,
         chosen=one.key if one else None,
         **_words(said, personal=bool(row.get(WORDING))),
+        instead=_instead(policy, row, kept),
         propensity=row["propensity"],
         **_scored(policy, row),
         verdicts=tuple(verdicts(row, policy)),
@@ -98,6 +116,7 @@ def unknown(policy: Policy, row: dict[str, Any], *, position: int) -> Decision:
         campaign=policy.campaign.key,
         chosen=one.key if one else None,
         **_words(words.said(one, None) if one else None),
+        instead=None,
         propensity=row["propensity"],
         **_scored(policy, row),
         verdicts=tuple(verdicts(row, policy)),
@@ -105,6 +124,17 @@ def unknown(policy: Policy, row: dict[str, Any], *, position: int) -> Decision:
         categories_used=(),
         position=position,
     )
+
+
+def _instead(policy: Policy, row: dict[str, Any], kept: Chunk) -> Instead | None:
+    """Return what is shown instead, where whoever asked has somebody before him."""
+    if kept.run or kept.about.get("carried"):
+        return None
+    one = visiting.instead(policy, row, kept.at)
+    if one is None:
+        return None
+    said = words.said(one, None)
+    return Instead(treatment=one.key, content=said.content, subject=said.subject or None, html=said.html or None)
 
 
 class _Scored(TypedDict):

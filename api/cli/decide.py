@@ -177,6 +177,10 @@ def _shown(decision: Decision, *, as_json: bool) -> None:
         print_line(decision.subject)
     if decision.content:
         print_line(decision.content)
+    if decision.instead:
+        print_line(
+            f"What he is shown instead, as anybody is ({decision.instead.treatment}): {decision.instead.content}"
+        )
     if decision.html:
         print_line("The same goes as an HTML mail, which --json shows.")
     print_line()

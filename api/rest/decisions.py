@@ -68,6 +68,15 @@ class CandidateForm(Form):
     )
 
 
+class InsteadForm(Form):
+    """What a customer is shown who came to you himself and can't be chosen for: chosen and worded for nobody."""
+
+    treatment = Text(1, 63, KEY, required=True)
+    content = Text(1, 20_000, required=True)
+    subject = Text(1, 2_000, required=True, allow_none=True)
+    html = Text(1, LONGEST_MAIL, required=True, allow_none=True)
+
+
 class DecisionForm(Form):
     """One decision, and why."""
 
@@ -91,6 +100,11 @@ class DecisionForm(Form):
         metadata={"description": "the same as an HTML mail, if there is one"},
     )
     wording = Choice(("personal", "general"), required=True, allow_none=True)
+    instead = Part(
+        InsteadForm, required=True, allow_none=True,
+        metadata={"description": "what to show him on a surface of yours where he doesn't permit to be chosen for: "
+                                 "nothing of him is used, and it is no contact"},
+    )  # fmt: skip
     propensity = fields.Float(required=True, metadata={"minimum": 0, "maximum": 1})
     scorer = Choice(SCORERS, required=True)
     scored_on = Items(
@@ -201,7 +215,8 @@ OUTCOME: Final = Shape(OutcomeForm, Outcome)
             404: "`customer_unknown` (who isn't enrolled is decided for on a channel of yours alone, such as `web`) or "
             "`campaign_unknown`",
             409: "`idempotency_conflict`: the key stood for another customer, campaign or channel; `state_conflict`: "
-            "the campaign is paused, its version was stopped, or none is approved where two people are demanded",
+            "the campaign is paused, its version was stopped, or none is approved where two people are demanded; "
+            "`campaign_unready`: every version breaks a rule that binds",
             422: "`request_unfit`: no treatment of the campaign goes by the channel; `campaign_invalid`: the catalogue "
             "has changed so that the campaign no longer holds",
         },
@@ -213,7 +228,8 @@ def decide() -> Response:
     The answer is out only after the decision is logged and the contact reserved: act on it at once, or say `carried` to
     have it carried out here. That the customer is to be left alone, or has not permitted it, is an answer (200), not an
     error: `chosen` is null, and `verdicts` say of each candidate where it left the funnel, by which rule, and from when
-    on it would be allowed. Asked again under the same idempotency key, the same decision comes out of the log.
+    on it would be allowed; on a surface of yours `instead` says what to show him without choosing for him. Asked again
+    under the same idempotency key, the same decision comes out of the log.
     """
     key, asked = idempotency_key(), body(DECIDE)
     with customer_in_body():

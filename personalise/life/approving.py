@@ -4,6 +4,7 @@ Where four eyes are demanded, whoever published a version can't approve it, and 
 starts a version approves it by that, and the ledger says that one person did both.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -282,20 +283,42 @@ def holds(desk: Desk, work: Work, given: Event | None, *, four_eyes: bool) -> bo
 
 
 def in_force(desk: Desk, work: Work, key: str, *, four_eyes: bool) -> int:
-    """Return the version that live decisions go by: the newest; where a second person is demanded, the newest approved.
+    """Return the version that live decisions go by: the newest that breaks no rule that binds.
+
+    Where a second person is demanded, that is the newest that was approved.
 
     Raises:
         CampaignUnknown: no campaign by that key.
+        CampaignInvalid: the catalogue has changed, so that the newest version no longer holds.
+        CampaignUnready: every version that still holds breaks such a rule; the places of the newest are named.
         StateConflict: no version of it is approved.
     """
     stands = events.standing(work, key)
-    if not four_eyes:
-        return stands.version
     for version in range(stands.version, 0, -1):
-        if holds(desk, work, stands.approval_of(version), four_eyes=True):
+        given = stands.approval_of(version)
+        if holds(desk, work, given, four_eyes=True) if four_eyes else _fits(desk, work, key, version):
             return version
+    if not four_eyes:
+        catalogue = desk.catalogues.current(work)
+        newest, number = shelf.load(work, key, catalogue)
+        raise _unready(key, number, approval.broken(newest, catalogue))
     msg = f"no version of {key} is approved: somebody else approves one with `byleave campaign approve {key}`"
     raise StateConflict(msg)
+
+
+def _fits(desk: Desk, work: Work, key: str, version: int) -> bool:
+    """Say whether a version holds under the catalogue in force, and breaks no rule that binds."""
+    catalogue = desk.catalogues.current(work)
+    try:
+        campaign, _ = shelf.load(work, key, catalogue, version=version)
+    except CampaignInvalid:
+        return False
+    return not approval.broken(campaign, catalogue)
+
+
+def _unready(key: str, version: int, musts: Sequence[Advice]) -> CampaignUnready:
+    places = [Place(each.where or each.rule, f"{each.what} {each.do}") for each in musts]
+    return CampaignUnready(f"version {version} of {key} can't be approved as it is", places=places)
 
 
 def require(
@@ -322,9 +345,7 @@ def _approve(desk: Desk, work: Work, version: Published, *, actor: str, four_eye
         raise NotAllowed(_ANOTHER)
     found = judged(desk, work, version.campaign, four_eyes=four_eyes, at=at, version=version.version)
     if not found.ok:
-        places = [Place(each.where or each.rule, f"{each.what} {each.do}") for each in found.musts]
-        msg = f"version {version.version} of {version.campaign} can't be approved as it is"
-        raise CampaignUnready(msg, places=places)
+        raise _unready(version.campaign, version.version, found.musts)
     rules = approval.binding(four_eyes=four_eyes)
     _note(desk, work, version, Did.APPROVED, actor=actor, four_eyes=four_eyes, at=at, rules=rules)
 

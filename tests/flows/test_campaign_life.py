@@ -695,3 +695,34 @@ def test_live_decisions_go_by_the_newest_approved_version_where_a_second_person_
     for demanded in (True, False):
         engine.decide_one(world.deployment, who, campaign="spring", actor="mia", four_eyes=demanded)
     assert (found, [each.about["version"] for each in chunks(world)]) == ([1, 2], [1, 2])
+
+
+UNREADY: dict[str, Any] = {"campaign": {"benefit": "tbd"}}
+"""What breaks a rule that binds also where nobody has to approve."""
+
+
+def test_where_nobody_has_to_approve_live_decisions_go_by_the_newest_version_that_may_be_run(world):
+    [who] = willing(world, 1)
+    put(world, four_eyes=False)
+    put(world, four_eyes=False, campaign={"benefit": "tbd", "name": "Another"})
+    engine.decide_one(world.deployment, who, campaign="spring", actor="mia")
+    assert [each.about["version"] for each in chunks(world)] == [1]
+    put(world, four_eyes=False, campaign={"name": "A third"})
+    engine.decide_one(world.deployment, who, campaign="spring", actor="mia")
+    assert [each.about["version"] for each in chunks(world)] == [1, 3]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_by_a_version_that_could_not_be_run_nobody_is_decided_about(world, known):
+    [who] = willing(world, 1)
+    with world.store.read() as work:
+        body = world.deployment.desk.catalogues.current(work).body
+    world.publish(body + '\n[[channel]]\nkey = "site"\ntitle = "Our site"\n')
+    site = {"key": "site", "offer": "range", "channel": "site", "content": "Look.", "score": "0.1"}
+    put(world, four_eyes=False, treatment=[site], cap=[], **UNREADY)
+    with pytest.raises(CampaignUnready) as refused:
+        engine.decide_one(world.deployment, who if known else None, campaign="spring", actor="mia", channel="site")
+    assert [place.where for place in refused.value.places] == ["campaign.benefit"]
+    with pytest.raises(CampaignUnready):
+        running.start(world.deployment, "spring", **ALONE)
+    assert chunks(world) == []

@@ -10,6 +10,7 @@ from personalise import audit_checks, engine
 from personalise.audit_checks import stood
 from personalise.life import running
 from personalise.runs import dry_run, run
+from personalise.steps.personalise.holdout import buckets
 from tests.campaigns import NEEDED, TABLES, chunks, contacts, open_run, publish, willing
 from tests.erasing import erase
 
@@ -275,3 +276,61 @@ def test_a_visitor_is_told_nothing_while_the_campaign_is_paused(shop):
     running.pause(shop.deployment, "spring", actor="mia")
     with pytest.raises(StateConflict, match="spring is paused"):
         decide(shop, None, channel="web")
+
+
+# -------------------------------------------------------- who came himself, and does not permit to be chosen for
+
+SHOWN = {"treatment": "banner", "content": "New in the shop.", "subject": "New", "html": None}
+
+
+def test_who_came_himself_and_permits_nothing_is_shown_what_everybody_is_and_told_why(shop):
+    [who] = willing(shop, 1)
+    made = decide(shop, who, channel="web", idempotency_key="k")
+
+    assert (made.chosen, made.content, made.verdicts[0].stage) == (None, None, "permission")
+    assert made.as_json()["instead"] == SHOWN
+    assert (len(chunks(shop)), contacts(shop)) == (1, [])
+    assert decide(shop, who, channel="web", idempotency_key="k").instead == made.instead
+    assert engine.decided(shop.deployment, made.id).instead == made.instead
+    assert decide(shop, who, channel="email", key="spring").instead is None
+    assert decide(shop, who).instead is None, "of several channels it is known of none that he came by it"
+    shop.check_ledger()
+
+
+def test_who_is_paused_is_shown_what_everybody_is_where_he_comes_himself(shop):
+    [who] = willing(shop, 1)
+    shop.say(shop.statement(who, "pause"))
+    made = decide(shop, who, channel="web")
+    assert (made.verdicts[0].stage, made.as_json()["instead"]) == ("hard_stops", SHOWN)
+
+
+def test_whom_something_else_holds_back_is_shown_nothing_instead(world):
+    """Held out, worth nothing, not for him: there leaving alone is what was decided."""
+    body = catalogue(world).body
+    scope = '\n[[scope]]\nscope = "contact:web:recommendations"\nlegal_basis = "consent"\n'
+    scope += 'notice = "contact-email-recommendations"\nbenefit = "You see what is new."\n'
+    world.publish(body + '\n[[channel]]\nkey = "web"\ntitle = "Our site"\n' + scope)
+    [who] = willing(world, 1)
+    world.grant(who, "contact:web:recommendations")
+    salt = next(each for each in "abcdefgh" if buckets([who], salt=each, scope="held")[0] < 9_000)
+    told = {}
+    for key, campaign, more in (
+        ("shown", {}, {}), ("held", {"holdout": {"share": 0.9, "salt": salt}}, {}),
+        ("dear", {}, {"offer": [{**PRICED, "cost": 99}]}), ("other", {"audience": "months_since_purchase > 99"}, {}),
+    ):  # fmt: skip
+        made = {"campaign": {**EVERYBODY, "audience": "TRUE", "key": key, **campaign}, "offer": [PRICED], **more}
+        publish(world, **made, treatment=[WEB])
+        decision = decide(world, who, key)
+        told[key] = (decision.chosen, decision.verdicts[0].stage, decision.instead)
+    assert told == {
+        "shown": ("banner", "chosen", None), "held": (None, "holdout", None), "dear": (None, "arbitration", None),
+        "other": (None, "eligibility", None),
+    }  # fmt: skip
+
+
+def test_what_would_come_of_a_run_is_shown_to_nobody_instead(shop):
+    willing(shop, 1)
+    publish(shop, campaign={**EVERYBODY, "audience": "TRUE"}, offer=[PRICED], treatment=[WEB])
+    run.advance(shop.deployment, open_run(shop.deployment, "spring", actor="mia"))
+    [chunk] = chunks(shop)
+    assert engine.decided(shop.deployment, f"{chunk.id}.0").instead is None

@@ -23,8 +23,8 @@ DRY_RUN = [
 ]  # fmt: skip
 RUN = [*DRY_RUN, "run", "state"]
 DECISION = [
-    "decision", "customer", "campaign", "chosen", "content", "subject", "html", "wording", "propensity", "scorer",
-    "scored_on", "verdicts", "explanation", "categories_used", "position",
+    "decision", "customer", "campaign", "chosen", "content", "subject", "html", "wording", "instead", "propensity",
+    "scorer", "scored_on", "verdicts", "explanation", "categories_used", "position",
 ]  # fmt: skip
 VERDICT = ("candidate", "stage", "rule", "observed", "limit", "allowed_from")
 

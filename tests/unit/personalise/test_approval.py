@@ -4,17 +4,18 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from consent.catalogue.model import Catalogue
 from personalise.campaigns import approval
 from personalise.campaigns.judging import Case, Foreseen, Heading, Weight
+from personalise.campaigns.model import Campaign
 from personalise.campaigns.reading import parse_campaign
 from personalise.contact_policy.model import NONE, Cap, Goodwill
 from tests.builders import START, toml
-from tests.campaigns import PURPOSE, SHOP, ready
+from tests.campaigns import PURPOSE, SHOP, campaign, ready
 
 ROOT = Path(__file__).parents[3]
 PRICED = replace(NONE, goodwill=Goodwill(prices=MappingProxyType({"email": 2.0, "sms": 5.0, "post": 1.0})))
@@ -306,3 +307,18 @@ def test_the_documentation_has_every_rule_under_its_expectation_and_says_which_b
         str(heading): {marks[rule.weight].format(rule.key) for rule in approval.RULES if rule.heading == heading}
         for heading in Heading
     }
+
+
+def test_what_binds_without_a_second_person_follows_from_the_campaign_and_the_catalogue_alone():
+    """What is broken is known of both together for as long as the process lives."""
+
+    class Only(NamedTuple):
+        campaign: Campaign
+        catalogue: Catalogue
+
+    rules = approval.kept(approval.binding(four_eyes=False))
+    assert len(rules) > 4
+    only: Any = Only(campaign(), SHOP)
+    assert [flaw for rule in rules for flaw in rule.judge(only)] == []
+    assert approval.broken(campaign(), SHOP) == ()
+    assert [each.rule for each in approval.broken(campaign(campaign={"benefit": "tbd"}), SHOP)] == ["benefit"]
