@@ -35,8 +35,8 @@ def carrying(catalogue: Catalogue) -> frozenset[str]:
 def dependences(campaign: Campaign, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     """Walk what terms depend on and may not: the place in the file, and the attribute.
 
-    Who may have an offer at all is a term: its conditions and the audience count always. Which of several terms of a
-    family somebody gets is decided by scores, so those count where a family has more than one.
+    Who may have an offer at all is a term: its conditions and the audience count always. Who of them gets it, and who
+    is left alone, is decided by scores, and all treatments compete: so every score counts where any has terms.
     """
     forbidden = unpriced(catalogue)
     for name in sorted(forbidden & campaign.audience.attributes):
@@ -45,31 +45,22 @@ def dependences(campaign: Campaign, catalogue: Catalogue) -> Iterator[tuple[str,
         for rule, condition in offer.conditions:
             for name in sorted(forbidden & condition.attributes):
                 yield f"offer[{spot}].{rule}", name
-    yield from _scored_by(campaign, forbidden)
+    if any(campaign.offers[each.offer].terms for each in campaign.treatments):
+        yield from _scored_by(campaign, forbidden)
 
 
 def _scored_by(campaign: Campaign, forbidden: frozenset[str]) -> Iterator[tuple[str, str]]:
-    several = _several(campaign)
     for spot, each in enumerate(campaign.treatments):
-        if campaign.offers[each.offer].family in several:
-            for name in sorted(forbidden & each.score.attributes):
-                yield f"treatment[{spot}].score", name
-    if several and campaign.scorer in ("response", "uplift"):
+        for name in sorted(forbidden & each.score.attributes):
+            yield f"treatment[{spot}].score", name
+    if campaign.scorer in ("response", "uplift"):
         for name in sorted(forbidden.intersection(campaign.features)):
             yield "campaign.features", name
 
 
-def _several(campaign: Campaign) -> set[str]:
-    """Return the families of which the campaign offers more than one kind of terms."""
-    terms: dict[str, set[str]] = {}
-    for offer in campaign.offers.values():
-        terms.setdefault(offer.family, set()).add(offer.terms_hash)
-    return {family for family, hashes in terms.items() if len(hashes) > 1}
-
-
 def _parity(case: Case) -> Iterator[Flaw]:
     for where, name in dependences(case.campaign, case.catalogue):
-        what = f"Who gets which terms depends on {name}, and the catalogue says that no terms may."
+        what = f"Who gets an offer, or on which terms, depends on {name}, and the catalogue says that no terms may."
         yield Flaw(what, where, f"Leave {name} out: what new customers get is open to all.")
 
 

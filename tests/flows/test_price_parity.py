@@ -12,7 +12,7 @@ from personalise.runs import run
 from tests.builders import SHIPPED, scope_table, toml
 from tests.campaigns import NEEDED, TABLES, fill, open_run, publish, tables, willing
 from tests.erasing import erase
-from tests.flows.test_contact_policy import rule
+from tests.flows.test_contact_policy import NIGHT, rule
 
 PARITY = [check for check in audit_checks.CHECKS if check.key == "price_parity"]
 SCOPES = tuple(
@@ -111,6 +111,59 @@ def test_a_score_that_ranks_two_prices_of_a_family_is_found(shop):
 
     told = "with another customer's loyalty the terms are those of {}, not of {}"
     assert findings == {told.format("loyal", "plain"), told.format("plain", "loyal")}
+
+
+ONE = {"key": "off", "family": "tea", "terms": {"discount": 10}, "value": 1.0}
+OFF = {"key": "off", "offer": "off", "score": "CASE WHEN years > 5 THEN 0 ELSE 0.5 END", **MAIL}
+
+
+def test_one_discount_that_a_score_gives_to_some_and_not_to_others_is_found(shop):
+    assert slipped(shop, offer=[ONE], treatment=[OFF]) == [("treatment[0].score", "years")]
+    customers(shop, [1, 9] * 6)
+    ran(shop, offer=[ONE], treatment=[OFF])
+    assert shop.rows("SELECT count(*) FROM contact") == [(6,)]
+    findings, gaps, checked = audited(shop)
+
+    whose = "with another customer's years he"
+    assert {why for _, why in findings} == {f"{whose} gets off, and did not", f"{whose} no longer gets off"}
+    assert (len(findings), gaps, checked) == (12, [], 12 + 2)
+
+
+def test_a_discount_that_an_offer_without_terms_takes_the_place_of_is_found(shop):
+    guide = {"key": "guide", "family": "reading", "terms": {}, "value": 1.0}
+    read = [{**OFF, "score": "0.3"}, {"key": "guide", "offer": "guide", "score": "0.1 * years", **MAIL}]
+    assert slipped(shop, offer=[ONE, guide], treatment=read) == [("treatment[1].score", "years")]
+    customers(shop, [1, 9] * 6)
+    ran(shop, offer=[ONE, guide], treatment=read)
+
+    whose = "with another customer's years he"
+    found = {why for _, why in audited(shop)[0]}
+    assert found == {f"{whose} gets off, and did not", f"{whose} no longer gets off"}
+
+
+def test_whom_an_offer_without_terms_is_shown_to_may_follow_from_anything_that_scores_it(shop):
+    assert slipped(shop, offer=[{**ONE, "terms": {}}], treatment=[OFF]) == []
+    customers(shop, [1, 9] * 6)
+    ran(shop, offer=[{**ONE, "terms": {}}], treatment=[OFF])
+    assert shop.rows("SELECT count(*) FROM contact") == [(6,)]
+
+    assert audited(shop) == ([], [], 12 + 2)
+
+
+def test_whom_the_hours_where_he_is_keep_from_a_discount_is_not_kept_from_it_by_his_worth(world):
+    here = [{**each, **({"unpriced": ["main_interest"]} if each["key"] == "interests" else {})}
+            for each in SHIPPED["category"]]  # fmt: skip
+    world.publish(toml({**SHIPPED, "category": here}))
+    who = willing(world, 8)
+    with world.store.write() as work:
+        zones = zip(who, ["Asia/Tokyo", "America/Los_Angeles"] * 4, strict=True)
+        told = [(each, {"main_interest": zone}) for each, zone in zones]
+        gate.remember(world.deployment.desk, work, told, at=world.clock())
+    rule(world, hours=[NIGHT], fallback_zones=["Europe/Berlin"], zones={"zone": "main_interest"})
+    ran(world, offer=[ONE], treatment=[{**OFF, "score": "0.05"}])
+    assert world.rows("SELECT count(*) FROM contact") == [(4,)]
+
+    assert audited(world) == ([], [], 8 + 2)
 
 
 def test_one_price_for_all_that_is_only_ranked_by_such_a_fact_passes_and_so_does_what_nobody_knows(shop):

@@ -1,12 +1,17 @@
 """Price parity: terms don't depend on what the catalogue says they never may."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
+from consent.catalogue.reading import read_catalogue
 from personalise.campaigns.parity import dependences
+from personalise.campaigns.reading import parse_campaign
 from tests.campaigns import SHOP, TABLES, campaign
+
+EXAMPLES = Path(__file__).parents[3] / "examples" / "hillstrom"
 
 
 def fair(*names):
@@ -21,6 +26,8 @@ def fair(*names):
 SCORED = [{**each, "score": "0.01 * purchases_count"} for each in TABLES["treatment"]]
 GOOD_FOR = [{**TABLES["offer"][0], "suitability": "main_interest <> 'garden'"}, TABLES["offer"][1]]
 ONE = [TABLES["offer"][0], {**TABLES["offer"][1], "terms": TABLES["offer"][0]["terms"]}]
+PLAIN = [{**each, "terms": {}} for each in TABLES["offer"]]
+LEFT = {**TABLES["treatment"][0], "score": "CASE WHEN purchases_count > 5 THEN 0 ELSE 0.5 END"}
 
 
 @pytest.mark.parametrize(
@@ -33,10 +40,33 @@ ONE = [TABLES["offer"][0], {**TABLES["offer"][1], "terms": TABLES["offer"][0]["t
         (["purchases_count"], {}, [("treatment[1].score", "purchases_count")]),
         (["purchases_count"], {"treatment": SCORED},
          [(f"treatment[{spot}].score", "purchases_count") for spot in range(3)]),
-        (["purchases_count"], {"treatment": SCORED, "offer": ONE}, []),
+        (["purchases_count"], {"treatment": SCORED, "offer": ONE},
+         [(f"treatment[{spot}].score", "purchases_count") for spot in range(3)]),
+        (["purchases_count"], {"treatment": [LEFT], "offer": [TABLES["offer"][0]]},
+         [("treatment[0].score", "purchases_count")]),
+        (["purchases_count"], {"treatment": SCORED, "offer": PLAIN}, []),
+        (["purchases_count"], {"treatment": [SCORED[2]], "offer": TABLES["offer"]}, []),
+        (["spend_past_year"], {"treatment": SCORED, "offer": PLAIN}, [("offer[0].eligibility", "spend_past_year")]),
         (["purchases_count"], {"campaign": {"scorer": "response", "features": ["purchases_count"]}},
          [("treatment[1].score", "purchases_count"), ("campaign.features", "purchases_count")]),
+        (["purchases_count"],
+         {"campaign": {"scorer": "uplift", "features": ["purchases_count"]}, "offer": [TABLES["offer"][0]],
+          "treatment": [TABLES["treatment"][0]]}, [("campaign.features", "purchases_count")]),
+        (["purchases_count"], {"campaign": {"scorer": "uplift", "features": ["purchases_count"]}, "offer": PLAIN}, []),
     ],
 )  # fmt: skip
 def test_what_terms_depend_on_and_may_not_is_named_by_its_place(names, changes, found):
     assert list(dependences(campaign(**changes), fair(*names))) == found
+
+
+@pytest.mark.parametrize("rule", ["eligibility", "applicability", "suitability"])
+def test_what_new_customers_get_may_not_be_kept_from_those_who_have_been_there_longer(rule):
+    shop = read_catalogue(EXAMPLES / "catalogue.toml")
+    text = (EXAMPLES / "campaign.toml").read_text(encoding="utf-8")
+    closed = text.replace('eligibility = "bought_mens = 1 OR bought_womens = 0"', f'{rule} = "new_customer"')
+    assert closed != text
+
+    assert list(dependences(parse_campaign(text, "toml", shop), shop)) == []
+    assert list(dependences(parse_campaign(closed, "toml", shop), shop)) == [
+        (f"offer[0].{rule}", "new_customer"), ("campaign.features", "new_customer"),
+    ]  # fmt: skip
