@@ -23,13 +23,22 @@ def carrying(catalogue: Catalogue) -> frozenset[str]:
     Of a derived category it is known from which categories it is made, not from which attributes; where one of them has
     such facts, each of its own counts.
     """
-    categories = catalogue.categories
-    tainted = {key for key, each in categories.items() if each.unpriced}
-    made: set[str] = set()
-    while more := {key for key, each in categories.items() if tainted.intersection(each.sources)} - made:
-        made |= more
-        tainted |= more
-    return unpriced(catalogue) | {name.name for key in made for name in categories[key].attributes}
+    made = (each for key, each in catalogue.categories.items() if _sources(catalogue, key))
+    return unpriced(catalogue) | {attribute.name for each in made for attribute in each.attributes}
+
+
+def _sources(catalogue: Catalogue, key: str) -> list[str]:
+    """Return the categories with unpriced facts that one is made from, directly or not, in order."""
+    found: list[str] = []
+    seen, left = set[str](), list(catalogue.categories[key].sources)
+    while left:
+        source = left.pop()
+        each = catalogue.categories.get(source)
+        if source not in seen and each:
+            seen.add(source)
+            left += each.sources
+            found += [source] if each.unpriced else []
+    return sorted(found)
 
 
 def dependences(campaign: Campaign, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
@@ -38,7 +47,7 @@ def dependences(campaign: Campaign, catalogue: Catalogue) -> Iterator[tuple[str,
     Who may have an offer at all is a term: its conditions and the audience count always. Who of them gets it, and who
     is left alone, is decided by scores, and all treatments compete: so every score counts where any has terms.
     """
-    forbidden = unpriced(catalogue)
+    forbidden = carrying(catalogue)
     for name in sorted(forbidden & campaign.audience.attributes):
         yield "campaign.audience", name
     for spot, offer in enumerate(campaign.offers.values()):
@@ -60,8 +69,17 @@ def _scored_by(campaign: Campaign, forbidden: frozenset[str]) -> Iterator[tuple[
 
 def _parity(case: Case) -> Iterator[Flaw]:
     for where, name in dependences(case.campaign, case.catalogue):
-        what = f"Who gets an offer, or on which terms, depends on {name}, and the catalogue says that no terms may."
+        what = f"Who gets an offer, or on which terms, depends on {name}, {_forbidding(case.catalogue, name)}."
         yield Flaw(what, where, f"Leave {name} out: what new customers get is open to all.")
+
+
+def _forbidding(catalogue: Catalogue, name: str) -> str:
+    """Say why no terms may depend on an attribute: by itself, or by what it is derived from."""
+    if name in unpriced(catalogue):
+        return "and the catalogue says that no terms may"
+    sources = _sources(catalogue, catalogue.attributes[name].category)
+    facts = " and ".join(f"{key} ({', '.join(catalogue.categories[key].unpriced)})" for key in sources)
+    return f"which is derived from {facts}, and the catalogue says that no terms may depend on that"
 
 
 RULES: Final = (Rule(key="price_parity", heading=Heading.FAIR, weight=Weight.MUST, judge=_parity),)

@@ -1,4 +1,4 @@
-"""The permutation test of terms: a dependence that no expression shows is found, and what couldn't be tried is said."""
+"""The permutation test of terms: a dependence that decisions show is found, and what couldn't be tried is said."""
 
 import pytest
 
@@ -6,6 +6,8 @@ from consent import gate
 from consent.audit.findings import Evidence
 from consent.audit.judging import judged
 from personalise import audit_checks, engine
+from personalise.campaigns import approval
+from personalise.campaigns.judging import Case
 from personalise.campaigns.parity import carrying, dependences
 from personalise.campaigns.reading import parse_campaign
 from personalise.runs import run
@@ -85,9 +87,8 @@ def test_what_is_made_from_a_forbidden_fact_carries_it(shop):
         assert carrying(shop.deployment.desk.catalogues.current(work)) == {"years", "loyalty", "rank"}
 
 
-def test_a_price_that_follows_from_a_derived_fact_is_found_where_publishing_saw_nothing(shop):
-    assert slipped(shop, offer=TWO_PRICES, treatment=BOTH) == []
-    assert slipped(shop, offer=[{**TWO_PRICES[0], "eligibility": "years > 3"}, TWO_PRICES[1]], treatment=BOTH) != []
+def test_a_price_that_follows_from_a_derived_fact_is_found_at_publishing_and_in_what_was_decided(shop):
+    assert slipped(shop, offer=TWO_PRICES, treatment=BOTH) == [("offer[0].eligibility", "loyalty")]
     customers(shop, [1, 9] * 6)
     ran(shop, offer=TWO_PRICES, treatment=BOTH)
     assert len(set(shop.rows("SELECT DISTINCT offer FROM contact"))) == 2
@@ -101,10 +102,24 @@ def test_a_price_that_follows_from_a_derived_fact_is_found_where_publishing_saw_
     shop.check_ledger()
 
 
+def test_a_derived_fact_is_refused_by_what_it_is_made_from(shop):
+    offers = [{**TWO_PRICES[0], "eligibility": "rank > 3 AND years > 3"}, TWO_PRICES[1]]
+    with shop.store.read() as work:
+        catalogue = shop.deployment.desk.catalogues.current(work)
+    read = parse_campaign(toml(tables(campaign=FREE, offer=offers, treatment=BOTH)), "toml", catalogue)
+    advice = approval.advise(Case(campaign=read, catalogue=catalogue, at=shop.clock()), four_eyes=False)
+
+    begin, says = "Who gets an offer, or on which terms, depends on", "and the catalogue says that no terms may"
+    assert [(each.what, each.where, each.must) for each in advice if each.rule == "price_parity"] == [
+        (f"{begin} rank, which is derived from tenure (years), {says} depend on that.", "offer[0].eligibility", True),
+        (f"{begin} years, {says}.", "offer[0].eligibility", True),
+    ]  # fmt: skip
+
+
 def test_a_score_that_ranks_two_prices_of_a_family_is_found(shop):
     scored = [{**BOTH[0], "score": "0.01 * loyalty"}, {**BOTH[1], "score": "0.08"}]
     offers = [{**TWO_PRICES[0], "value": 1.0, "eligibility": "TRUE"}, TWO_PRICES[1]]
-    assert slipped(shop, offer=offers, treatment=scored) == []
+    assert slipped(shop, offer=offers, treatment=scored) == [("treatment[0].score", "loyalty")]
     customers(shop, [1, 9] * 6)
     ran(shop, offer=offers, treatment=scored)
     findings = {why for _, why in audited(shop)[0]}
