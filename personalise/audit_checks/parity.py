@@ -9,13 +9,15 @@ offers, his terms depend on what they may not. Whom contact history keeps from a
 
 Facts that a catalogue calls `unpriced` are exchanged, and with them all that is derived from a category that has such:
 there a dependence doesn't show in any expression. What customers were promised, and what they wish, stays theirs.
+What a policy's wordings read is looked at as it stands: what was said by them is nowhere kept.
 """
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -104,8 +106,16 @@ def parity(evidence: Evidence) -> Iterator[Yielded]:
         left -= len(ids)
     if not groups and gone:
         yield Gap(check=KEY, why=f"none of {counted(gone, 'decision')} can be made again: {replaying.LET_GO}")
-    for group in groups.values():
-        yield from _judged(evidence, group)
+    yield from chain(_worded(groups.values()), *(_judged(evidence, group) for group in groups.values()))
+
+
+def _worded(groups: Iterable[_Group]) -> Iterator[Finding]:
+    """Walk what wordings of these groups' policies read and may not, of each policy once."""
+    for policy in {each.policy.digest: each.policy for each in groups}.values():
+        for where, name in publishing.worded_by(policy.campaign, publishing.carrying(policy.catalogue)):
+            why = f"{where} tells terms, and reads {name}, which no terms may depend on"
+            subject = f"{policy.campaign.key}@{policy.version}"
+            yield Finding(check=KEY, severity=Severity.HIGH, subject=subject, why=why)
 
 
 def _drawn(evidence: Evidence, *what: str) -> bytes:

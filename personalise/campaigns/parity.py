@@ -1,7 +1,8 @@
 """PURE: price parity. Terms may not depend on what a catalogue says they may never depend on.
 
 How long somebody has been a customer, how likely he is to leave, what he uses to look: `unpriced` names such facts by
-category. A dependence shows in the expressions that decide who gets which terms, and in the features of the model.
+category. A dependence shows in the expressions that decide who gets which terms, in the features of the model, and in
+the wordings that tell the terms.
 """
 
 from collections.abc import Iterator
@@ -42,12 +43,18 @@ def _sources(catalogue: Catalogue, key: str) -> list[str]:
 
 
 def dependences(campaign: Campaign, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
-    """Walk what terms depend on and may not: the place in the file, and the attribute.
+    """Walk what terms depend on and may not: the place in the file, and the attribute."""
+    forbidden = carrying(catalogue)
+    yield from _decided_by(campaign, forbidden)
+    yield from worded_by(campaign, forbidden)
+
+
+def _decided_by(campaign: Campaign, forbidden: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Walk what decides who gets which terms.
 
     Who may have an offer at all is a term: its conditions and the audience count always. Who of them gets it, and who
     is left alone, is decided by scores, and all treatments compete: so every score counts where any has terms.
     """
-    forbidden = carrying(catalogue)
     for name in sorted(forbidden & campaign.audience.attributes):
         yield "campaign.audience", name
     for spot, offer in enumerate(campaign.offers.values()):
@@ -67,10 +74,27 @@ def _scored_by(campaign: Campaign, forbidden: frozenset[str]) -> Iterator[tuple[
             yield "campaign.features", name
 
 
+def worded_by(campaign: Campaign, forbidden: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Walk what the wordings of offers with terms read and may not: by it they could tell one other terms than another.
+
+    The general wordings read nothing.
+    """
+    for spot, each in enumerate(campaign.treatments):
+        wording = each.wording
+        parts = {"subject": wording.subject, "content": wording.content, "mjml": wording.mail and wording.mail.html}
+        for key, part in parts.items() if campaign.offers[each.offer].terms else ():
+            for name in sorted(forbidden.intersection(part.attributes if part else ())):
+                yield f"treatment[{spot}].{key}", name
+
+
 def _parity(case: Case) -> Iterator[Flaw]:
-    for where, name in dependences(case.campaign, case.catalogue):
+    forbidden = carrying(case.catalogue)
+    for where, name in _decided_by(case.campaign, forbidden):
         what = f"Who gets an offer, or on which terms, depends on {name}, {_forbidding(case.catalogue, name)}."
         yield Flaw(what, where, f"Leave {name} out: what new customers get is open to all.")
+    for where, name in worded_by(case.campaign, forbidden):
+        what = f"What it says of its terms could depend on {name}, {_forbidding(case.catalogue, name)}."
+        yield Flaw(what, where, f"Leave {name} out: everybody is told the same terms.")
 
 
 def _forbidding(catalogue: Catalogue, name: str) -> str:

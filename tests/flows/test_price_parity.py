@@ -28,6 +28,9 @@ TWO_PRICES = [
     {"key": "plain", "family": "tea", "terms": {"price": 9}, "value": 1.0},
 ]
 BOTH = [{"key": key, "offer": key, "score": "0.05", **MAIL} for key in ("loyal", "plain")]
+ONE = {"key": "off", "family": "tea", "terms": {"discount": 10}, "value": 1.0}
+OFF = {"key": "off", "offer": "off", "score": "CASE WHEN years > 5 THEN 0 ELSE 0.5 END", **MAIL}
+TOLD = {**OFF, "score": "0.5", "content": "{% if years > 5 %}10{% else %}20{% endif %} % off.", "general": "10 % off."}
 
 
 def audited(world, audit="aud_1"):
@@ -116,6 +119,27 @@ def test_a_derived_fact_is_refused_by_what_it_is_made_from(shop):
     ]  # fmt: skip
 
 
+def test_a_price_that_a_wording_tells_by_such_a_fact_is_found_at_publishing_and_in_what_decided(shop):
+    assert slipped(shop, offer=[ONE], treatment=[TOLD]) == [("treatment[0].content", "years")]
+    who = customers(shop, [1, 9] * 6)
+    ran(shop, offer=[ONE], treatment=[TOLD])
+    found = [("spring@1", "treatment[0].content tells terms, and reads years, which no terms may depend on")]
+    assert audited(shop) == (found, [], 12 + 2)
+
+    shop.clock.advance(days=1)
+    engine.decide_one(shop.deployment, who[0], campaign="spring", actor="mia")  # opens what the wording reads
+    assert audited(shop)[0] == found
+
+
+def test_a_wording_may_tell_such_a_fact_where_there_are_no_terms(shop):
+    plain = {**ONE, "terms": {}}
+    assert slipped(shop, offer=[plain], treatment=[TOLD]) == []
+    customers(shop, [1, 9] * 6)
+    ran(shop, offer=[plain], treatment=[TOLD])
+
+    assert audited(shop) == ([], [], 12 + 2)
+
+
 def test_a_score_that_ranks_two_prices_of_a_family_is_found(shop):
     scored = [{**BOTH[0], "score": "0.01 * loyalty"}, {**BOTH[1], "score": "0.08"}]
     offers = [{**TWO_PRICES[0], "value": 1.0, "eligibility": "TRUE"}, TWO_PRICES[1]]
@@ -126,10 +150,6 @@ def test_a_score_that_ranks_two_prices_of_a_family_is_found(shop):
 
     told = "with another customer's loyalty the terms are those of {}, not of {}"
     assert findings == {told.format("loyal", "plain"), told.format("plain", "loyal")}
-
-
-ONE = {"key": "off", "family": "tea", "terms": {"discount": 10}, "value": 1.0}
-OFF = {"key": "off", "offer": "off", "score": "CASE WHEN years > 5 THEN 0 ELSE 0.5 END", **MAIL}
 
 
 def test_one_discount_that_a_score_gives_to_some_and_not_to_others_is_found(shop):

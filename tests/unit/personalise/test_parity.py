@@ -28,6 +28,9 @@ GOOD_FOR = [{**TABLES["offer"][0], "suitability": "main_interest <> 'garden'"}, 
 ONE = [TABLES["offer"][0], {**TABLES["offer"][1], "terms": TABLES["offer"][0]["terms"]}]
 PLAIN = [{**each, "terms": {}} for each in TABLES["offer"]]
 LEFT = {**TABLES["treatment"][0], "score": "CASE WHEN purchases_count > 5 THEN 0 ELSE 0.5 END"}
+WORDED = {**TABLES["treatment"][0], "general": "By mail."}
+PRICES = "{% if purchases_count > 5 %}10 %{% else %}Nothing{% endif %} off."
+PAGE = "<mjml><mj-body><mj-section><mj-column><mj-text>%s</mj-text></mj-column></mj-section></mj-body></mjml>"
 
 
 @pytest.mark.parametrize(
@@ -70,3 +73,21 @@ def test_what_new_customers_get_may_not_be_kept_from_those_who_have_been_there_l
     assert list(dependences(parse_campaign(closed, "toml", shop), shop)) == [
         (f"offer[0].{rule}", "new_customer"), ("campaign.features", "new_customer"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({"content": PRICES}, ["content"]),
+        ({"subject": PRICES, "general_subject": "Tea"}, ["subject"]),
+        ({"mjml": PAGE % PRICES, "general_mjml": PAGE % "Tea"}, ["mjml"]),
+        ({"content": PRICES, "subject": "{{ purchases_count }}", "general_subject": "Tea"}, ["subject", "content"]),
+        ({"content": "As you like {{ main_interest }}."}, []),
+        ({"content": PRICES, "offer": "guide"}, []),
+    ],
+)
+def test_a_wording_of_an_offer_with_terms_reads_nothing_that_no_terms_may_depend_on(said, found):
+    read = campaign(treatment=[{**WORDED, **said}])
+    assert list(dependences(read, fair("purchases_count"))) == [
+        (f"treatment[0].{key}", "purchases_count") for key in found
+    ]
