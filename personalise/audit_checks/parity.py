@@ -9,7 +9,7 @@ offers, his terms depend on what they may not. Whom contact history keeps from a
 
 Facts that a catalogue calls `unpriced` are exchanged, and with them all that is derived from a category that has such:
 there a dependence doesn't show in any expression. What customers were promised, and what they wish, stays theirs.
-What a policy's wordings read is looked at as it stands: what was said by them is nowhere kept.
+What a policy's wordings read is opened only for whom is told it, so it isn't exchanged, but looked at as it stands.
 """
 
 import hashlib
