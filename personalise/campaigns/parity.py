@@ -91,7 +91,7 @@ def _parity(case: Case) -> Iterator[Flaw]:
     forbidden = carrying(case.catalogue)
     for where, name in _decided_by(case.campaign, forbidden):
         what = f"Who gets an offer, or on which terms, depends on {name}, {_forbidding(case.catalogue, name)}."
-        yield Flaw(what, where, f"Leave {name} out: what new customers get is open to all.")
+        yield Flaw(what, where, f"Leave {name} out: what some are offered is open to all, whatever it is.")
     for where, name in worded_by(case.campaign, forbidden):
         what = f"What it says of its terms could depend on {name}, {_forbidding(case.catalogue, name)}."
         yield Flaw(what, where, f"Leave {name} out: everybody is told the same terms.")

@@ -8,11 +8,11 @@ from consent.audit.judging import judged
 from personalise import audit_checks, engine
 from personalise.campaigns import approval
 from personalise.campaigns.judging import Case
-from personalise.campaigns.parity import carrying, dependences
+from personalise.campaigns.parity import carrying, dependences, unpriced
 from personalise.campaigns.reading import parse_campaign
 from personalise.runs import run
 from tests.builders import SHIPPED, scope_table, toml
-from tests.campaigns import NEEDED, TABLES, fill, open_run, publish, tables, willing
+from tests.campaigns import NEEDED, SHOP, TABLES, fill, open_run, publish, tables, willing
 from tests.erasing import erase
 from tests.flows.test_contact_policy import NIGHT, rule
 
@@ -87,7 +87,8 @@ def slipped(world, **changes):
 
 def test_what_is_made_from_a_forbidden_fact_carries_it(shop):
     with shop.store.read() as work:
-        assert carrying(shop.deployment.desk.catalogues.current(work)) == {"years", "loyalty", "rank"}
+        catalogue = shop.deployment.desk.catalogues.current(work)
+    assert carrying(catalogue) == {"years", "loyalty", "rank", *unpriced(SHOP)}
 
 
 def test_a_price_that_follows_from_a_derived_fact_is_found_at_publishing_and_in_what_was_decided(shop):

@@ -7,11 +7,15 @@ from types import MappingProxyType
 import pytest
 
 from consent.catalogue.reading import read_catalogue
-from personalise.campaigns.parity import dependences
+from personalise.campaigns.parity import carrying, dependences, unpriced
 from personalise.campaigns.reading import parse_campaign
 from tests.campaigns import SHOP, TABLES, campaign
 
-EXAMPLES = Path(__file__).parents[3] / "examples" / "hillstrom"
+ROOT = Path(__file__).parents[3]
+EXAMPLES = ROOT / "examples" / "hillstrom"
+DEMO = ROOT / "personalise" / "shop" / "files" / "campaign.toml"
+FILES = (ROOT / "docs" / "campaign-files.md").read_text(encoding="utf-8")
+DOCUMENTED = FILES.partition("```toml\n")[2].partition("```")[0]
 
 
 def fair(*names):
@@ -91,3 +95,29 @@ def test_a_wording_of_an_offer_with_terms_reads_nothing_that_no_terms_may_depend
     assert list(dependences(read, fair("purchases_count"))) == [
         (f"treatment[0].{key}", "purchases_count") for key in found
     ]
+
+
+def test_the_shipped_catalogue_marks_how_much_somebody_looks_around_and_what_came_of_messages():
+    assert unpriced(SHOP) == {"visits_past_month", "got", "visited", "converted", "spent"}
+    assert carrying(SHOP) == unpriced(SHOP)
+
+
+@pytest.mark.parametrize(
+    ("text", "catalogue"),
+    [
+        (DEMO.read_text(encoding="utf-8"), SHOP),
+        (DOCUMENTED, SHOP),
+        ((EXAMPLES / "campaign.toml").read_text(encoding="utf-8"), read_catalogue(EXAMPLES / "catalogue.toml")),
+    ],
+    ids=["demo", "documentation", "hillstrom"],
+)
+def test_the_campaigns_that_are_shown_have_terms_that_depend_on_nothing_they_may_not(text, catalogue):
+    assert list(dependences(parse_campaign(text, "toml", catalogue), catalogue)) == []
+
+
+def test_a_discount_for_who_looks_around_a_lot_is_refused_by_the_shipped_catalogue():
+    scored = [{**LEFT, "score": "0.01 * visits_past_month"}]
+    read = campaign(treatment=scored, offer=[TABLES["offer"][0]], campaign={"audience": "visits_past_month > 9"})
+    assert list(dependences(read, SHOP)) == [
+        ("campaign.audience", "visits_past_month"), ("treatment[0].score", "visits_past_month"),
+    ]  # fmt: skip
