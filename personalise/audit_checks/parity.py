@@ -9,7 +9,7 @@ offers, his terms depend on what they may not. Whom contact history keeps from a
 
 Facts that a catalogue calls `unpriced` are exchanged, and with them all that is derived from a category that has such:
 there a dependence doesn't show in any expression. What customers were promised, and what they wish, stays theirs.
-What a policy's wordings read is opened only for whom is told it, so it isn't exchanged, but looked at as it stands.
+What a policy's wordings read is opened only for whoever is told it, so it isn't exchanged, but looked at as it stands.
 """
 
 import hashlib
@@ -31,6 +31,7 @@ from consent.base.errors import LedgerBroken
 from personalise.campaigns import parity as publishing
 from personalise.campaigns.model import FITTING, Offer
 from personalise.decide import decide
+from personalise.hours.judging import ALLOWED
 from personalise.runs import log, replaying
 from personalise.steps.personalise.policy import AUDIENCE, UNKNOWN, Policy
 
@@ -44,7 +45,7 @@ ROUNDS: Final = 3
 _NAMED: Final = 20
 _HISTORY: Final = ("contacts:", "contacts_free:", "ghosts:", "ghosts_free:")
 _BALANCE: Final = ("pressure", "ghost_pressure", "goodwill")
-_HOURS: Final = ("hours:", "hours_free:")
+_HOURS: Final = "hours:"
 _OPEN: Final = (AUDIENCE, *FITTING, UNKNOWN)
 
 Rows = NDArray[np.int64]
@@ -223,11 +224,12 @@ def _gained(first: Offer | None, second: Offer | None) -> Iterator[str]:
 
 
 def _same_hours(made: pa.Table, again: pa.Table) -> NDArray[np.bool_]:
-    """Return for whom it is as quiet as it was: where somebody is says when he may be reached, and may."""
+    """Return for whom it is as quiet on every channel as it was: where somebody is may say when he is reached."""
     same = np.ones(made.num_rows, dtype=np.bool_)
     for name in made.column_names:
         if name.startswith(_HOURS):
-            same &= np.asarray(made[name]) == np.asarray(again[name])
+            was, is_now = (np.asarray(table[name]) != ALLOWED for table in (made, again))
+            same &= was == is_now
     return same
 
 

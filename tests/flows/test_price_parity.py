@@ -153,11 +153,12 @@ def test_a_score_that_ranks_two_prices_of_a_family_is_found(shop):
     assert findings == {told.format("loyal", "plain"), told.format("plain", "loyal")}
 
 
-def test_one_discount_that_a_score_gives_to_some_and_not_to_others_is_found(shop):
+@pytest.mark.parametrize("share", [0, 0.9])
+def test_one_discount_that_a_score_gives_to_some_and_not_to_others_is_found(shop, share):
     assert slipped(shop, offer=[ONE], treatment=[OFF]) == [("treatment[0].score", "years")]
     customers(shop, [1, 9] * 6)
-    ran(shop, offer=[ONE], treatment=[OFF])
-    assert shop.rows("SELECT count(*) FROM contact") == [(6,)]
+    ran(shop, offer=[ONE], treatment=[OFF], campaign={**FREE, "holdout": {"share": share, "salt": "s"}})
+    assert shop.rows("SELECT count(*) FROM contact") == [(6,)]  # ghosts of controls are contacts, too
     findings, gaps, checked = audited(shop)
 
     whose = "with another customer's years he"
