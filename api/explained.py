@@ -98,9 +98,10 @@ _WORDS: Final[Mapping[str, Explained]] = {
         "tell, and the ledger does not hold), or anything about customers who were erased since.",
     ),
     "price_parity": Explained(
-        "In a sample of decisions, nobody's terms change, and no offer opens or closes to him, where he is given "
-        "another customer's facts that no terms may depend on (and what is derived from their category), nor do his "
-        "terms of a family of offers change with another's contact history.",
+        "In a sample of decisions, nobody's terms change, no offer opens or closes to him, and he is not left alone "
+        "instead of getting terms, where he is given another customer's facts that no terms may depend on (and what is "
+        "derived from their category), nor do his terms of a family of offers change with another's contact history. "
+        "No wording of what has terms, among the policies that decided them, reads such a fact.",
         "That terms don't depend on such facts through what was derived outside and declared as something else; that "
         "two families of offers are two things; anything about customers erased since.",
     ),

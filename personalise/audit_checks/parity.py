@@ -3,18 +3,21 @@
 Decisions of one policy are taken together, a sample of them. Twice something is exchanged between their customers:
 facts that no terms may depend on, those of a customer going to another of whom the same ones are known; then what was
 between the company and them lately (contacts that count, pressure, goodwill). Each time the same policy decides again,
-from the same sealed inputs but for that. Where an offer opens or closes to somebody by another's facts, or where he
-gets other terms of the same family of offers, his terms depend on what they may not.
+from the same sealed inputs but for that. Where an offer opens or closes to somebody by another's facts, where by these
+he is left alone instead of getting terms (or gets them instead), or where he gets other terms of the same family of
+offers, his terms depend on what they may not. Whom contact history keeps from a contact, it may.
 
 Facts that a catalogue calls `unpriced` are exchanged, and with them all that is derived from a category that has such:
 there a dependence doesn't show in any expression. What customers were promised, and what they wish, stays theirs.
+What a policy's wordings read is opened only for whoever is told it, so it isn't exchanged, but looked at as it stands.
 """
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -26,8 +29,9 @@ from consent.base.clock import from_ms
 from consent.base.counting import counted
 from consent.base.errors import LedgerBroken
 from personalise.campaigns import parity as publishing
-from personalise.campaigns.model import FITTING
+from personalise.campaigns.model import FITTING, Offer
 from personalise.decide import decide
+from personalise.hours.judging import ALLOWED
 from personalise.runs import log, replaying
 from personalise.steps.personalise.policy import AUDIENCE, UNKNOWN, Policy
 
@@ -41,6 +45,7 @@ ROUNDS: Final = 3
 _NAMED: Final = 20
 _HISTORY: Final = ("contacts:", "contacts_free:", "ghosts:", "ghosts_free:")
 _BALANCE: Final = ("pressure", "ghost_pressure", "goodwill")
+_HOURS: Final = "hours:"
 _OPEN: Final = (AUDIENCE, *FITTING, UNKNOWN)
 
 Rows = NDArray[np.int64]
@@ -102,8 +107,16 @@ def parity(evidence: Evidence) -> Iterator[Yielded]:
         left -= len(ids)
     if not groups and gone:
         yield Gap(check=KEY, why=f"none of {counted(gone, 'decision')} can be made again: {replaying.LET_GO}")
-    for group in groups.values():
-        yield from _judged(evidence, group)
+    yield from chain(_worded(groups.values()), *(_judged(evidence, group) for group in groups.values()))
+
+
+def _worded(groups: Iterable[_Group]) -> Iterator[Finding]:
+    """Walk what wordings of these groups' policies read and may not, of each policy once."""
+    for policy in {each.policy.digest: each.policy for each in groups}.values():
+        for where, name in publishing.worded_by(policy.campaign, publishing.carrying(policy.catalogue)):
+            why = f"{where} tells terms, and reads {name}, which no terms may depend on"
+            subject = f"{policy.campaign.key}@{policy.version}"
+            yield Finding(check=KEY, severity=Severity.HIGH, subject=subject, why=why)
 
 
 def _drawn(evidence: Evidence, *what: str) -> bytes:
@@ -169,7 +182,10 @@ def _donors(
 
 
 def _other_terms(group: _Group, names: Sequence[str], donors: Rows, *, rules: bool) -> Iterator[tuple[int, str]]:
-    """Decide again with others' values; walk whom that gave other terms, or opened or closed an offer to (`rules`)."""
+    """Decide again with others' values; walk whose terms came out otherwise.
+
+    Whether an offer is open to him, and whether he gets any terms at all, counts by `rules` only.
+    """
     policy = group.policy
     table = pa.concat_tables([part.columns.select(names) for part in group.parts]).take(pa.array(donors))
     begin = 0
@@ -190,10 +206,31 @@ def _differing(policy: Policy, made: pa.Table, again: pa.Table, *, rules: bool) 
         left, right = (np.isin(np.asarray(table[f"rule:{one.key}"]), numbers) for table in (made, again))
         for spot in np.flatnonzero(left != right).tolist():
             yield spot, f"{one.offer.key} {'opens' if left[spot] else 'closes'}"
+    counts = _same_hours(made, again) & rules
     for spot, pair in enumerate(zip(_got(made), _got(again), strict=True)):
         first, second = (policy.candidates[number].offer if number >= 0 else None for number in pair)
         if first and second and first.family == second.family and first.terms_hash != second.terms_hash:
             yield spot, f"the terms are those of {second.key}, not of {first.key}"
+        elif counts[spot]:
+            yield from ((spot, told) for told in _gained(first, second))
+
+
+def _gained(first: Offer | None, second: Offer | None) -> Iterator[str]:
+    """Say what became of terms that somebody gets either first or second, and otherwise none; at most one thing."""
+    if second and second.terms and not (first and first.terms):
+        yield f"he gets {second.key}, and did not"
+    if first and first.terms and not (second and second.terms):
+        yield f"he no longer gets {first.key}"
+
+
+def _same_hours(made: pa.Table, again: pa.Table) -> NDArray[np.bool_]:
+    """Return for whom it is as quiet on every channel as it was: where somebody is may say when he is reached."""
+    same = np.ones(made.num_rows, dtype=np.bool_)
+    for name in made.column_names:
+        if name.startswith(_HOURS):
+            was, is_now = (np.asarray(table[name]) != ALLOWED for table in (made, again))
+            same &= was == is_now
+    return same
 
 
 def _got(table: pa.Table) -> list[int]:

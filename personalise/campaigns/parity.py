@@ -1,7 +1,8 @@
 """PURE: price parity. Terms may not depend on what a catalogue says they may never depend on.
 
 How long somebody has been a customer, how likely he is to leave, what he uses to look: `unpriced` names such facts by
-category. A dependence shows in the expressions that decide who gets which terms, and in the features of the model.
+category. A dependence shows in the expressions that decide who gets which terms, in the features of the model, and in
+the wordings that tell the terms.
 """
 
 from collections.abc import Iterator
@@ -23,54 +24,86 @@ def carrying(catalogue: Catalogue) -> frozenset[str]:
     Of a derived category it is known from which categories it is made, not from which attributes; where one of them has
     such facts, each of its own counts.
     """
-    categories = catalogue.categories
-    tainted = {key for key, each in categories.items() if each.unpriced}
-    made: set[str] = set()
-    while more := {key for key, each in categories.items() if tainted.intersection(each.sources)} - made:
-        made |= more
-        tainted |= more
-    return unpriced(catalogue) | {name.name for key in made for name in categories[key].attributes}
+    made = (each for key, each in catalogue.categories.items() if _sources(catalogue, key))
+    return unpriced(catalogue) | {attribute.name for each in made for attribute in each.attributes}
+
+
+def _sources(catalogue: Catalogue, key: str) -> list[str]:
+    """Return the categories with unpriced facts that one is made from, directly or not, in order."""
+    found: list[str] = []
+    seen, left = set[str](), list(catalogue.categories[key].sources)
+    while left:
+        source = left.pop()
+        each = catalogue.categories.get(source)
+        if source not in seen and each:
+            seen.add(source)
+            left += each.sources
+            found += [source] if each.unpriced else []
+    return sorted(found)
 
 
 def dependences(campaign: Campaign, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
-    """Walk what terms depend on and may not: the place in the file, and the attribute.
+    """Walk what terms depend on and may not: the place in the file, and the attribute."""
+    forbidden = carrying(catalogue)
+    yield from _decided_by(campaign, forbidden)
+    yield from worded_by(campaign, forbidden)
 
-    Who may have an offer at all is a term: its conditions and the audience count always. Which of several terms of a
-    family somebody gets is decided by scores, so those count where a family has more than one.
+
+def _decided_by(campaign: Campaign, forbidden: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Walk what decides who gets which terms.
+
+    Who may have an offer at all is a term: its conditions and the audience count always. Who of them gets it, and who
+    is left alone, is decided by scores, and all treatments compete: so every score counts where any has terms.
     """
-    forbidden = unpriced(catalogue)
     for name in sorted(forbidden & campaign.audience.attributes):
         yield "campaign.audience", name
     for spot, offer in enumerate(campaign.offers.values()):
         for rule, condition in offer.conditions:
             for name in sorted(forbidden & condition.attributes):
                 yield f"offer[{spot}].{rule}", name
-    yield from _scored_by(campaign, forbidden)
+    if any(campaign.offers[each.offer].terms for each in campaign.treatments):
+        yield from _scored_by(campaign, forbidden)
 
 
 def _scored_by(campaign: Campaign, forbidden: frozenset[str]) -> Iterator[tuple[str, str]]:
-    several = _several(campaign)
     for spot, each in enumerate(campaign.treatments):
-        if campaign.offers[each.offer].family in several:
-            for name in sorted(forbidden & each.score.attributes):
-                yield f"treatment[{spot}].score", name
-    if several and campaign.scorer in ("response", "uplift"):
+        for name in sorted(forbidden & each.score.attributes):
+            yield f"treatment[{spot}].score", name
+    if campaign.scorer in ("response", "uplift"):
         for name in sorted(forbidden.intersection(campaign.features)):
             yield "campaign.features", name
 
 
-def _several(campaign: Campaign) -> set[str]:
-    """Return the families of which the campaign offers more than one kind of terms."""
-    terms: dict[str, set[str]] = {}
-    for offer in campaign.offers.values():
-        terms.setdefault(offer.family, set()).add(offer.terms_hash)
-    return {family for family, hashes in terms.items() if len(hashes) > 1}
+def worded_by(campaign: Campaign, forbidden: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Walk what the wordings of offers with terms read and may not: by it they could tell one other terms than another.
+
+    The general wordings read nothing.
+    """
+    for spot, each in enumerate(campaign.treatments):
+        wording = each.wording
+        parts = {"subject": wording.subject, "content": wording.content, "mjml": wording.mail and wording.mail.html}
+        for key, part in parts.items() if campaign.offers[each.offer].terms else ():
+            for name in sorted(forbidden.intersection(part.attributes if part else ())):
+                yield f"treatment[{spot}].{key}", name
 
 
 def _parity(case: Case) -> Iterator[Flaw]:
-    for where, name in dependences(case.campaign, case.catalogue):
-        what = f"Who gets which terms depends on {name}, and the catalogue says that no terms may."
-        yield Flaw(what, where, f"Leave {name} out: what new customers get is open to all.")
+    forbidden = carrying(case.catalogue)
+    for where, name in _decided_by(case.campaign, forbidden):
+        what = f"Who gets an offer, or on which terms, depends on {name}, {_forbidding(case.catalogue, name)}."
+        yield Flaw(what, where, f"Leave {name} out: what some are offered is open to all, whatever it is.")
+    for where, name in worded_by(case.campaign, forbidden):
+        what = f"What it says of its terms could depend on {name}, {_forbidding(case.catalogue, name)}."
+        yield Flaw(what, where, f"Leave {name} out: everybody is told the same terms.")
+
+
+def _forbidding(catalogue: Catalogue, name: str) -> str:
+    """Say why no terms may depend on an attribute: by itself, or by what it is derived from."""
+    if name in unpriced(catalogue):
+        return "and the catalogue says that no terms may"
+    sources = _sources(catalogue, catalogue.attributes[name].category)
+    facts = " and ".join(f"{key} ({', '.join(catalogue.categories[key].unpriced)})" for key in sources)
+    return f"which is derived from {facts}, and the catalogue says that no terms may depend on that"
 
 
 RULES: Final = (Rule(key="price_parity", heading=Heading.FAIR, weight=Weight.MUST, judge=_parity),)

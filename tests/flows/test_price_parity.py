@@ -1,4 +1,4 @@
-"""The permutation test of terms: a dependence that no expression shows is found, and what couldn't be tried is said."""
+"""The permutation test of terms: a dependence that decisions show is found, and what couldn't be tried is said."""
 
 import pytest
 
@@ -6,13 +6,15 @@ from consent import gate
 from consent.audit.findings import Evidence
 from consent.audit.judging import judged
 from personalise import audit_checks, engine
-from personalise.campaigns.parity import carrying, dependences
+from personalise.campaigns import approval
+from personalise.campaigns.judging import Case
+from personalise.campaigns.parity import carrying, dependences, unpriced
 from personalise.campaigns.reading import parse_campaign
 from personalise.runs import run
 from tests.builders import SHIPPED, scope_table, toml
-from tests.campaigns import NEEDED, TABLES, fill, open_run, publish, tables, willing
+from tests.campaigns import NEEDED, SHOP, TABLES, fill, open_run, publish, tables, willing
 from tests.erasing import erase
-from tests.flows.test_contact_policy import rule
+from tests.flows.test_contact_policy import NIGHT, rule
 
 PARITY = [check for check in audit_checks.CHECKS if check.key == "price_parity"]
 SCOPES = tuple(
@@ -26,6 +28,9 @@ TWO_PRICES = [
     {"key": "plain", "family": "tea", "terms": {"price": 9}, "value": 1.0},
 ]
 BOTH = [{"key": key, "offer": key, "score": "0.05", **MAIL} for key in ("loyal", "plain")]
+ONE = {"key": "off", "family": "tea", "terms": {"discount": 10}, "value": 1.0}
+OFF = {"key": "off", "offer": "off", "score": "CASE WHEN years > 5 THEN 0 ELSE 0.5 END", **MAIL}
+TOLD = {**OFF, "score": "0.5", "content": "{% if years > 5 %}10{% else %}20{% endif %} % off.", "general": "10 % off."}
 
 
 def audited(world, audit="aud_1"):
@@ -82,12 +87,12 @@ def slipped(world, **changes):
 
 def test_what_is_made_from_a_forbidden_fact_carries_it(shop):
     with shop.store.read() as work:
-        assert carrying(shop.deployment.desk.catalogues.current(work)) == {"years", "loyalty", "rank"}
+        catalogue = shop.deployment.desk.catalogues.current(work)
+    assert carrying(catalogue) == {"years", "loyalty", "rank", *unpriced(SHOP)}
 
 
-def test_a_price_that_follows_from_a_derived_fact_is_found_where_publishing_saw_nothing(shop):
-    assert slipped(shop, offer=TWO_PRICES, treatment=BOTH) == []
-    assert slipped(shop, offer=[{**TWO_PRICES[0], "eligibility": "years > 3"}, TWO_PRICES[1]], treatment=BOTH) != []
+def test_a_price_that_follows_from_a_derived_fact_is_found_at_publishing_and_in_what_was_decided(shop):
+    assert slipped(shop, offer=TWO_PRICES, treatment=BOTH) == [("offer[0].eligibility", "loyalty")]
     customers(shop, [1, 9] * 6)
     ran(shop, offer=TWO_PRICES, treatment=BOTH)
     assert len(set(shop.rows("SELECT DISTINCT offer FROM contact"))) == 2
@@ -101,16 +106,101 @@ def test_a_price_that_follows_from_a_derived_fact_is_found_where_publishing_saw_
     shop.check_ledger()
 
 
+def test_a_derived_fact_is_refused_by_what_it_is_made_from(shop):
+    offers = [{**TWO_PRICES[0], "eligibility": "rank > 3 AND years > 3"}, TWO_PRICES[1]]
+    with shop.store.read() as work:
+        catalogue = shop.deployment.desk.catalogues.current(work)
+    read = parse_campaign(toml(tables(campaign=FREE, offer=offers, treatment=BOTH)), "toml", catalogue)
+    advice = approval.advise(Case(campaign=read, catalogue=catalogue, at=shop.clock()), four_eyes=False)
+
+    begin, says = "Who gets an offer, or on which terms, depends on", "and the catalogue says that no terms may"
+    assert [(each.what, each.where, each.must) for each in advice if each.rule == "price_parity"] == [
+        (f"{begin} rank, which is derived from tenure (years), {says} depend on that.", "offer[0].eligibility", True),
+        (f"{begin} years, {says}.", "offer[0].eligibility", True),
+    ]  # fmt: skip
+
+
+def test_a_price_that_a_wording_tells_by_such_a_fact_is_found_at_publishing_and_in_what_decided(shop):
+    assert slipped(shop, offer=[ONE], treatment=[TOLD]) == [("treatment[0].content", "years")]
+    who = customers(shop, [1, 9] * 6)
+    ran(shop, offer=[ONE], treatment=[TOLD])
+    found = [("spring@1", "treatment[0].content tells terms, and reads years, which no terms may depend on")]
+    assert audited(shop) == (found, [], 12 + 2)
+
+    shop.clock.advance(days=1)
+    engine.decide_one(shop.deployment, who[0], campaign="spring", actor="mia")  # opens what the wording reads
+    assert audited(shop)[0] == found
+
+
+def test_a_wording_may_tell_such_a_fact_where_there_are_no_terms(shop):
+    plain = {**ONE, "terms": {}}
+    assert slipped(shop, offer=[plain], treatment=[TOLD]) == []
+    customers(shop, [1, 9] * 6)
+    ran(shop, offer=[plain], treatment=[TOLD])
+
+    assert audited(shop) == ([], [], 12 + 2)
+
+
 def test_a_score_that_ranks_two_prices_of_a_family_is_found(shop):
     scored = [{**BOTH[0], "score": "0.01 * loyalty"}, {**BOTH[1], "score": "0.08"}]
     offers = [{**TWO_PRICES[0], "value": 1.0, "eligibility": "TRUE"}, TWO_PRICES[1]]
-    assert slipped(shop, offer=offers, treatment=scored) == []
+    assert slipped(shop, offer=offers, treatment=scored) == [("treatment[0].score", "loyalty")]
     customers(shop, [1, 9] * 6)
     ran(shop, offer=offers, treatment=scored)
     findings = {why for _, why in audited(shop)[0]}
 
     told = "with another customer's loyalty the terms are those of {}, not of {}"
     assert findings == {told.format("loyal", "plain"), told.format("plain", "loyal")}
+
+
+@pytest.mark.parametrize("share", [0, 0.9])
+def test_one_discount_that_a_score_gives_to_some_and_not_to_others_is_found(shop, share):
+    assert slipped(shop, offer=[ONE], treatment=[OFF]) == [("treatment[0].score", "years")]
+    customers(shop, [1, 9] * 6)
+    ran(shop, offer=[ONE], treatment=[OFF], campaign={**FREE, "holdout": {"share": share, "salt": "s"}})
+    assert shop.rows("SELECT count(*) FROM contact") == [(6,)]  # ghosts of controls are contacts, too
+    findings, gaps, checked = audited(shop)
+
+    whose = "with another customer's years he"
+    assert {why for _, why in findings} == {f"{whose} gets off, and did not", f"{whose} no longer gets off"}
+    assert (len(findings), gaps, checked) == (12, [], 12 + 2)
+
+
+def test_a_discount_that_an_offer_without_terms_takes_the_place_of_is_found(shop):
+    guide = {"key": "guide", "family": "reading", "terms": {}, "value": 1.0}
+    read = [{**OFF, "score": "0.3"}, {"key": "guide", "offer": "guide", "score": "0.1 * years", **MAIL}]
+    assert slipped(shop, offer=[ONE, guide], treatment=read) == [("treatment[1].score", "years")]
+    customers(shop, [1, 9] * 6)
+    ran(shop, offer=[ONE, guide], treatment=read)
+
+    whose = "with another customer's years he"
+    found = {why for _, why in audited(shop)[0]}
+    assert found == {f"{whose} gets off, and did not", f"{whose} no longer gets off"}
+
+
+def test_whom_an_offer_without_terms_is_shown_to_may_follow_from_anything_that_scores_it(shop):
+    assert slipped(shop, offer=[{**ONE, "terms": {}}], treatment=[OFF]) == []
+    customers(shop, [1, 9] * 6)
+    ran(shop, offer=[{**ONE, "terms": {}}], treatment=[OFF])
+    assert shop.rows("SELECT count(*) FROM contact") == [(6,)]
+
+    assert audited(shop) == ([], [], 12 + 2)
+
+
+def test_whom_the_hours_where_he_is_keep_from_a_discount_is_not_kept_from_it_by_his_worth(world):
+    here = [{**each, **({"unpriced": ["main_interest"]} if each["key"] == "interests" else {})}
+            for each in SHIPPED["category"]]  # fmt: skip
+    world.publish(toml({**SHIPPED, "category": here}))
+    who = willing(world, 8)
+    with world.store.write() as work:
+        zones = zip(who, ["Asia/Tokyo", "America/Los_Angeles"] * 4, strict=True)
+        told = [(each, {"main_interest": zone}) for each, zone in zones]
+        gate.remember(world.deployment.desk, work, told, at=world.clock())
+    rule(world, hours=[NIGHT], fallback_zones=["Europe/Berlin"], zones={"zone": "main_interest"})
+    ran(world, offer=[ONE], treatment=[{**OFF, "score": "0.05"}])
+    assert world.rows("SELECT count(*) FROM contact") == [(4,)]
+
+    assert audited(world) == ([], [], 8 + 2)
 
 
 def test_one_price_for_all_that_is_only_ranked_by_such_a_fact_passes_and_so_does_what_nobody_knows(shop):

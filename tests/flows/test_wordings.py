@@ -195,7 +195,8 @@ def catalogue(world):
 
 def test_an_attribute_that_the_catalogue_drops_is_not_known_any_more(world, vera):
     before = decide(world, vera, idempotency_key="k")
-    world.publish(catalogue(world).body.replace('visits_past_month = "integer"\n', ""))
+    dropped = catalogue(world).body.replace('visits_past_month = "integer"\n', "")
+    world.publish(dropped.replace('unpriced = ["visits_past_month"]\n', ""))
     again = decide(world, vera, idempotency_key="k")
     with pytest.raises(CampaignInvalid) as refused:
         decide(world, vera)
