@@ -10,6 +10,7 @@ from personalise.campaigns import approval
 from personalise.campaigns.judging import Case
 from personalise.campaigns.parity import carrying, dependences, unpriced
 from personalise.campaigns.reading import parse_campaign
+from personalise.life import events
 from personalise.runs import run
 from tests.builders import SHIPPED, scope_table, toml
 from tests.campaigns import NEEDED, SHOP, TABLES, fill, open_run, publish, tables, willing
@@ -38,6 +39,19 @@ def audited(world, audit="aud_1"):
     evidence = Evidence(store=world.store, desk=world.deployment.desk, at=world.clock(), audit=audit)
     [went] = judged(PARITY, evidence, world.clock)
     return [(one.subject, one.why) for one in went.findings], [one.why for one in went.gaps], went.checked
+
+
+def decided(world, who):
+    """Decide live by a version that was approved when nobody held prices against it yet, as `approve` wrote it down."""
+    with world.store.write() as work:
+        version = events.published(work, "spring")
+        if not events.standing(work, "spring").approval_of(version.version):
+            approved = events.Event(
+                campaign="spring", version=version.version, did=events.Did.APPROVED, at=world.clock(), actor="cy",
+                catalogue=world.deployment.desk.catalogues.current(work).version, four_eyes=True, publisher="mia",
+            )  # fmt: skip
+            events.note(world.deployment.desk, work, approved, version.digest)
+    return engine.decide_one(world.deployment, who, campaign="spring", actor="mia", four_eyes=True)
 
 
 @pytest.fixture
@@ -128,7 +142,7 @@ def test_a_price_that_a_wording_tells_by_such_a_fact_is_found_at_publishing_and_
     assert audited(shop) == (found, [], 12 + 2)
 
     shop.clock.advance(days=1)
-    engine.decide_one(shop.deployment, who[0], campaign="spring", actor="mia")  # opens what the wording reads
+    decided(shop, who[0])  # opens what the wording reads
     assert audited(shop)[0] == found
 
 
@@ -228,21 +242,21 @@ def test_controls_are_tried_too(shop):
 def test_where_nobody_can_be_exchanged_it_is_said_and_nothing_is_passed(shop):
     one, two = customers(shop, [5, 5])
     publish(shop, campaign=FREE, cap=[], offer=TWO_PRICES, treatment=BOTH)
-    engine.decide_one(shop.deployment, one, campaign="spring", actor="mia")
+    decided(shop, one)
     why = "{} of spring read loyalty, and there are no two customers to exchange that between"
     assert audited(shop) == ([], [why.format("1 decision")], 0)
-    engine.decide_one(shop.deployment, two, campaign="spring", actor="mia")
+    decided(shop, two)
     assert audited(shop) == ([], [why.format("2 decisions")], 0)  # they are alike
 
     three, _ = customers(shop, [4, 2])[0:2]
-    engine.decide_one(shop.deployment, three, campaign="spring", actor="mia")
+    decided(shop, three)
     assert audited(shop)[1] == []
 
 
 def test_live_decisions_of_one_policy_are_taken_together(shop):
     publish(shop, campaign=FREE, cap=[], offer=TWO_PRICES, treatment=BOTH)
     for who in customers(shop, [1, 9] * 3):
-        engine.decide_one(shop.deployment, who, campaign="spring", actor="mia")
+        decided(shop, who)
         shop.clock.advance(hours=1)
     findings, gaps, checked = audited(shop)
 
@@ -268,7 +282,7 @@ def test_terms_that_follow_from_contacts_are_found_and_terms_that_only_the_chann
     rule(world, cap=[{"key": "mails", "channels": ["email"], "limit": 1, "days": 30}])
     publish(world, campaign=FREE, cap=[], offer=offers, treatment=[BOTH[0], letter])
     for each in who[:4]:
-        engine.decide_one(world.deployment, each, campaign="spring", actor="mia")
+        decided(world, each)
     world.clock.advance(days=1)
     run.advance(world.deployment, open_run(world.deployment, "spring", actor="mia"))
     told = {why for _, why in audited(world)[0]}

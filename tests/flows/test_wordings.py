@@ -1,5 +1,7 @@
 """What a customer is told: his own wording where he permits all that it reads, else the general one; visitors too."""
 
+from typing import Any
+
 import pytest
 
 from consent.audit.findings import Evidence
@@ -17,6 +19,9 @@ from tests.erasing import erase
 BROWSING = ("use:browsing:recommendations", "remember:browsing")
 OWN = "You looked at {{ last_viewed_category }}, {{ visits_past_month }} times."
 MAIL = {**TABLES["treatment"][0], "content": OWN, "general": "By mail.", "subject": "New", "channel": "email"}
+FREE = [{**each, "terms": {}} for each in TABLES["offer"]]
+"""Offers that promise nothing: of their wordings no price can follow from what they read."""
+
 EVERYBODY = {"holdout": {"share": 0, "salt": "s"}}
 NOBODY = CustomerId("cus_01a1fb67180070008000000000000000")
 
@@ -39,7 +44,7 @@ def audited(world, *keys):
 @pytest.fixture
 def vera(world):
     """Return a customer whom the mail suits; what she looked at is known, and she lets us use it."""
-    publish(world, campaign=EVERYBODY, treatment=[MAIL])
+    publish(world, campaign=EVERYBODY, offer=FREE, treatment=[MAIL])
     [who] = willing(world, 1)
     world.grant(who, *BROWSING)
     world.remember(who, last_viewed_category="<tents>", visits_past_month=3)
@@ -78,7 +83,7 @@ def test_who_does_not_permit_it_gets_the_general_wording_and_nothing_is_opened(w
 
 
 def test_where_a_value_is_not_known_the_general_wording_stands(world):
-    publish(world, campaign=EVERYBODY, treatment=[MAIL])
+    publish(world, campaign=EVERYBODY, offer=FREE, treatment=[MAIL])
     [who] = willing(world, 1)
     world.grant(who, *BROWSING)
     world.remember(who, last_viewed_category="tents")
@@ -91,7 +96,7 @@ def test_where_a_value_is_not_known_the_general_wording_stands(world):
 
 def test_one_of_two_categories_is_not_enough_and_then_neither_is_opened(world, vera):
     both = {**MAIL, "content": OWN + "{% if country == 'DE' %}!{% endif %}"}
-    publish(world, campaign=EVERYBODY, treatment=[both])
+    publish(world, campaign=EVERYBODY, offer=FREE, treatment=[both])
     made = decide(world, vera)
 
     assert (made.wording, made.categories_used, uses(world)) == ("general", ("purchases",), ["purchases"])
@@ -126,7 +131,7 @@ def test_a_run_opens_nothing_for_wordings(world, vera):
 
 
 def test_a_control_and_who_is_left_alone_are_told_nothing(world, vera):
-    publish(world, campaign={"holdout": {"share": 0.9, "salt": "s"}}, treatment=[MAIL])
+    publish(world, campaign={"holdout": {"share": 0.9, "salt": "s"}}, offer=FREE, treatment=[MAIL])
     made = [decide(world, who) for who in (vera, *willing_on(world, 20))]
     held = [one for one in made if one.chosen is None]
 
@@ -315,11 +320,16 @@ def test_whom_something_else_holds_back_is_shown_nothing_instead(world):
     world.grant(who, "contact:web:recommendations")
     salt = next(each for each in "abcdefgh" if buckets([who], salt=each, scope="held")[0] < 9_000)
     told = {}
-    for key, campaign, more in (
+    cases: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
         ("shown", {}, {}), ("held", {"holdout": {"share": 0.9, "salt": salt}}, {}),
         ("dear", {}, {"offer": [{**PRICED, "cost": 99}]}), ("other", {"audience": "months_since_purchase > 99"}, {}),
-    ):  # fmt: skip
-        made = {"campaign": {**EVERYBODY, "audience": "TRUE", "key": key, **campaign}, "offer": [PRICED], **more}
+    )  # fmt: skip
+    for key, campaign, more in cases:
+        made: dict[str, Any] = {
+            "campaign": {**EVERYBODY, "audience": "TRUE", "key": key, **campaign},
+            "offer": [PRICED],
+            **more,
+        }
         publish(world, **made, treatment=[WEB])
         decision = decide(world, who, key)
         told[key] = (decision.chosen, decision.verdicts[0].stage, decision.instead)
