@@ -42,9 +42,11 @@ def _put(dialect: str) -> sa.Executable:
     return made
 
 
+_KINDS: Final = {"committed": pa.string(), "committed_grade": pa.int64(), "committed_until": pa.int64()}
+_PROMISED: Final = ("terms", "grade", "until")
 _PUT: Final = Hot(_put, *_COLUMNS)
 _STANDING: Final = Hot(
-    lambda dialect: sa.select(_row.c.customer, _row.c.family, _row.c.terms, _row.c.grade).where(
+    lambda dialect: sa.select(_row.c.customer, _row.c.family, *(_row.c[name] for name in _PROMISED)).where(
         among(_row.c.customer, "customers")(dialect), _row.c.until > sa.bindparam("at", type_=sa.BigInteger())
     ),
     "customers",
@@ -58,18 +60,21 @@ def promise(work: Work, commitments: Sequence[Commitment]) -> None:
 
 
 def columns(work: Work, customers: Sequence[CustomerId], families: Sequence[str], at: datetime) -> dict[str, pa.Array]:
-    """Return what stands promised at `at`: for each family `committed:<family>` (the terms' hash) and its grade."""
+    """Return what stands promised to customers at `at`, null for whom nothing does.
+
+    Returns:
+        For each family `committed:<family>` (the terms' hash), `committed_grade:<family>` and
+        `committed_until:<family>` (ms).
+    """
     if not families:
         return {}
     spots = {customer: spot for spot, customer in enumerate(customers)}
-    terms: dict[str, list[str | None]] = {family: [None] * len(customers) for family in families}
-    grades: dict[str, list[int | None]] = {family: [None] * len(customers) for family in families}
-    for customer, family, promised, grade in work.run(_STANDING, work.listed(customers), to_ms(at)).fetchall():
-        if family in terms and customer in spots:
-            terms[family][spots[customer]] = promised
-            grades[family][spots[customer]] = grade
-    found = {f"committed:{family}": pa.array(column, type=pa.string()) for family, column in terms.items()}
-    return found | {f"committed_grade:{family}": pa.array(column, type=pa.int64()) for family, column in grades.items()}
+    told: dict[str, list[Any]] = {f"{name}:{family}": [None] * len(customers) for family in families for name in _KINDS}
+    for customer, family, *promised in work.run(_STANDING, work.listed(customers), to_ms(at)).fetchall():
+        if family in families and customer in spots:
+            for name, value in zip(_KINDS, promised, strict=True):
+                told[f"{name}:{family}"][spots[customer]] = value
+    return {name: pa.array(column, type=_KINDS[name.partition(":")[0]]) for name, column in told.items()}
 
 
 def of_row(row: Any) -> Commitment:  # noqa: ANN401 -- a row of commitment

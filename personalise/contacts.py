@@ -22,6 +22,7 @@ from personalise.wishes import ANY, Wishes
 
 _DAY_MS: Final = 86_400_000
 UNLIMITED: Final = -1
+_WISHED: Final = ("wish", "wish_free", "ghost_wish", "ghost_wish_free")
 _contact = table_of(ContactRow)
 
 _RECENT: Final = Hot(
@@ -58,8 +59,9 @@ _OVER: Final = Hot(
 class Contact(NamedTuple):
     """One contact, as it is stored. Tags (apart by spaces), class and price are snapshots: no later edit changes them.
 
-    `charge` is what it cost in goodwill, in thousandths of a point; `expires_at` (ms) the end of its time to live, None
-    where it is in the hands of whoever asked for the decision, and has none; `quotas` what it took of.
+    `charge` is what it cost in goodwill, in thousandths of a point (of a ghost, what it would have); `expires_at` (ms)
+    the end of its time to live, None where it is in the hands of whoever asked for the decision, and has none; `quotas`
+    what it took of.
     """
 
     customer: str
@@ -143,7 +145,7 @@ def counted(
         control: what reached him, and what he was left out of, as `counting` says. With `pressure_days`, `pressure` and
         `ghost_pressure` as well: contacts in so many days, on any channel. For each of the channels `wished`,
         `wish:<channel>` (how many count against the customer's own limit), `wish_limit:<channel>` (`UNLIMITED` where he
-        has none), `wish_free:<channel>`, and the same for controls.
+        has none), `wish_free:<channel>`, and the same for controls, `ghost_wish_limit:<channel>` included.
     """
     columns: dict[str, pa.Array] = {}
     own = [limit.days for each in wishes.values() for limit in each.limits.values()]
@@ -169,21 +171,24 @@ def _wished(
     *,
     now: int,
 ) -> dict[str, pa.Array]:
-    """Count against customers' own limits: on each channel by that for it and that for all, whichever frees last."""
-    names = ("wish", "wish_free", "ghost_wish", "ghost_wish_free")
-    columns = {f"{name}:{channel}": np.zeros(len(customers), np.int64) for channel in channels for name in names}
-    limits = {channel: np.full(len(customers), UNLIMITED, np.int64) for channel in channels}
+    """Count against customers' own limits: on each channel by that for it and that for all, whichever frees last.
+
+    Which of the two that is is another question for a control.
+    """
+    columns = {f"{name}:{channel}": np.zeros(len(customers), np.int64) for channel in channels for name in _WISHED}
+    for name, channel in product(("wish_limit", "ghost_wish_limit"), channels):
+        columns[f"{name}:{channel}"] = np.full(len(customers), UNLIMITED, np.int64)
     for spot, customer in enumerate(customers if history and wishes else ()):
         mine = wishes[customer].limits if customer in wishes else {}
         for channel, key in product(channels, (ANY, *channels)):
             if history is None or key not in mine or key not in (channel, ANY):
                 continue
             found = history.wished(spot, key, mine[key], now)
-            if limits[channel][spot] == UNLIMITED or found[1] > columns[f"wish_free:{channel}"][spot]:
-                limits[channel][spot] = mine[key].most
-                for name, value in zip(names, found, strict=True):
-                    columns[f"{name}:{channel}"][spot] = value
-    columns |= {f"wish_limit:{channel}": each for channel, each in limits.items()}
+            for arm, count, frees in zip(("", "ghost_"), found[::2], found[1::2], strict=True):
+                limit, latest = columns[f"{arm}wish_limit:{channel}"], columns[f"{arm}wish_free:{channel}"]
+                if limit[spot] == UNLIMITED or frees > latest[spot]:
+                    limit[spot], latest[spot] = mine[key].most, frees
+                    columns[f"{arm}wish:{channel}"][spot] = count
     return {name: pa.array(column) for name, column in columns.items()}
 
 

@@ -5,13 +5,14 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from consent.permission.verdict import Reason
 from personalise.steps.personalise import words
 from personalise.steps.personalise.funnel import Funnel
 from personalise.steps.personalise.likelihood import likelihood
-from personalise.steps.personalise.policy import Policy
+from personalise.steps.personalise.policy import WISHED, Policy
 
 LEFT_ALONE: Final = -1
 """The candidate number of leaving the customer alone, which is always a candidate, at 0."""
@@ -37,8 +38,9 @@ def decide(chunk: pa.Table, policy: Policy, at: datetime, drawn_at: datetime | N
         `permit:<scope>`; where a model has parts `scored_by` (see `response.scored_by`); where rules of hours bind
         `hours:<channel>` (which one is quiet, -1 for none) and `hours_free:<channel>` (ms); for each rule about
         contacts `contacts:<key>` and `free:<key>`; where contacts cost goodwill, `goodwill` and `charge:<key>` of each
-        candidate (thousandths); for each quota `taken:<key>` and `cut:<key>`, the worth where it ends: what the rules
-        observed. Where wordings were rendered, `wording` (1: its own).
+        candidate (thousandths); for each family `committed_until:<family>` (ms): how long terms stand promised, 0 for
+        none; for each quota `taken:<key>` and `cut:<key>`, the worth where it ends: what the rules observed. Where
+        wordings were rendered, `wording` (1: its own).
     """
     funnel = Funnel(chunk, policy, at, drawn_at)
     worths = [funnel.worth(candidate) for candidate in policy.candidates]
@@ -66,12 +68,11 @@ def _observed(chunk: pa.Table, policy: Policy, funnel: Funnel) -> dict[str, Any]
         columns["scored_by"] = funnel.scored_by
     for window in policy.windows:
         columns[f"contacts:{window.key}"], columns[f"free:{window.key}"] = funnel.contacts(window)
-    for channel in policy.wished:
-        if f"wish:{channel}" in chunk.column_names:
-            columns[f"wish:{channel}"], columns[f"wish_free:{channel}"] = funnel.wish(channel)
-            columns[f"wish_limit:{channel}"] = chunk[f"wish_limit:{channel}"]
+    for channel in (each for each in policy.wished if f"wish:{each}" in chunk.column_names):
+        columns |= {f"{name}:{channel}": funnel.by_arm(f"{name}:{channel}") for name in WISHED}
     for channel in dict.fromkeys(one.treatment.channel for one in policy.candidates) if policy.hours else ():
         columns[f"hours:{channel}"], columns[f"hours_free:{channel}"] = funnel.hours(channel)
+    columns |= _promised(chunk, policy)
     if policy.charges:
         columns["goodwill"] = chunk["goodwill"]
         columns |= {f"charge:{one.key}": funnel.charge(one) for one in policy.candidates}
@@ -79,6 +80,12 @@ def _observed(chunk: pa.Table, policy: Policy, funnel: Funnel) -> dict[str, Any]
         columns[f"taken:{quota.key}"] = chunk[f"taken:{quota.key}"]
         columns[f"cut:{quota.key}"] = chunk[f"cut_worth:{quota.key}"]
     return columns
+
+
+def _promised(chunk: pa.Table, policy: Policy) -> dict[str, Any]:
+    """Return until when terms stand promised; inputs of before don't tell."""
+    names = (f"committed_until:{family}" for family in policy.families)
+    return {name: pc.fill_null(chunk[name], 0) for name in names if name in chunk.column_names}
 
 
 def spent(decided: pa.Table, policy: Policy) -> dict[str, int]:

@@ -82,7 +82,7 @@ class Deciding:
             StateConflict: a second person is demanded (`four_eyes`), and no version of it is approved; or it is paused,
                 or was stopped.
             CampaignUnready: no second person is demanded, and every version breaks a rule that binds.
-            IdempotencyConflict: the key stood for another customer, campaign or channel.
+            IdempotencyConflict: the key stood for another customer, campaign or channel, or for who carries it out.
         """
         if customer is not None:
             key = self._deployment.desk.blinded("decision", f"{actor}\x00{idempotency_key}") if idempotency_key else b""
@@ -168,7 +168,7 @@ def _again(
 ) -> Decision | IdempotencyConflict:
     """Tell a decision that was made before; a wording made of the customer's data is made anew, if it still may be."""
     kept, spot = log.place(work, decision)
-    if kept.campaign != asked.campaign:
+    if kept.campaign != asked.campaign or bool(kept.about.get("carried")) != asked.carried:
         return IdempotencyConflict()
     policy, _ = load_policy(deployment, work, asked.campaign, **log.pins(kept.about))
     try:

@@ -98,6 +98,15 @@ _LAST: Final = Hot(
     "at",
 )
 
+_GHOST_COSTS: Final = Hot(
+    lambda dialect: (
+        sa.select(_contact.c.customer, _contact.c.campaign, sa.func.sum(_contact.c.charge))
+        .where(among(_contact.c.customer, "customers")(dialect), STATUS == GHOST, _contact.c.charge != 0)
+        .group_by(_contact.c.customer, _contact.c.campaign)
+    ),
+    "customers",
+)
+
 
 class _Reader:
     """Reads the rows of some customers, under whichever id they stand."""
@@ -243,3 +252,13 @@ def last(work: Work, customers: Sequence[CustomerId], at: datetime, *, counting:
         name: pa.array([newest.get(customer, 0) for customer in customers], type=pa.int64())
         for name, newest in found.items()
     }
+
+
+def ghost_costs(work: Work, customers: Sequence[CustomerId], *, counting: Counting) -> NDArray[np.int64]:
+    """Return what the ghosts of each customer that count would have cost, in thousandths, shape (n_customers,)."""
+    spots = {customer: spot for spot, customer in enumerate(customers)}
+    found = np.zeros(len(customers), dtype=np.int64)
+    for customer, campaign, cost in _Reader(work, customers).rows(_GHOST_COSTS):
+        if counting.for_control(customer, campaign):
+            found[spots[customer]] += int(cost)
+    return found

@@ -1,8 +1,9 @@
 """Interact: the moment, everything that a decision may read, gathered into the columns of one chunk."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import numpy as np
 import pyarrow as pa
 
 from consent import gate
@@ -59,9 +60,25 @@ def gather(
         salt = policy.contact_policy.holdout.salt
         columns["company_bucket"] = pa.array(buckets(customers, salt=salt, scope=COMPANY))
     columns.update(_between(work, customers, policy, at, own))
+    if policy.charges and (policy.share or policy.company_share):
+        columns["goodwill"] = _less_ghosts(work, customers, policy, columns)
     if sharing:
         columns.update(sharing.columns())
     return pa.table(columns)
+
+
+def _less_ghosts(
+    work: Work, customers: Sequence[CustomerId], policy: Policy, columns: Mapping[str, pa.Array]
+) -> pa.Array:
+    """Return what decides of goodwill, in thousandths: of controls less what their ghosts would have cost.
+
+    Their accounts are whole: nothing reached them. But they go through the floor when the others do.
+    """
+    control = np.asarray(columns["bucket"]) < policy.share
+    if policy.company_share:
+        control |= np.asarray(columns["company_bucket"]) < policy.company_share
+    costs = history.ghost_costs(work, customers, counting=Counting.of(customers, policy))
+    return pa.array(np.asarray(columns["goodwill"]) - np.where(control, costs, 0))
 
 
 def _between(
@@ -76,8 +93,8 @@ def _between(
         with `ghost` is what counts for a control: what reached him, and what he was left out of); `own_hours`
         (minutes of the day, `from-until`, null for none) where rules of hours bind; for each of `policy.families`
         `committed:<family>` (the hash of the promised terms, null for none) and `committed_grade:<family>`; where
-        `policy.charges`, `goodwill` (thousandths of a point), `pressure` and `ghost_pressure` (contacts lately); where
-        `policy.quotas`, `last_contact` and `last_ghost` (ms).
+        `policy.charges`, `goodwill` (the accounts, in thousandths of a point), `pressure` and `ghost_pressure`
+        (contacts lately); where `policy.quotas`, `last_contact` and `last_ghost` (ms).
     """
     terms = policy.contact_policy.goodwill
     pressure = terms.pressure_days if policy.charges else 0

@@ -470,6 +470,18 @@ class _Moment:
         late = sorted((each for each in when if each > self.at - days * DAY), reverse=True)
         return late[limit - 1] + days * DAY if len(late) >= limit else 0
 
+    @property
+    def balance(self) -> int:
+        """What he has, less what his ghosts would have cost that count."""
+        ghosts = sum(
+            one.charge
+            for one in self.shop.contacts
+            if one.customer == self.who
+            and one.ghost
+            and (self.control == "company_holdout" or (self.control and self.about["key"] in one.told["campaigns"]))
+        )
+        return self.shop.balance(self.who, self.opening) - ghosts
+
     def charge(self, each: Tables) -> int:
         days = self.goodwill.get("pressure_days", 7)
         lately = [when for when in self.those({}) if when > self.at - days * DAY]
@@ -479,14 +491,14 @@ class _Moment:
     def below_the_floor(self, each: Tables) -> str:
         if not self.prices or "floor" not in self.goodwill:
             return ""
-        left = self.shop.balance(self.who, self.opening) - self.charge(each)
+        left = self.balance - self.charge(each)
         return "goodwill" if left < self.goodwill["floor"] * 1000 else ""
 
     def worth(self, each: Tables) -> float:
         offer = self.offers[each["offer"]]
         worth: float = float(each["score"]) * offer["value"] + offer.get("benefit", 0.0) - offer.get("cost", 0.0)
         if self.prices:
-            spent = (self.opening - self.shop.balance(self.who, self.opening)) / self.opening
+            spent = (self.opening - self.balance) / self.opening
             point = self.goodwill.get("price_of_one", 0) * (1 + min(max(spent, 0), 1))
             worth -= point * self.charge(each) / 1000
         return worth
@@ -503,11 +515,11 @@ class _Moment:
     # ------------------------------------------------------------------------------------------------- what it leaves
 
     def keep(self, each: Tables) -> None:
-        charge = 0 if self.control else self.charge(each)
+        charge = self.charge(each)
         made = Contact(
             self.who, self.at, each["key"], self.told(each), bool(self.control), charge, marketing=self.marketing
         )
-        if charge:
+        if charge and not self.control:
             self.shop.accounts.setdefault(self.who, [self.opening]).append(-charge)
         offer = self.offers[each["offer"]]
         if offer.get("validity") and not self.control:

@@ -214,9 +214,9 @@ OUTCOME: Final = Shape(OutcomeForm, Outcome)
         wrong={
             404: "`customer_unknown` (who isn't enrolled is decided for on a channel of yours alone, such as `web`) or "
             "`campaign_unknown`",
-            409: "`idempotency_conflict`: the key stood for another customer, campaign or channel; `state_conflict`: "
-            "the campaign is paused, its version was stopped, or none is approved where two people are demanded; "
-            "`campaign_unready`: every version breaks a rule that binds",
+            409: "`idempotency_conflict`: the key stood for another customer, campaign, channel or `carried`; "
+            "`state_conflict`: the campaign is paused, its version was stopped, or none is approved where two people "
+            "are demanded; `campaign_unready`: every version breaks a rule that binds",
             422: "`request_unfit`: no treatment of the campaign goes by the channel; `campaign_invalid`: the catalogue "
             "has changed so that the campaign no longer holds",
         },

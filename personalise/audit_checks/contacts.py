@@ -326,7 +326,7 @@ def _within(one: _Made, days: int, several: Sequence[_Made]) -> tuple[int, int]:
 
 
 def _mispriced(one: _Made, alike: Sequence[_Made]) -> Iterator[str]:
-    costs = one.policy.charges and not one.ghost
+    costs = one.policy.charges and (one.late or not one.ghost)  # before, ghosts did not say what they would have cost
     lately = _within(one, one.policy.contact_policy.goodwill.pressure_days, alike)
     least, most = (one.candidate.price * (1 + count) if costs else 0 for count in lately)
     if not least <= one.row.charge <= most:

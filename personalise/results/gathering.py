@@ -176,7 +176,8 @@ def _add_goodwill(
     contacts: Sequence[Any], told: Mapping[str, list[tuple[int, str, int, str]]], found: Gathered
 ) -> None:
     """Add what these contacts cost, and what else was booked with reference to their decisions."""
-    found.contacts += sum(row[4] for row in contacts if row[3] not in ENDED)  # what ended gave its charge back
+    # What ended gave its charge back, and ghosts say only what they would have cost.
+    found.contacts += sum(row[4] for row in contacts if row[3] not in (*ENDED, GHOST))
     ours = {row[2] for row in contacts}
     ended = {row[2] for row in contacts if row[3] in ENDED}
     for lines in told.values():

@@ -223,14 +223,14 @@ def _following(table: pa.Table, policy: Policy, chunk: str, at: datetime, expire
         numbers = np.asarray(table[column])
         for spot in np.flatnonzero(numbers >= 0).tolist():
             one = policy.candidates[numbers[spot]]
-            charge = int(charges[one.key][spot]) if charges and status != history.GHOST else 0
+            charge = int(charges[one.key][spot]) if charges else 0
             until = None if status == history.GHOST else expires_at
             whose = (names[spot], f"{chunk}.{spot}")
             took = takes[one.key] if status != history.GHOST else ""
             made = _contact(one, policy.campaign, whose, status, at=at_ms, charge=charge, until=until, quotas=took)
             found.contacts.append(made)
             if status == history.GHOST:
-                continue  # nothing reaches him: it costs nothing, and promises nothing
+                continue  # nothing reaches him: it takes nothing of his, and promises nothing
             if charge:
                 found.charges.append(Posting(names[spot], Entry.CONTACT, -charge, made.decision))
             if one.offer.validity:

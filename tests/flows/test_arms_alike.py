@@ -1,14 +1,19 @@
 """What keeps somebody from a contact keeps him from a ghost: the arms of a campaign differ by chance alone."""
 
+from collections import Counter
+from datetime import timedelta
+
 import numpy as np
 import pytest
 
 from personalise import contacts as counting
+from personalise import wishes
 from personalise.history import History
 from personalise.measure.effects import SampleRatio
 from personalise.results.judging import results
 from personalise.runs import log, run
 from personalise.steps.personalise.holdout import buckets
+from tests.builders import START
 from tests.campaigns import TABLES, again, contacts, fill, open_run, publish, willing
 from tests.flows.test_contact_audit import audited
 from tests.flows.test_contact_policy import rule, wish
@@ -157,3 +162,52 @@ def test_which_arm_somebody_is_in_has_no_say_in_whether_and_what_he_would_get(wo
     assert again(world) == again(twin) > 0
     assert had(world, "spring") == had(twin, "spring")
     assert [audited(each)[:2] for each in worlds.values()] == [([], [])] * 2
+
+
+TEXT = {**TABLES["treatment"][1], "score": "0.5"}
+
+
+def runs_of(world, key, days, **changes):
+    """Publish a campaign by text message, run it on several days, and return how many contacts each had, by arm."""
+    publish(world, treatment=[TEXT], cap=[], campaign={"key": key, "holdout": HALF, "ttl_days": 90}, **changes)
+    for day in days:
+        world.clock.set(START + timedelta(days=day))
+        run.advance(world.deployment, open_run(world.deployment, key, actor="mia"))
+    return tuple(set(Counter(row[0] for row in contacts(world, arm)).values()) for arm in ("reserved", "ghost"))
+
+
+def test_whoever_has_two_limits_is_held_back_by_the_one_that_binds_in_his_arm(world):
+    for who in willing(world, 40):
+        with world.store.write() as work:
+            said = wishes.Wishes(limits={wishes.ANY: wishes.Limit(5, 30), "sms": wishes.Limit(1, 30)})
+            wishes.say(work, who, said, channels=("email", "sms"), at=world.clock())
+    assert runs_of(world, "spring", range(3)) == ({1}, {1})
+    assert audited(world)[:2] == ([], [])
+
+
+def test_a_control_goes_through_the_floor_when_the_others_do_and_his_account_stays_whole(world):
+    rule(world, goodwill={"opening": 10, "floor": 8, "prices": {"sms": 1}})
+    willing(world, 40)
+    assert runs_of(world, "spring", range(0, 50, 10)) == ({2}, {2})
+    assert audited(world)[:2] == ([], [])
+
+    charged = world.rows("SELECT status, charge, COUNT(*) FROM contact GROUP BY 1, 2")
+    assert {(status, charge) for status, charge, _ in charged} == {("reserved", 1_000), ("ghost", 1_000)}
+    accounts = {who for (who,) in world.rows("SELECT customer FROM goodwill")}
+    assert accounts == {row[0] for row in contacts(world)}, "nothing was taken of who was reached by nothing"
+    found = results(world.deployment, "spring", actor="mia")
+    assert found.goodwill.contacts == 2.0 * len(accounts)
+    world.tamper("UPDATE contact SET charge = 0 WHERE status = 'ghost'")
+    assert len(audited(world)[0]) == len(contacts(world, "ghost"))
+
+
+def test_another_campaigns_ghosts_cost_nobody_anything(world):
+    rule(world, goodwill={"opening": 10, "floor": 8, "prices": {"sms": 1}})
+    willing(world, 40)
+    runs_of(world, "spring", (0, 10))
+    world.clock.set(START + timedelta(days=20))
+    publish(world, treatment=[TEXT], cap=[], campaign={"key": "autumn", "holdout": {"share": 0.5, "salt": "other"}})
+    run.advance(world.deployment, open_run(world.deployment, "autumn", actor="mia"))
+    reached = {row[0] for row in contacts(world) if row[1] == "spring"}
+    got = {row[0] for arm in ("reserved", "ghost") for row in contacts(world, arm) if row[1] == "autumn"}
+    assert (got & reached, len(got) + len(reached)) == (set(), 40)

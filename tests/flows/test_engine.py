@@ -223,7 +223,12 @@ def test_a_key_that_stood_for_something_else_is_refused(world, vera):
     publish(world, campaign={"key": "other", **EVERYBODY})
     [other] = world.enrol("OTHER")
     decide(world, vera, idempotency_key="k")
-    for who, key, how in ((other, "spring", {}), (vera, "other", {}), (vera, "spring", {"channel": "sms"})):
+    for who, key, how in (
+        (other, "spring", {}),
+        (vera, "other", {}),
+        (vera, "spring", {"channel": "sms"}),
+        (vera, "spring", {"carried": True}),
+    ):
         with pytest.raises(IdempotencyConflict):
             decide(world, who, key, idempotency_key="k", **how)
 
@@ -233,7 +238,8 @@ def test_a_key_that_stood_for_something_else_is_refused(world, vera):
 
 def test_a_decision_is_told_again_as_it_was_whatever_was_published_since(world):
     wanting = {"scorer": "uplift", "features": ["purchases_count", "visits_past_month"], **EVERYBODY}
-    publish(world, campaign=wanting)
+    free = [{**each, "terms": {}} for each in TABLES["offer"]]  # so that anything may rank them
+    publish(world, campaign=wanting, offer=free)
     [who] = willing(world, 1)
     first = decide(world, who, idempotency_key="k")
     with world.store.write() as work:
@@ -241,7 +247,7 @@ def test_a_decision_is_told_again_as_it_was_whatever_was_published_since(world):
         shelf.save_model(work, "spring", learned, rows=9, at=world.clock())
         body = world.deployment.desk.catalogues.current(work).body
     modelled = decide(world, who, idempotency_key="l")
-    publish(world, campaign={**wanting, "audience": "FALSE"})
+    publish(world, campaign={**wanting, "audience": "FALSE"}, offer=free)
     world.publish(body.replace('name = "A shop"', 'name = "Another shop"'))
 
     assert [decide(world, who, idempotency_key=key) for key in "kl"] == [first, modelled]

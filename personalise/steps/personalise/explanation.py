@@ -83,6 +83,7 @@ def _verdict(one: Candidate, row: dict[str, Any], policy: Policy) -> CandidateVe
         observed, limit, frees = _counted(one, rule, row, policy)
     elif stage is Stage.COMMITMENTS:
         observed = rule.removeprefix(COMMITMENT)
+        frees = row.get(f"committed_until:{observed}", 0)
     elif stage in (Stage.ARBITRATION, Stage.CHOSEN):
         observed = row[f"worth:{one.key}"]
         limit = 0.0 if rule == WORTH_NOTHING else None

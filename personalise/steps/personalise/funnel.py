@@ -38,6 +38,7 @@ from personalise.steps.personalise.policy import (
     OUTRANKED,
     UNKNOWN,
     WISH,
+    WISHED,
     WORTH_NOTHING,
     Candidate,
     Policy,
@@ -166,8 +167,7 @@ class Funnel:
         """Add the customer's own limit on a channel, where it frees later than what binds already."""
         if channel not in self.policy.wished or f"wish:{channel}" not in self.chunk.column_names:
             return refused, latest
-        count, frees = self.wish(channel)
-        limit = self.column(f"wish_limit:{channel}")
+        count, frees, limit = (self.by_arm(f"{name}:{channel}") for name in WISHED)
         binds = (limit >= 0) & (count >= limit) & (frees > latest)
         refused = first(self._rules.by(f"{WISH}{channel}", binds), refused, none=self._rules.none)
         return refused, np.where(binds, frees, latest)
@@ -194,14 +194,12 @@ class Funnel:
             by = np.where(better, self._rules.numbers(held_back), by)
         return until, by
 
-    def wish(self, channel: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the count against customers' own limits, and when they free (ms); of controls, ghosts too."""
-        names = ("wish", "wish_free")
-        count, frees = (
-            np.where(self.control, self.column(f"ghost_{name}:{channel}"), self.column(f"{name}:{channel}"))
-            for name in names
-        )
-        return count, frees
+    def by_arm(self, name: str) -> NDArray[np.int64]:
+        """Return a column: of controls the one for them, ghosts too. Inputs of before have not of all columns one."""
+        ghost = f"ghost_{name}"
+        if ghost not in self.chunk.column_names:
+            return self.column(name)
+        return np.where(self.control, self.column(ghost), self.column(name))
 
     def contacts(self, window: Window) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return how many contacts a rule counts, and when one more is allowed (ms); of controls, ghosts too."""
@@ -261,7 +259,7 @@ class Funnel:
     @cached_property
     def pressure(self) -> NDArray[np.int64]:
         """How many contacts there were lately, on any channel; of controls, ghosts too."""
-        return np.where(self.control, self.column("ghost_pressure"), self.column("pressure"))
+        return self.by_arm("pressure")
 
     def charge(self, one: Candidate) -> NDArray[np.int64]:
         """Return what a contact costs in goodwill now, in thousandths of a point."""

@@ -37,6 +37,8 @@ COMMITMENT: Final = "commitment:"
 HOURS: Final = "hours:"
 _OWN_ALONE: Final = Hours(rules=(), fallback=("UTC",))
 WISH: Final = "wish:"
+WISHED: Final = ("wish", "wish_free", "wish_limit")
+"""The columns about customers' own limits, `:<channel>` after each: what counts, when it frees (ms), and the limit."""
 
 _EARLY: Final = {
     "": Stage.CHOSEN,
