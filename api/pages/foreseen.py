@@ -1,0 +1,146 @@
+"""PURE: what a dry run foresees in words: what it would cost and bring, and why some customers came out as they did."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from api.pages import present
+from api.pages.funnel import treatment_in_words
+from api.pages.reasons import reason_in_words
+from consent.base.clock import parse_time
+from consent.catalogue.model import Catalogue
+from consent.permission.verdict import Reason
+from personalise.campaigns.model import LEAVE_ALONE
+from personalise.results.words import short
+from personalise.runs.dry_run import DryRun
+from personalise.runs.samples import End, Sample
+from personalise.steps.personalise.explanation import CandidateVerdict
+from personalise.steps.personalise.policy import Policy
+from personalise.steps.personalise.quotas import BUDGET, VOLUME
+
+UNKNOWN: Final = "–"
+AMOUNTS: Final = {
+    "cost": "Cost of the offers to the company",
+    "expected_value": "Value to the company to be expected",
+    "worth": "Worth, with the customers' benefit and the price of goodwill",
+    "goodwill": "Goodwill that the contacts cost, in points",
+    "below_floor": "Accounts that they would push below the floor",
+    "near_floor": "Accounts above the floor that couldn't bear as much once more",
+}
+_SEEN: Final = {"false": "does not hold", "unknown": "is not known"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of one treatment: for which customers it is not, what was seen, against which limit, until when."""
+
+    treatment: str
+    why: str
+    seen: str
+    limit: str
+    allowed_from: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One customer, whom nothing names: the sentence that he would be told, and the verdicts."""
+
+    explanation: str
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Some of those who came to one end; `title` finishes "… who"."""
+
+    title: str
+    count: str
+    customers: tuple[Shown, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """What a dry run foresees beside its counts; a line is what it is about, and how much."""
+
+    lines: tuple[tuple[str, str], ...]
+    groups: tuple[Group, ...]
+
+
+def foreseen(found: DryRun) -> Foreseen:
+    """Return what a dry run foresees in words."""
+    return Foreseen(
+        lines=tuple(_lines(found)), groups=tuple(_group(end, found.policy) for end in found.ends if end.samples)
+    )
+
+
+def _lines(found: DryRun) -> Iterator[tuple[str, str]]:
+    told, catalogue = found.as_json(named=False), found.policy.catalogue
+    for key, count in told["contacts"].items():
+        yield f"Contacts by {channel_in_words(key, catalogue)}", amount_in_words(count)
+    yield outcomes_in_words(told), amount_in_words(told["expected_outcomes"])
+    for key, words in AMOUNTS.items():
+        yield words, amount_in_words(told[key])
+    for key, taken in told["quotas"].items():
+        yield quota_in_words(key), amount_in_words(taken)
+
+
+def channel_in_words(key: str, catalogue: Catalogue) -> str:
+    """Return a channel by its title, if it has one."""
+    known = catalogue.channels.get(key)
+    return known.title if known else key
+
+
+def outcomes_in_words(*told: Mapping[str, Any]) -> str:
+    """Return what the expected outcomes of one policy, or of several, are called."""
+    names = dict.fromkeys(each["outcome"].replace("_", " ") for each in told)
+    return f"Outcomes to be expected ({', '.join(f'“{name}”' for name in names)})"
+
+
+def quota_in_words(key: str) -> str:
+    """Return what is taken of a quota as a table has it."""
+    if key == BUDGET:
+        return "Taken of the goodwill budget, in points"
+    return f"Taken of the contacts that there are (“{key.removeprefix(VOLUME)}”)"
+
+
+def amount_in_words(value: float | None) -> str:
+    """Return an amount as a table has it; a dash where nobody can say.
+
+    >>> amount_in_words(1200), amount_in_words(-0.25), amount_in_words(None)
+    ('1,200', '−0.25', '–')
+    """
+    return UNKNOWN if value is None else plain(value).replace("-", "−")
+
+
+def plain(value: float) -> str:
+    """Return a number with its digits in groups; one that isn't whole with four digits."""
+    return f"{value:,}" if isinstance(value, int) else short(value)
+
+
+def _group(end: End, policy: Policy) -> Group:
+    if end.how == "addressed":
+        title = treatment_in_words(end.name, policy.campaign, policy.catalogue, done=False)
+    else:
+        title = reason_in_words(end.name, policy.campaign, policy.catalogue)
+    return Group(
+        title=f"{title}, and would otherwise be addressed" if end.how == "held_out" else title,
+        count=f"{present.number(len(end.samples))} of the {present.number(end.customers)}",
+        customers=tuple(_shown(each, policy) for each in end.samples),
+    )
+
+
+def _shown(sample: Sample, policy: Policy) -> Shown:
+    return Shown(explanation=sample.explanation, verdicts=tuple(_verdict(each, policy) for each in sample.verdicts))
+
+
+def _verdict(one: CandidateVerdict, policy: Policy) -> Verdict:
+    reason = one.observed if isinstance(one.observed, str) and one.observed in Reason.__members__ else ""
+    why = reason_in_words(f"{one.rule} {reason}".strip(), policy.campaign, policy.catalogue) if one.rule else ""
+    seen = "" if reason else one.observed
+    return Verdict(
+        treatment="leaving him alone" if one.candidate == LEAVE_ALONE else one.candidate,
+        why=why,
+        seen=_SEEN.get(seen, seen) if isinstance(seen, str) else amount_in_words(seen),
+        limit=one.limit if isinstance(one.limit, str) else "" if one.limit is None else amount_in_words(one.limit),
+        allowed_from=present.moment(parse_time(one.allowed_from)) if one.allowed_from else "",
+    )
