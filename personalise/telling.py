@@ -16,7 +16,10 @@ from personalise.steps.personalise.words import WORDING
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One decision: what was chosen (None: leave alone), and why. A visitor whom nobody knows has ids of ""."""
+    """One decision: what was chosen (None: leave alone), and why.
+
+    A visitor whom nobody knows has ids of "", and what is not kept has an id of "".
+    """
 
     id: DecisionId
     customer: CustomerId
@@ -103,6 +106,27 @@ def unknown(policy: Policy, row: dict[str, Any], *, position: int) -> Decision:
         verdicts=tuple(verdicts(row, policy)),
         explanation=spoken("en").unknown,
         categories_used=(),
+        position=position,
+    )
+
+
+def simulated(policy: Policy, row: dict[str, Any], *, position: int) -> Decision:
+    """Return the decision that would be made about a customer, and of which nothing is kept.
+
+    What would be worded by his data is not opened for that, and not told.
+    """
+    one = policy.candidates[row["chosen"]] if row["chosen"] >= 0 else None
+    return Decision(
+        id=DecisionId(""),
+        customer=CustomerId(row["customer"]),
+        campaign=policy.campaign.key,
+        chosen=one.key if one else None,
+        **_words(words.said(one, None) if one and not one.wording_uses else None),
+        propensity=row["propensity"],
+        **_scored(policy, row),
+        verdicts=tuple(verdicts(row, policy)),
+        explanation=explanation(row, policy),
+        categories_used=tuple(key for bit, key in enumerate(policy.categories) if row["used"] >> bit & 1),
         position=position,
     )
 

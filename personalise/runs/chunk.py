@@ -75,7 +75,8 @@ def decided(  # noqa: PLR0913 -- all that a decision depends on, and whether it 
     claims, there = None, room
     if policy.quotas:
         claims = Funnel(columns, policy, at).claims(controls=room is None)
-        there = room or quotas.room(work, policy, lock=len(claims) > 0)  # who claims nothing need not wait
+        # Who claims nothing need not wait, nor who reserves nothing.
+        there = room or quotas.room(work, policy, lock=given is None and len(claims) > 0)
     columns = settled(columns, policy, at, claims=claims, room=there, sharing=sharing, controls=room is None)
     table = decide(columns, policy, at)
     if given is not None and sharing is not None:
