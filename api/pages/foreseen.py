@@ -17,6 +17,7 @@ from personalise.runs.samples import End, Sample
 from personalise.steps.personalise.explanation import CandidateVerdict
 from personalise.steps.personalise.policy import Policy
 from personalise.steps.personalise.quotas import BUDGET, VOLUME
+from personalise.steps.personalise.stages import Stage
 
 UNKNOWN: Final = "–"
 AMOUNTS: Final = {
@@ -136,11 +137,25 @@ def _shown(sample: Sample, policy: Policy) -> Shown:
 def _verdict(one: CandidateVerdict, policy: Policy) -> Verdict:
     reason = one.observed if isinstance(one.observed, str) and one.observed in Reason.__members__ else ""
     why = reason_in_words(f"{one.rule} {reason}".strip(), policy.campaign, policy.catalogue) if one.rule else ""
-    seen = "" if reason else one.observed
     return Verdict(
         treatment="leaving him alone" if one.candidate == LEAVE_ALONE else one.candidate,
         why=why,
-        seen=_SEEN.get(seen, seen) if isinstance(seen, str) else amount_in_words(seen),
-        limit=one.limit if isinstance(one.limit, str) else "" if one.limit is None else amount_in_words(one.limit),
+        seen="" if reason else _seen(one),
+        limit=_written(one.limit),
         allowed_from=present.moment(parse_time(one.allowed_from)) if one.allowed_from else "",
     )
+
+
+def _seen(one: CandidateVerdict) -> str:
+    """Return what was observed; what a treatment is worth is said to be that."""
+    if isinstance(one.observed, str):
+        return _SEEN.get(one.observed, one.observed)
+    weighed = one.stage in (Stage.ARBITRATION.name.lower(), Stage.CHOSEN.name.lower())
+    return f"worth {_written(one.observed)}" if weighed else _written(one.observed)
+
+
+def _written(value: str | float | None) -> str:
+    """Return what was observed, or a limit; "" where there is none."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return amount_in_words(value)
