@@ -185,7 +185,7 @@ def _totals(told: Told, found: Compared) -> Iterator[Line]:
         yield _line(f"of these by {name}", a["contacts"].get(key, 0), b["contacts"].get(key, 0))
     for key, words in _COUNTED.items():
         yield _line(words, a[key], b[key])
-    yield _line(outcomes_in_words(a, b), a["expected_outcomes"], b["expected_outcomes"])
+    yield _line(outcomes_in_words(a["outcome"], b["outcome"]), a["expected_outcomes"], b["expected_outcomes"])
     for key, words in AMOUNTS.items():
         yield _line(words, a[key], b[key])
     for key in sorted({*a["quotas"], *b["quotas"]}):

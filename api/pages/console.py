@@ -11,7 +11,7 @@ from api.actors import actor
 from api.pages import forms, present
 from api.pages.answering import see_other
 from api.pages.described import described
-from api.pages.foreseen import foreseen
+from api.pages.foreseen import foreseen, last_seen
 from api.pages.funnel import funnel
 from api.pages.launching import Launch, May, launch
 from api.pages.measured import held_against, measured
@@ -94,6 +94,7 @@ class _Opened:
     catalogue: Catalogue
     customers: int
     newest: list[Progress]
+    looked: dry_run.Looked | None
     stands: Standing
     life: Launch
 
@@ -109,6 +110,7 @@ def _opened(deployment: Deployment, key: str, at: datetime) -> _Opened:
             catalogue=catalogue,
             customers=customers.count(work),
             newest=[progress(one, at=at) for one in runs.newest(work, key)],
+            looked=dry_run.last(work, key, version),
             stands=stands,
             life=life,
         )
@@ -142,6 +144,7 @@ def page_of(key: str, *, typed: str = "", wrong: str = "", stop: str = "", unsto
         "console/campaign.html",
         told=told,
         runs=opened.newest,
+        seen=last_seen(opened.looked, opened.campaign, opened.catalogue) if opened.looked else None,
         typed=typed,
         wrong=wrong,
         stop=stop,

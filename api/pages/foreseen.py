@@ -1,8 +1,8 @@
 """PURE: what a dry run foresees in words: what it would cost and bring, and why some customers came out as they did."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from api.pages import present
 from api.pages.funnel import treatment_in_words
@@ -10,10 +10,11 @@ from api.pages.reasons import reason_in_words
 from consent.base.clock import parse_time
 from consent.catalogue.model import Catalogue
 from consent.permission.verdict import Reason
-from personalise.campaigns.model import LEAVE_ALONE
+from personalise.campaigns.model import LEAVE_ALONE, Campaign
 from personalise.results.words import short
-from personalise.runs.dry_run import DryRun
+from personalise.runs.dry_run import DryRun, Looked
 from personalise.runs.samples import End, Sample
+from personalise.runs.totals import Totals
 from personalise.steps.personalise.explanation import CandidateVerdict
 from personalise.steps.personalise.policy import Policy
 from personalise.steps.personalise.quotas import BUDGET, VOLUME
@@ -69,16 +70,36 @@ class Foreseen:
 
 def foreseen(found: DryRun) -> Foreseen:
     """Return what a dry run foresees in words."""
-    return Foreseen(
-        lines=tuple(_lines(found)), groups=tuple(_group(end, found.policy) for end in found.ends if end.samples)
-    )
+    lines = _lines(found.totals, found.policy.campaign, found.policy.catalogue)
+    return Foreseen(lines=tuple(lines), groups=tuple(_group(end, found.policy) for end in found.ends if end.samples))
 
 
-def _lines(found: DryRun) -> Iterator[tuple[str, str]]:
-    told, catalogue = found.as_json(named=False), found.policy.catalogue
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the last dry run of a version foresaw; a line is what it is about, and how much."""
+
+    finding: str
+    lines: tuple[tuple[str, str], ...]
+    """Empty of one of before it was forecast."""
+
+
+def last_seen(looked: Looked, campaign: Campaign, catalogue: Catalogue) -> Seen:
+    """Return the last dry run of a version in words."""
+    counts, when = looked.counts, present.moment(looked.at)
+    would = f"{present.number(counts.chosen.total())} of {present.counted(counts.customers, 'customer')}"
+    held = f"; {present.number(counts.arm)} more, but for the holdout" if counts.arm else ""
+    finding = f"On {when}, {looked.actor} looked: {would} would be addressed{held}."
+    if looked.catalogue != catalogue.version:
+        finding += " The catalogue has changed since."
+    lines = _lines(looked.totals, campaign, catalogue) if looked.totals else ()
+    return Seen(finding=finding, lines=tuple(lines))
+
+
+def _lines(totals: Totals, campaign: Campaign, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    told = totals.as_json()
     for key, count in told["contacts"].items():
         yield f"Contacts by {channel_in_words(key, catalogue)}", amount_in_words(count)
-    yield outcomes_in_words(told), amount_in_words(told["expected_outcomes"])
+    yield outcomes_in_words(campaign.objective.measure), amount_in_words(told["expected_outcomes"])
     for key, words in AMOUNTS.items():
         yield words, amount_in_words(told[key])
     for key, taken in told["quotas"].items():
@@ -91,9 +112,13 @@ def channel_in_words(key: str, catalogue: Catalogue) -> str:
     return known.title if known else key
 
 
-def outcomes_in_words(*told: Mapping[str, Any]) -> str:
-    """Return what the expected outcomes of one policy, or of several, are called."""
-    names = dict.fromkeys(each["outcome"].replace("_", " ") for each in told)
+def outcomes_in_words(*measures: str) -> str:
+    """Return what the expected outcomes of one policy, or of several, are called.
+
+    >>> outcomes_in_words("visited", "visited")
+    'Outcomes to be expected (“visited”)'
+    """
+    names = dict.fromkeys(each.replace("_", " ") for each in measures)
     return f"Outcomes to be expected ({', '.join(f'“{name}”' for name in names)})"
 
 

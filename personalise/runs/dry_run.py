@@ -164,17 +164,40 @@ def _keep(work: Work, chosen: Policy, totals: Totals, *, actor: str, at: datetim
     work.connection.execute(sa.insert(CampaignDryRunRow).values(**row))
 
 
-def foreseen(work: Work, key: str, version: int, *, before: datetime | None = None) -> Foreseen | None:
-    """Return what the last dry run of a version foresaw (the last until a time); None where nobody has looked."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """That somebody looked at a version, and what he saw."""
+
+    version: int
+    catalogue: int
+    at: datetime
+    actor: str
+    counts: Counts
+    totals: Totals | None
+    """None of before they were kept."""
+
+
+def last(work: Work, key: str, version: int, *, before: datetime | None = None) -> Looked | None:
+    """Return the last dry run of a version (the last until a time); None where nobody has looked."""
     row = CampaignDryRunRow
-    query = sa.select(row.catalogue, row.at, row.counts).where(row.campaign == key, row.version == version)
+    query = sa.select(row.catalogue, row.at, row.actor, row.counts).where(row.campaign == key, row.version == version)
     if before is not None:
         query = query.where(row.at <= before)
     found = work.connection.execute(query.order_by(row.at.desc(), row.catalogue.desc(), row.id.desc()).limit(1)).first()
     if found is None:
         return None
-    counts, _ = from_stored(found.counts)
+    counts, totals = from_stored(found.counts)
+    return Looked(
+        version=version, catalogue=found.catalogue, at=found.at, actor=found.actor, counts=counts, totals=totals
+    )  # fmt: skip
+
+
+def foreseen(work: Work, key: str, version: int, *, before: datetime | None = None) -> Foreseen | None:
+    """Return what the check asks of the last dry run of a version; None where nobody has looked."""
+    seen = last(work, key, version, before=before)
+    if seen is None:
+        return None
     return Foreseen(
-        version=version, catalogue=found.catalogue, at=found.at, addressed=counts.chosen.total(),
-        held_out=counts.arm,
+        version=version, catalogue=seen.catalogue, at=seen.at, addressed=seen.counts.chosen.total(),
+        held_out=seen.counts.arm,
     )  # fmt: skip

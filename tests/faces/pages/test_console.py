@@ -203,6 +203,19 @@ def test_a_dry_run_tells_what_it_would_cost_and_shows_some_customers_whom_it_doe
     assert [customer for (customer,) in world.rows("SELECT id FROM customer") if customer in page.main.text] == []
 
 
+def test_a_campaigns_page_tells_what_its_last_dry_run_foresaw(marketer, approver, key):
+    before = approver.open(f"/console/campaigns/{key}")
+    page = marketer.press(marketer.open(f"/console/campaigns/{key}"), "Dry run for 62 customers (changes nothing)")
+    [foreseen] = [each for each in page.main.all("table") if each.one("caption").text.startswith("Contacts, outcomes")]
+    after = approver.open(f"/console/campaigns/{key}")
+    addressed = counts(page)["would be addressed"]
+
+    assert [each.text for each in before.main.all("h2")].count("What its last dry run foresaw") == 0
+    section = after.main.one("section", aria_labelledby="seen")
+    assert section.one("table").text == foreseen.text
+    assert f"staff:pat looked: {addressed} of 62 customers would be addressed" in section.all("p")[0].text
+
+
 def test_the_chart_says_what_the_table_says(marketer, key):
     page = marketer.press(marketer.open(f"/console/campaigns/{key}"), "Dry run for 62 customers (changes nothing)")
     bars = page.main.one("ol", class_="bars").all("li")
