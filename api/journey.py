@@ -171,8 +171,8 @@ def _publish(deployment: Deployment, case: Case) -> str:
 
 def _dry_run(deployment: Deployment, key: str, tell: Tell) -> dict[str, Any]:
     began = deployment.clock()
-    counts = dry_run.dry_run(deployment, key, actor=_ACTOR, progress=lambda done, total: tell("dry run", done, total))
-    return {**counts.as_json(), "seconds": _since(began, deployment.clock)}
+    foreseen = dry_run.dry_run(deployment, key, actor=_ACTOR, progress=lambda done, total: tell("dry run", done, total))
+    return {**foreseen.totals.as_json(), "seconds": _since(began, deployment.clock)}
 
 
 def _run(deployment: Deployment, key: str, tell: Tell, name: str) -> dict[str, Any]:

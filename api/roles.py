@@ -107,6 +107,7 @@ ACTIONS: Final[Mapping[str, Who]] = {
     # Deciding.
     "decisions.make": _who(Role.AGENT, Role.INTEGRATOR, scope=KeyScope.DECISIONS_WRITE),
     "decisions.show": _who(Role.AGENT, Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.DECISIONS_WRITE),
+    "decisions.simulate": _who(Role.MARKETER, Role.APPROVER, Role.INTEGRATOR, scope=KeyScope.CAMPAIGNS_RUN),
     "decisions.replay": _who(Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.AUDITS_RUN),
     "campaigns.show": _who(Role.MARKETER, Role.APPROVER, Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.CAMPAIGNS_RUN),
     "campaigns.publish": _who(Role.MARKETER),

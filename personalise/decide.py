@@ -38,9 +38,8 @@ def decide(chunk: pa.Table, policy: Policy, at: datetime, drawn_at: datetime | N
         `permit:<scope>`; where a model has parts `scored_by` (see `response.scored_by`); where rules of hours bind
         `hours:<channel>` (which one is quiet, -1 for none) and `hours_free:<channel>` (ms); for each rule about
         contacts `contacts:<key>` and `free:<key>`; where contacts cost goodwill, `goodwill` and `charge:<key>` of each
-        candidate (thousandths); for each family `committed_until:<family>` (ms): how long terms stand promised, 0 for
-        none; for each quota `taken:<key>` and `cut:<key>`, the worth where it ends: what the rules observed. Where
-        wordings were rendered, `wording` (1: its own).
+        candidate (thousandths); for each family `committed_until:<family>` (ms; 0: nothing is promised); for each quota
+        `taken:<key>` and `cut:<key>`, the worth where it ends. Where wordings were rendered, `wording` (1: its own).
     """
     funnel = Funnel(chunk, policy, at, drawn_at)
     worths = [funnel.worth(candidate) for candidate in policy.candidates]

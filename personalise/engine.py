@@ -18,6 +18,7 @@ from consent.uses import Use
 from personalise import halts, telling
 from personalise.campaigns import approval
 from personalise.campaigns.messages import OURS
+from personalise.households import Given
 from personalise.life import approving
 from personalise.runs import chunk, log, replaying, visiting, wordings
 from personalise.runs.chunk import Carried
@@ -211,6 +212,59 @@ def decided(deployment: Deployment, decision: str, *, language: str = "en") -> D
     row = kept.row(spot, policy.rules)
     said = telling.settled(policy, row, kept)
     return telling.told(policy, row, kept, spot=spot, said=said, language=language)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulated:
+    """The decision that would be made about a customer, and by what."""
+
+    decision: Decision
+    version: int
+    contact_policy: int
+    """The version of the contact policy; 0 where there is none."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the faces show it."""
+        return {**self.decision.as_json(), "version": self.version, "contact_policy": self.contact_policy}
+
+
+def simulate(
+    deployment: Deployment, customer: CustomerId, *, campaign: str, actor: str, reason: str, version: int = 0,
+    contact_policy: int | None = None, channel: str = "",
+) -> Simulated:  # fmt: skip
+    """Decide for one customer by any version of a campaign, now, and keep nothing but that his data were read, and why.
+
+    Nothing is reserved, logged or taken, and nobody waits for it. The version need not be approved, and may be paused
+    or stopped.
+
+    Args:
+        deployment: where.
+        customer: about whom.
+        campaign: its key.
+        actor: who asks.
+        reason: why he wants to know; written down, so it names nobody.
+        version: of the campaign; 0: the newest.
+        contact_policy: its version; None: the newest; 0: none at all.
+        channel: only what goes by it; "" for all.
+
+    Raises:
+        CustomerUnknown: nobody of that id is enrolled.
+        CampaignUnknown, ContactPolicyUnknown: no such campaign, or version of it, or of the contact policy.
+        CampaignInvalid, ContactPolicyInvalid: the catalogue has changed, so that one no longer holds.
+        RequestUnfit: it has no treatment on that channel.
+    """
+    at = deployment.clock()
+    with deployment.store.write() as work:
+        policy, _ = load_policy(deployment, work, campaign, version=version, contact_policy=contact_policy)
+        policy = _on(policy, channel)
+        told = f"simulating {campaign}@{policy.version}: {reason}"
+        use = Use(actor=actor, purpose=policy.campaign.purpose, reason=told, customer=customer)
+        made = chunk.decided(deployment.desk, work, [customer], policy, use=use, at=at, now=at, given=Given())
+        if not made.inputs["enrolled"][0].as_py():
+            raise CustomerUnknown  # nothing of him was read, and nothing is written
+        [row] = made.table.to_pylist()
+        decision = telling.simulated(policy, row, position=made.permitted.position, at=at)
+    return Simulated(decision=decision, version=policy.version, contact_policy=policy.contact_policy.version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """A decision as it is told: what was chosen, what the customer is told, and why."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, TypedDict
 
 from consent.base.ids import CustomerId, DecisionId
@@ -31,7 +32,10 @@ class Instead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One decision: what was chosen (None: leave alone), and why. A visitor whom nobody knows has ids of ""."""
+    """One decision: what was chosen (None: leave alone), and why.
+
+    A visitor whom nobody knows has ids of "", and what is not kept has an id of "".
+    """
 
     id: DecisionId
     customer: CustomerId
@@ -97,7 +101,7 @@ def told(
         campaign=kept.campaign,
         chosen=one.key if one else None,
         **_words(said, personal=bool(row.get(WORDING))),
-        instead=_instead(policy, row, kept),
+        instead=None if kept.run or kept.about.get("carried") else _instead(policy, row, kept.at),
         propensity=row["propensity"],
         **_scored(policy, row),
         verdicts=tuple(verdicts(row, policy)),
@@ -126,15 +130,35 @@ def unknown(policy: Policy, row: dict[str, Any], *, position: int) -> Decision:
     )
 
 
-def _instead(policy: Policy, row: dict[str, Any], kept: Chunk) -> Instead | None:
+def _instead(policy: Policy, row: dict[str, Any], at: datetime) -> Instead | None:
     """Return what is shown instead, where whoever asked has somebody before him."""
-    if kept.run or kept.about.get("carried"):
-        return None
-    one = visiting.instead(policy, row, kept.at)
+    one = visiting.instead(policy, row, at)
     if one is None:
         return None
     said = words.said(one, None)
     return Instead(treatment=one.key, content=said.content, subject=said.subject or None, html=said.html or None)
+
+
+def simulated(policy: Policy, row: dict[str, Any], *, position: int, at: datetime) -> Decision:
+    """Return the decision that would be made about a customer, and of which nothing is kept.
+
+    What would be worded by his data is not opened for that, and not told.
+    """
+    one = policy.candidates[row["chosen"]] if row["chosen"] >= 0 else None
+    return Decision(
+        id=DecisionId(""),
+        customer=CustomerId(row["customer"]),
+        campaign=policy.campaign.key,
+        chosen=one.key if one else None,
+        **_words(words.said(one, None) if one and not one.wording_uses else None),
+        instead=_instead(policy, row, at),
+        propensity=row["propensity"],
+        **_scored(policy, row),
+        verdicts=tuple(verdicts(row, policy)),
+        explanation=explanation(row, policy),
+        categories_used=tuple(key for bit, key in enumerate(policy.categories) if row["used"] >> bit & 1),
+        position=position,
+    )
 
 
 class _Scored(TypedDict):

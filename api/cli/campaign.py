@@ -1,13 +1,13 @@
 """`byleave campaign`: check, publish, dry-run, run, measure."""
 
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import click
 
-from api import engines, lost
-from api.cli import campaign_life, campaign_results
+from api import engines
+from api.cli import campaign_foreseen, campaign_life, campaign_results
+from api.cli.campaign_foreseen import print_counts
 from api.cli.campaign_life import AGAIN, advised, print_advice, print_between
 from api.cli.frame import FILE, OK, REFUSED, Group, Number, Words, at_home, caller, json_option
 from api.cli.output import print_facts, print_json, print_line, print_table, progress, say
@@ -22,8 +22,6 @@ from personalise.life import approving, events, running
 from personalise.life.approving import Judged
 from personalise.results.judging import results
 from personalise.runs import run as runs
-from personalise.runs.counts import Counts
-from personalise.runs.dry_run import dry_run as dry_run_of
 from personalise.runs.run import PAUSED, RUNNING, STOPPED, Engine, Run
 from personalise.steps.invent.fitting import TooFew
 from personalise.steps.personalise.policy import policy
@@ -38,7 +36,7 @@ def campaign() -> None:
 
 for _command in (
     campaign_life.approve, campaign_life.schedule, campaign_life.history, campaign_life.deferred,
-    campaign_life.drop_deferred, campaign_results.compare,
+    campaign_life.drop_deferred, campaign_foreseen.dry_run, campaign_foreseen.compare,
 ):  # fmt: skip
     campaign.add_command(_command)
 
@@ -116,22 +114,6 @@ def list_(*, as_json: bool) -> None:
         ],
         empty="There is no campaign yet: publish one with `byleave campaign publish FILE`.",
     )
-
-
-@campaign.command(example="byleave campaign dry-run spring")
-@click.argument("key", type=_KEY)
-@json_option
-@action("campaigns.dry_run")
-def dry_run(key: str, *, as_json: bool) -> None:
-    """Say whom a campaign would reach, who is lost and why. Nothing is sent, and no decision is kept."""
-    began = perf_counter()
-    with at_home() as house, progress("deciding") as tick:
-        counts = dry_run_of(house.deployment, key, actor=caller().name, progress=tick)
-    seconds = round(perf_counter() - began, 3)
-    if as_json:
-        print_json({**counts.as_json(), "seconds": seconds})
-    else:
-        _print_counts(counts, seconds, done=False)
 
 
 _ENGINE = click.option(
@@ -334,29 +316,7 @@ def _print_run(run: Run, *, as_json: bool) -> None:
         return
     print_line(f"run {run.id} of {run.campaign} is {run.state}")
     print_line()
-    _print_counts(run.counts, run.seconds)
-
-
-def _print_counts(counts: Counts, seconds: float, *, done: bool = True) -> None:
-    addressed = "were addressed" if done else "would be addressed"
-    share = counts.customers or 1
-    told = [(f"addressed: get {treatment}", count) for treatment, count in sorted(counts.chosen.items())]
-    told += [(f"not addressed: {lost.by_key(reason)}", count) for reason, count in counts.most_first]
-    print_table(
-        ("customers who …", "customers", "share"),
-        [(words, count, f"{count / share:.1%}") for words, count in told],
-        empty="Nobody is enrolled yet: see `byleave import --help`.",
-    )
-    print_line()
-    print_line(
-        f"{counts.chosen.total():,} of {counted(counts.customers, 'customer')} {addressed}. Judged in {seconds:,.1f} s."
-    )
-    if counts.holdout:
-        print_line(lost.of_the_holdout(counts, done=done))
-    for key, amount in counts.taken().items():
-        print_line(f"Taken of {key.replace('_', ' ')}: {amount:,}.")
-    if counts.deferred:
-        print_line(f"{counts.deferred:,} are held back for now alone, and decided about again in time.")
+    print_counts(run.counts, run.seconds)
 
 
 def _print_runs(listed: list[Run]) -> None:

@@ -1,5 +1,6 @@
 """`byleave decide`: one decision for one customer, now; `byleave decision`: one that was made."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -25,6 +26,7 @@ from consent.base.clock import rfc3339
 from consent.base.errors import Invalid
 from personalise import engine
 from personalise.responses import outcomes, rejections
+from personalise.steps.personalise.explanation import CandidateVerdict
 from personalise.telling import Decision
 
 
@@ -184,17 +186,22 @@ def _shown(decision: Decision, *, as_json: bool) -> None:
     if decision.html:
         print_line("The same goes as an HTML mail, which --json shows.")
     print_line()
+    print_verdicts(decision.verdicts)
+    print_line()
+    worded = f", {_WORDED[decision.wording]}" if decision.chosen else ""
+    print_line(f"decision {decision.id}, judged at ledger position {decision.position}{worded}")
+
+
+def print_verdicts(verdicts: Sequence[CandidateVerdict]) -> None:
+    """Print what became of each candidate."""
     print_table(
         ("candidate", "left at", "rule", "observed", "limit", "allowed from"),
         [
             (each.candidate, each.stage, each.rule, each.observed, _brief(each.limit), each.allowed_from)
-            for each in decision.verdicts
+            for each in verdicts
         ],
         empty="The campaign has no candidates.",
     )
-    print_line()
-    worded = f", {_WORDED[decision.wording]}" if decision.chosen else ""
-    print_line(f"decision {decision.id}, judged at ledger position {decision.position}{worded}")
 
 
 def _brief(limit: str | float | None) -> str | float | None:

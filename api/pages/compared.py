@@ -5,26 +5,26 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api.pages import present
+from api.pages.foreseen import (
+    AMOUNTS,
+    UNKNOWN,
+    amount_in_words,
+    channel_in_words,
+    outcomes_in_words,
+    plain,
+    quota_in_words,
+)
 from api.pages.reasons import STAGES, reason_in_words
 from personalise.campaigns.model import LEAVE_ALONE
-from personalise.results.words import short
 from personalise.runs.comparing import Compared
 from personalise.runs.crosstab import HOLDOUT
 from personalise.steps.personalise.policy import Policy
-from personalise.steps.personalise.quotas import BUDGET, VOLUME
 from personalise.steps.personalise.stages import LEAVING
 
-_UNKNOWN: Final = "–"
 _COUNTED: Final = {
     "holdout": "Held out by chance, to measure against",
     "left_alone": "Left alone, because nothing is worth it to them",
     "deferred": "Held back for now, and decided about again later",
-}
-_AMOUNTS: Final = {
-    "expected_value": "Value to the company to be expected",
-    "worth": "Worth, with the customers' benefit and the price of goodwill",
-    "goodwill": "Goodwill that the contacts cost, in points",
-    "below_floor": "Accounts that they would push below the floor",
 }
 
 Told = Mapping[str, Any]
@@ -162,13 +162,8 @@ def _action(name: str, policy: Policy) -> str:
         return "not addressed"
     key = name.removeprefix(HOLDOUT)
     channels = {each.key: each.channel for each in policy.campaign.treatments}
-    what = f"{key}, by {_channel(channels[key], policy)}" if key in channels else key
+    what = f"{key}, by {channel_in_words(channels[key], policy.catalogue)}" if key in channels else key
     return f"held out by chance (else {what})" if name.startswith(HOLDOUT) else what
-
-
-def _channel(key: str, policy: Policy) -> str:
-    known = policy.catalogue.channels.get(key)
-    return known.title if known else key
 
 
 def _stages(a: Told, b: Told) -> Iterator[Line]:
@@ -186,35 +181,20 @@ def _totals(told: Told, found: Compared) -> Iterator[Line]:
     a, b = told["a"], told["b"]
     yield _line("Would be addressed", sum(a["chosen"].values()), sum(b["chosen"].values()))
     for key in sorted({*a["contacts"], *b["contacts"]}):
-        name = _channel(key, found.a)
+        name = channel_in_words(key, found.a.catalogue)
         yield _line(f"of these by {name}", a["contacts"].get(key, 0), b["contacts"].get(key, 0))
     for key, words in _COUNTED.items():
         yield _line(words, a[key], b[key])
-    yield _line(_expected(a, b), a["expected_outcomes"], b["expected_outcomes"])
-    for key, words in _AMOUNTS.items():
+    yield _line(outcomes_in_words(a["outcome"], b["outcome"]), a["expected_outcomes"], b["expected_outcomes"])
+    for key, words in AMOUNTS.items():
         yield _line(words, a[key], b[key])
     for key in sorted({*a["quotas"], *b["quotas"]}):
-        yield _line(_quota(key), a["quotas"].get(key), b["quotas"].get(key))
-
-
-def _expected(a: Told, b: Told) -> str:
-    names = dict.fromkeys(each["outcome"].replace("_", " ") for each in (a, b))
-    return f"Outcomes to be expected ({', '.join(f'“{name}”' for name in names)})"
-
-
-def _quota(key: str) -> str:
-    if key == BUDGET:
-        return "Taken of the goodwill budget, in points"
-    return f"Taken of the contacts that there are (“{key.removeprefix(VOLUME)}”)"
+        yield _line(quota_in_words(key), a["quotas"].get(key), b["quotas"].get(key))
 
 
 def _line(words: str, a: float | None, b: float | None) -> Line:
-    more = _UNKNOWN if a is None or b is None else _more(b - a)
-    return Line(words=words, a=_amount(a), b=_amount(b), more=more)
-
-
-def _amount(value: float | None) -> str:
-    return _UNKNOWN if value is None else _plain(value).replace("-", "−")
+    more = UNKNOWN if a is None or b is None else _more(b - a)
+    return Line(words=words, a=amount_in_words(a), b=amount_in_words(b), more=more)
 
 
 def _more(difference: float) -> str:
@@ -223,12 +203,8 @@ def _more(difference: float) -> str:
     >>> _more(3), _more(-1200), _more(0), _more(0.25)
     ('+3', '−1,200', '0', '+0.25')
     """
-    written = _plain(abs(difference))
+    written = plain(abs(difference))
     return written if float(written.replace(",", "")) == 0 else f"{'+' if difference > 0 else '−'}{written}"
-
-
-def _plain(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else short(value)
 
 
 def _left(title: str, told: Told, policy: Policy) -> Left:

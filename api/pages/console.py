@@ -11,6 +11,7 @@ from api.actors import actor
 from api.pages import forms, present
 from api.pages.answering import see_other
 from api.pages.described import described
+from api.pages.foreseen import foreseen, last_seen
 from api.pages.funnel import funnel
 from api.pages.launching import Launch, May, launch
 from api.pages.measured import held_against, measured
@@ -30,6 +31,9 @@ from personalise.life.events import Standing
 from personalise.results import judging
 from personalise.runs import dry_run
 from personalise.runs import run as runs
+
+_SAMPLES: Final = 3
+"""Customers that a dry run shows of each end; whose they are it doesn't say."""
 
 blueprint: Final = Blueprint("console", __name__)
 
@@ -90,6 +94,7 @@ class _Opened:
     catalogue: Catalogue
     customers: int
     newest: list[Progress]
+    looked: dry_run.Looked | None
     stands: Standing
     life: Launch
 
@@ -105,6 +110,7 @@ def _opened(deployment: Deployment, key: str, at: datetime) -> _Opened:
             catalogue=catalogue,
             customers=customers.count(work),
             newest=[progress(one, at=at) for one in runs.newest(work, key)],
+            looked=dry_run.last(work, key, version),
             stands=stands,
             life=life,
         )
@@ -138,6 +144,7 @@ def page_of(key: str, *, typed: str = "", wrong: str = "", stop: str = "", unsto
         "console/campaign.html",
         told=told,
         runs=opened.newest,
+        seen=last_seen(opened.looked, opened.campaign, opened.catalogue) if opened.looked else None,
         typed=typed,
         wrong=wrong,
         stop=stop,
@@ -168,10 +175,16 @@ def try_out(key: str) -> str:
     """Decide for everybody, keep nothing, and show who would be addressed, who not, and why."""
     forms.nothing_but(request.form)
     deployment = here().deployment
-    counts = dry_run.dry_run(deployment, key, actor=actor.current().name)
+    found = dry_run.dry_run(deployment, key, actor=actor.current().name, samples=_SAMPLES)
     opened = _opened(deployment, key, deployment.clock())
-    shown = funnel(counts, opened.campaign, opened.catalogue, done=False)
-    return render_template("console/dry_run.html", key=key, name=opened.campaign.name, funnel=shown, **_next(opened))
+    return render_template(
+        "console/dry_run.html",
+        key=key,
+        name=opened.campaign.name,
+        funnel=funnel(found.counts, found.policy.campaign, found.policy.catalogue, done=False),
+        foreseen=foreseen(found),
+        **_next(opened),
+    )
 
 
 @blueprint.post("/console/campaigns/<key>/start")

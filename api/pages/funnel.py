@@ -47,7 +47,9 @@ def funnel(counts: Counts, campaign: Campaign, catalogue: Catalogue, *, done: bo
         done: they are done to, and not only forecast.
     """
     total, chosen = counts.customers, sum(counts.chosen.values())
-    treatments = {each.key: _treatment(each.key, each.channel, catalogue, done=done) for each in campaign.treatments}
+    treatments = {
+        each.key: treatment_in_words(each.key, campaign, catalogue, done=done) for each in campaign.treatments
+    }
     return Funnel(
         finding=_finding(counts, campaign, catalogue, chosen=chosen, done=done),
         held_out=of_the_holdout(counts, done=done),
@@ -62,7 +64,9 @@ def funnel(counts: Counts, campaign: Campaign, catalogue: Catalogue, *, done: bo
     )
 
 
-def _treatment(key: str, channel: str, catalogue: Catalogue, *, done: bool) -> str:
+def treatment_in_words(key: str, campaign: Campaign, catalogue: Catalogue, *, done: bool) -> str:
+    """Return who gets a treatment, in words that finish the sentence "customers who …"."""
+    channel = next(each.channel for each in campaign.treatments if each.key == key)
     known = catalogue.channels.get(channel)
     return f"{'got' if done else 'would get'} {key}, by {known.title if known else channel}"
 

@@ -32,6 +32,7 @@ from consent.base.ids import CustomerId
 from personalise import engine
 from personalise.campaigns.model import SCORERS
 from personalise.content.mail import LONGEST_MAIL
+from personalise.life.approving import LONGEST_REASON
 from personalise.responses import outcomes, rejections
 
 KEY: Final = r"^[a-z][a-z0-9_-]{0,62}$"
@@ -82,7 +83,7 @@ class DecisionForm(Form):
 
     decision = Text(
         38, 60, DECISION, required=True, allow_none=True,
-        metadata={"description": "null: of a visitor whom nobody knows nothing is kept"},
+        metadata={"description": "null: of a visitor whom nobody knows, and of a simulation, nothing is kept"},
     )  # fmt: skip
     customer = Text(36, 36, CUSTOMER, required=True, allow_none=True)
     campaign = Text(1, 63, KEY, required=True)
@@ -116,6 +117,25 @@ class DecisionForm(Form):
     categories_used = Items(Text(1, 63), 0, 100, required=True)
     position = Whole(0, LARGEST, required=True, metadata={"description": "size of the ledger when it was judged"})
     personalised = Flag(required=True, metadata={"description": "false: nothing of the customer was used"})
+
+
+class SimulateForm(Form):
+    """About whom to decide, by what, and why somebody wants to know."""
+
+    customer = Text(36, 36, CUSTOMER, "is not a customer's id", required=True)
+    campaign = Text(1, 63, KEY, "is not a campaign's key", required=True)
+    version = Whole(1, LARGEST, metadata={"description": "of the campaign, also one that isn't approved; the newest, "
+                                          "where left out"})  # fmt: skip
+    contact_policy = Whole(0, LARGEST, metadata={"description": "its version; the newest, where left out; 0 is none"})
+    channel = Text(1, 63, KEY, "is not a channel's key")
+    reason = Text(1, LONGEST_REASON, required=True, metadata={"description": "why; it stays, so it may name nobody"})
+
+
+class SimulatedForm(DecisionForm):
+    """A decision that would be made, and by what. Nothing of it is kept, so `decision` is null."""
+
+    version = Whole(1, LARGEST, required=True)
+    contact_policy = Whole(0, LARGEST, required=True, metadata={"description": "0: none"})
 
 
 class ReadForm(Form):
@@ -192,6 +212,18 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """A simulation that is asked for."""
+
+    customer: str
+    campaign: str
+    reason: str
+    version: int = 0
+    contact_policy: int | None = None
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """How a decision is to be told."""
 
@@ -199,6 +231,7 @@ class Reading:
 
 
 DECIDE: Final = Shape(DecideForm, Asked)
+SIMULATE: Final = Shape(SimulateForm, Simulation)
 READ: Final = Shape(ReadForm, Reading)
 OUTCOME: Final = Shape(OutcomeForm, Outcome)
 
@@ -240,6 +273,37 @@ def decide() -> Response:
             carried=asked.carried,
         )  # fmt: skip
     return answer_ready({**made.as_json(), "personalised": bool(made.categories_used)})
+
+
+@blueprint.post("/decisions:simulate")
+@action("decisions.simulate")
+@contract(
+    Contract(
+        summary="Tell what would be decided about a customer by any version of a campaign, and keep nothing",
+        body=SimulateForm,
+        answer=SimulatedForm,
+        wrong={
+            404: "`customer_unknown`, `campaign_unknown` or `contact_policy_unknown`: no such customer, key or version",
+            422: "`request_unfit`: no treatment of the campaign goes by the channel; `campaign_invalid`: the catalogue "
+            "has changed so that one of them no longer holds",
+        },
+    )
+)
+def simulate() -> Response:
+    """Decide as of now, and reserve, log and take nothing; that his data were read is written down, and why.
+
+    The version need not be approved, and may be paused or stopped. What would be worded by the customer's data is not
+    opened: `content` is null then.
+    """
+    no_query()
+    asked = body(SIMULATE)
+    with customer_in_body():
+        made = engine.simulate(
+            here().deployment, CustomerId(asked.customer), campaign=asked.campaign, version=asked.version,
+            contact_policy=asked.contact_policy, channel=asked.channel, actor=actor.current().name,
+            reason=asked.reason,
+        )  # fmt: skip
+    return answer(SimulatedForm, {**made.as_json(), "personalised": bool(made.decision.categories_used)})
 
 
 @blueprint.get("/decisions/<decision>")

@@ -77,16 +77,16 @@ class Rules:
     def between(self, deployment: Deployment, key: str) -> Mapping[str, Any]:
         """Look on the day after the run, and a week later at night; then let the night go by."""
         self._calendar.go(DAY)
-        next_day = dry_run(deployment, key, actor=ACTOR)
+        next_day = dry_run(deployment, key, actor=ACTOR).counts
         self._calendar.go(WEEK + NIGHT)
-        at_night = dry_run(deployment, key, actor=ACTOR)
+        at_night = dry_run(deployment, key, actor=ACTOR).counts
         self._calendar.go(DAY - NIGHT)
         return {"next_day": next_day.as_json(), "at_night": at_night.as_json()}
 
     def at_last(self, deployment: Deployment, key: str) -> Mapping[str, Any]:
         """Look at the accounts, and at what a third mail would find another week on."""
         self._calendar.go(WEEK)
-        third = dry_run(deployment, key, actor=ACTOR)
+        third = dry_run(deployment, key, actor=ACTOR).counts
         return {"third_time": third.as_json(), "goodwill": accounts(deployment)}
 
 

@@ -75,8 +75,9 @@ def decided(  # noqa: PLR0913 -- all that a decision depends on, and whether it 
     claims, there = None, room
     if policy.quotas:
         claims = Funnel(columns, policy, at).claims(controls=room is None)
-        # who claims nothing need not wait
-        there = room or (quotas.locked_room(work, policy) if len(claims) else quotas.room(work, policy, at))
+        # Who claims nothing need not wait, nor who reserves nothing.
+        claiming = given is None and len(claims) > 0
+        there = room or (quotas.locked_room(work, policy) if claiming else quotas.room(work, policy, at))
     columns = settled(columns, policy, at, claims=claims, room=there, sharing=sharing, controls=room is None)
     table = decide(columns, policy, at)
     if given is not None and sharing is not None:

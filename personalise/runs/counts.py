@@ -17,6 +17,53 @@ from personalise.steps.personalise.quotas import BUDGET
 from personalise.steps.personalise.stages import LEAVING, Stage
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """Those of a chunk who aren't addressed: where each leaves, and why. Each (n_left,)."""
+
+    spots: NDArray[np.int64]
+    """Their places in the chunk."""
+    rules: NDArray[Any]
+    """The number of the rule that the furthest of his candidates left by."""
+    reasons: NDArray[np.int64]
+    """Of a refusal that has a reason behind it, the reason's number; else 0."""
+    ghosts: NDArray[np.bool_]
+    """Who was held out, and would otherwise have been addressed."""
+
+
+def left(decided: pa.Table, policy: Policy) -> Left:
+    """Return who of a chunk isn't addressed, and why not."""
+    spots = np.flatnonzero(np.asarray(decided["chosen"]) == LEFT_ALONE)
+    rules = np.column_stack([np.asarray(decided[f"rule:{one.key}"])[spots] for one in policy.candidates])
+    furthest = policy.stage_of[rules].argmax(axis=1)
+    ends = rules[np.arange(len(spots)), furthest]
+    reasons = _observed(decided, policy, spots, ends=ends, furthest=furthest)
+    return Left(
+        spots=spots, rules=ends, reasons=reasons, ghosts=np.asarray(decided["ghost"])[spots] != LEFT_ALONE
+    )  # fmt: skip
+
+
+def _observed(
+    decided: pa.Table, policy: Policy, spots: NDArray[np.int64], *, ends: NDArray[Any], furthest: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the reason of each refusal that has one: of a permission, or of a hard stop."""
+    seen = np.zeros(len(spots), dtype=np.int64)
+    for number, rule in enumerate(policy.rules):
+        if rule.startswith("permission:"):
+            reasons = np.asarray(decided[rule.replace("permission:", "permit:", 1)])[spots]
+            seen = np.where(ends == number, reasons, seen)
+    for row, one in enumerate(policy.candidates):
+        stopped = (ends == policy.rules.index(HARD_STOP)) & (furthest == row)
+        seen = np.where(stopped, np.asarray(decided[f"permit:{one.contact}"])[spots], seen)
+    return seen
+
+
+def reason_of(policy: Policy, rule: int, reason: int) -> str:
+    """Return how counts name why somebody isn't addressed: the rule, and the reason behind it where it has one."""
+    name = policy.rules[rule]
+    return f"{name} {Reason(reason).name}" if reason else name
+
+
 @dataclass(slots=True)
 class Counts:
     """How many customers ended where. The stages' counts and the chosen ones' add up to `customers`.
@@ -65,19 +112,14 @@ class Counts:
         for number, count in zip(*np.unique(chosen[chosen != LEFT_ALONE], return_counts=True), strict=True):
             self.chosen[policy.candidates[number].key] += int(count)
         self.quotas.update(spent(decided, policy))
-        left = np.flatnonzero(chosen == LEFT_ALONE)
-        rules = np.column_stack([np.asarray(decided[f"rule:{one.key}"])[left] for one in policy.candidates])
-        furthest = policy.stage_of[rules].argmax(axis=1)
-        ends = rules[np.arange(len(left)), furthest]
-        rule, count = np.unique(ends[np.asarray(decided["ghost"])[left] != LEFT_ALONE], return_counts=True)
+        gone = left(decided, policy)
+        rule, count = np.unique(gone.rules[gone.ghosts], return_counts=True)
         self.ghosts.update({policy.rules[each]: int(many) for each, many in zip(rule, count, strict=True)})
-        seen = self._observed(decided, policy, left, ends=ends, furthest=furthest)
         for (rule, reason), count in zip(
-            *np.unique(np.column_stack([ends, seen]), axis=0, return_counts=True), strict=True
+            *np.unique(np.column_stack([gone.rules, gone.reasons]), axis=0, return_counts=True), strict=True
         ):
-            name = policy.rules[rule]
-            self.stages[stage_of(name).name.lower()] += int(count)
-            self.reasons[f"{name} {Reason(reason).name}" if reason else name] += int(count)
+            self.stages[stage_of(policy.rules[rule]).name.lower()] += int(count)
+            self.reasons[reason_of(policy, rule, reason)] += int(count)
 
     def include(self, other: "Counts") -> None:
         """Add what was counted of other customers."""
@@ -85,21 +127,6 @@ class Counts:
         self.deferred += other.deferred
         for name in ("stages", "reasons", "chosen", "quotas", "ghosts"):
             getattr(self, name).update(getattr(other, name))
-
-    @staticmethod
-    def _observed(
-        decided: pa.Table, policy: Policy, left: NDArray[np.int64], *, ends: NDArray[Any], furthest: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        """Return the reason of each refusal that has one: of a permission, or of a hard stop."""
-        seen = np.zeros(len(left), dtype=np.int64)
-        for number, rule in enumerate(policy.rules):
-            if rule.startswith("permission:"):
-                reasons = np.asarray(decided[rule.replace("permission:", "permit:", 1)])[left]
-                seen = np.where(ends == number, reasons, seen)
-        for row, one in enumerate(policy.candidates):
-            stopped = (ends == policy.rules.index(HARD_STOP)) & (furthest == row)
-            seen = np.where(stopped, np.asarray(decided[f"permit:{one.contact}"])[left], seen)
-        return seen
 
     def as_json(self) -> dict[str, object]:
         """Return the counts as the faces show them; a stage that nobody left at stands with 0."""

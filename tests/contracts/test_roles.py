@@ -38,6 +38,7 @@ MATRIX = {
     ("POST", "/api/v1/receipts/<seq>:verify"): EVERYBODY,
     ("POST", "/api/v1/decisions"): ({"agent", "integrator"}, DECIDE),
     ("GET", "/api/v1/decisions/<decision>"): ({"agent", "integrator", "officer"}, DECIDE),
+    ("POST", "/api/v1/decisions:simulate"): ({"approver", "integrator", "marketer"}, RUN),
     ("POST", "/api/v1/decisions/<decision>/outcome"): ({"agent", "integrator"}, DECIDE),
     ("POST", "/api/v1/decisions/<decision>:turn-down"): ({"agent", "integrator"}, DECIDE),
     ("POST", "/api/v1/customers/<customer>/goodwill"): ({"agent", "integrator"}, DECIDE),

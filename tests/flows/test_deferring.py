@@ -83,7 +83,7 @@ def test_who_is_held_back_by_a_cap_is_decided_about_again_once_it_lets_him_throu
 
 def test_a_dry_run_foresees_how_many_wait(world):
     held_back(world)
-    foreseen = dry_run.dry_run(world.deployment, "spring", actor="mia")
+    foreseen = dry_run.dry_run(world.deployment, "spring", actor="mia").counts
     assert (foreseen.deferred, foreseen.stages["contact_policy"]) == (4, 4)
 
 

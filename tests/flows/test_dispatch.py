@@ -136,7 +136,7 @@ def test_what_nobody_sends_expires_and_then_neither_counts_nor_costs(world):
     world.clock.set(START + 3 * DAY - timedelta(milliseconds=1))
     second = ran(world)
     world.clock.set(START + 3 * DAY)
-    foreseen = dry_run.dry_run(world.deployment, "spring", actor="mia")
+    foreseen = dry_run.dry_run(world.deployment, "spring", actor="mia").counts
     untouched = statuses(world)
     third = ran(world)
 

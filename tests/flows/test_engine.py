@@ -108,7 +108,7 @@ def test_a_channel_leaves_only_its_treatments(world, vera):
 
 
 def test_a_live_decision_is_the_one_that_a_dry_run_foresees(world, vera):
-    foreseen = dry_run.dry_run(world.deployment, "spring", actor="mia")
+    foreseen = dry_run.dry_run(world.deployment, "spring", actor="mia").counts
 
     assert foreseen.chosen == {"mail": 1}
     assert decide(world, vera).chosen == "mail"

@@ -174,7 +174,7 @@ def test_a_run_reaches_so_many_of_each_household_whatever_the_chunks(world, most
     campaign(world, cap=[{**ONE, "limit": 2, "channels": ["email"]}])
     home(world, *who[:4], who[8])
     home(world, *who[5:8], name="Oak Street 2")
-    foreseen = dry_run(world.deployment, "spring", actor="mia", most=most)
+    foreseen = dry_run(world.deployment, "spring", actor="mia", most=most).counts
     ended = went(world, most=most)
 
     assert reached(world) == [*who[:2], *who[4:7]]

@@ -63,13 +63,13 @@ def desk(world):
 @pytest.mark.parametrize("by", ["the worker", "the run"])
 def test_what_nobody_sent_in_time_gives_its_place_to_others(desk, by):
     desk.clock.set(START + timedelta(days=8))
-    foreseen = dry_run(desk.deployment, "spring", actor="mia")
+    foreseen = dry_run(desk.deployment, "spring", actor="mia").counts
     assert (sum(foreseen.chosen.values()), taken(desk)) == (2, [("goodwill_budget", 2000), ("volume:desk", 2)])
     if by == "the worker":
         with desk.store.write() as work:
             assert reservations.sweep(work, desk.clock(), 100) == 2
         assert held(desk)
-        assert sum(dry_run(desk.deployment, "spring", actor="mia").chosen.values()) == 2
+        assert sum(dry_run(desk.deployment, "spring", actor="mia").counts.chosen.values()) == 2
 
     assert ran(desk) == (2, {"volume:desk": 4})
     assert taken(desk) == [("goodwill_budget", 2000), ("volume:desk", 2)]

@@ -348,7 +348,7 @@ def test_a_dry_run_foresees_what_the_run_then_does_and_takes_nothing(world):
         volume=[{"key": "desk", "treatments": ["mail"], "limit": 6}, {"key": "texts", "channels": ["sms"], "limit": 3}],
         campaign={"goodwill_budget": 9, "holdout": HELD},
     )  # fmt: skip
-    foreseen = dry_run(world.deployment, "spring", actor="mia", most=11)
+    foreseen = dry_run(world.deployment, "spring", actor="mia", most=11).counts
     assert (contacts(world), taken(world)) == ([], [])
     ended = went(world, most=7)
     assert foreseen.as_json() == ended.counts.as_json()

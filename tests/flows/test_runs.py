@@ -45,7 +45,7 @@ def ran(world, key="spring", *, most=SMALL, deployment=None):
 
 
 def dry(world, most=SMALL):
-    return dry_run.dry_run(world.deployment, "spring", actor="mia", most=most)
+    return dry_run.dry_run(world.deployment, "spring", actor="mia", most=most).counts
 
 
 def everything(world, *, but=()):

@@ -105,7 +105,7 @@ def test_one_of_two_categories_is_not_enough_and_then_neither_is_opened(world, v
 
 def test_the_funnel_refuses_nobody_for_his_wording(world, vera):
     [other] = willing_too(world)
-    counts = dry_run.dry_run(world.deployment, "spring", actor="mia")
+    counts = dry_run.dry_run(world.deployment, "spring", actor="mia").counts
 
     assert counts.chosen == {"mail": 2}
     assert (decide(world, vera).wording, decide(world, other).wording) == ("personal", "general")

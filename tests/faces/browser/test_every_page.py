@@ -106,6 +106,7 @@ def test_the_staffs_pages(served, visit, size, scheme):
         look_at(visitor, seen)
     for button in ("Dry run", "Measure what came"):
         follow(visitor.open(f"/console/campaigns/{key}"), f"text={button}")
+        visitor.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
         look_at(visitor, seen)
     follow(visitor.open(f"/console/campaigns/{key}"), "text=Start the run")
     visitor.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")

@@ -17,11 +17,15 @@ from tests import reference
 from tests.databases import Databases
 from tests.faces.cli.conftest import CUSTOMERS, SOMEBODY, Shell, make_shop
 
-DRY_RUN = [
+COUNTS = [
     "customers", "stages", "chosen", "left_alone", "holdout", "ghosts", "company_ghosts", "deferred", "reasons",
-    "quotas", "seconds",
+    "quotas",
 ]  # fmt: skip
-RUN = [*DRY_RUN, "run", "state"]
+DRY_RUN = [
+    *COUNTS, "campaign", "version", "contact_policy", "outcome", "contacts", "expected_outcomes", "cost",
+    "expected_value", "worth", "goodwill", "below_floor", "near_floor", "samples", "seconds",
+]  # fmt: skip
+RUN = [*COUNTS, "seconds", "run", "state"]
 DECISION = [
     "decision", "customer", "campaign", "chosen", "content", "subject", "html", "wording", "instead", "propensity",
     "scorer", "scored_on", "verdicts", "explanation", "categories_used", "position",
@@ -111,12 +115,30 @@ def test_a_dry_run_says_in_words_who_is_lost_and_why(shell: Shell):
     assert [words for words in ("permission:", "eligibility", "holdout") if words in told] == []
 
 
+def test_a_dry_run_forecasts_what_it_costs_and_shows_samples_only_where_they_are_asked_for(shell: Shell):
+    plain = shell("campaign", "dry-run", "spring").out
+    counted = shell("campaign", "dry-run", "spring", "--samples", "2", "--json").json
+    told = shell("campaign", "dry-run", "spring", "--samples", "2").out
+
+    assert "cost of the offers" in plain
+    assert "cus_" not in plain
+    assert sum(counted["contacts"].values()) == sum(counted["chosen"].values())
+    names = [(end["how"], end["name"]) for end in counted["samples"]]
+    assert [name for how, name in names if how == "addressed"] == sorted(
+        counted["chosen"], key=lambda key: (-counted["chosen"][key], key)
+    )
+    shown = [one for end in counted["samples"] for one in end["samples"]]
+    assert {len(end["samples"]) <= 2 for end in counted["samples"]} == {True}
+    assert {tuple(each) for one in shown for each in one["verdicts"]} == {VERDICT}
+    assert [one["customer"] in told and one["explanation"] in told for one in shown] == [True] * len(shown)
+    assert shell("campaign", "dry-run", "spring", "--samples", "11").code == 2
+
+
 def test_a_run_decides_as_its_dry_run_said(shell: Shell):
     foreseen = shell("campaign", "dry-run", "spring", "--json").json
     ran = shell("campaign", "run", "spring", "--json")
     assert (ran.code, ran.err, sorted(ran.json), ran.json["state"]) == (0, "", sorted(RUN), "finished")
-    told = {key: ran.json[key] for key in DRY_RUN if key != "seconds"}
-    assert told == {key: foreseen[key] for key in DRY_RUN if key != "seconds"}
+    assert {key: ran.json[key] for key in COUNTS} == {key: foreseen[key] for key in COUNTS}
     [listed] = shell("campaign", "list", "--json").json["data"]
     assert (listed["run"]["run"], listed["run"]["state"]) == (ran.json["run"], "finished")
     shell.check_ledger()

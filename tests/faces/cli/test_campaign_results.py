@@ -9,8 +9,8 @@ HOLDOUT = [
 ]  # fmt: skip
 SIDE = [
     "campaign", "version", "contact_policy", "outcome", "customers", "stages", "chosen", "left_alone", "holdout",
-    "ghosts", "company_ghosts", "deferred", "reasons", "quotas", "contacts", "expected_outcomes", "expected_value",
-    "worth", "goodwill", "below_floor",
+    "ghosts", "company_ghosts", "deferred", "reasons", "quotas", "contacts", "expected_outcomes", "cost",
+    "expected_value", "worth", "goodwill", "below_floor", "near_floor",
 ]  # fmt: skip
 
 

@@ -119,9 +119,11 @@ def test_both_sides_stand_side_by_side_with_what_they_come_to(world, marketer):
     assert list(totals) == [
         "Would be addressed", "of these by E-mail", "of these by Letter", "Held out by chance, to measure against",
         "Left alone, because nothing is worth it to them", "Held back for now, and decided about again later",
-        "Outcomes to be expected (“visited”)", "Value to the company to be expected",
+        "Outcomes to be expected (“visited”)", "Cost of the offers to the company",
+        "Value to the company to be expected",
         "Worth, with the customers' benefit and the price of goodwill", "Goodwill that the contacts cost, in points",
         "Accounts that they would push below the floor",
+        "Accounts above the floor that couldn't bear as much once more",
     ]  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def key(world):
 
 def counts(page):
     """The table of counts: words → customers, in its order."""
-    rows = [row for row in page.main.one("table").all("tr") if row.all("td")]
+    rows = [row for row in page.main.all("table")[0].all("tr") if row.all("td")]
     return {row.one("th").text: int(row.all("td")[0].text.replace(",", "")) for row in rows}
 
 
@@ -187,6 +187,33 @@ def test_a_dry_run_says_who_is_lost_and_why_and_adds_up(marketer, key):
     assert found["would get mail, by E-mail"] > 0
     assert found["have not answered (Contact: E-mail for “Recommendations for you”)"] > 0
     assert page.main.one("p", class_="lead").text.startswith(f"{found['would be addressed']} of 62 customers (")
+
+
+def test_a_dry_run_tells_what_it_would_cost_and_shows_some_customers_whom_it_does_not_name(world, marketer, key):
+    page = marketer.press(marketer.open(f"/console/campaigns/{key}"), "Dry run for 62 customers (changes nothing)")
+    [forecast] = [each for each in page.main.all("table") if each.one("caption").text.startswith("Contacts, outcomes")]
+    told = {row.one("th").text: row.one("td").text for row in forecast.all("tr") if row.all("td")}
+    groups = [each.text for each in page.main.all("summary")]
+    addressed = counts(page)["would get mail, by E-mail"]
+
+    assert told["Contacts by E-mail"] == str(addressed)
+    assert float(told["Cost of the offers to the company"]) > 0
+    assert told["Goodwill that the contacts cost, in points"] == "–"
+    assert f"{min(3, addressed)} of the {addressed} who would get mail, by E-mail" in groups
+    assert [customer for (customer,) in world.rows("SELECT id FROM customer") if customer in page.main.text] == []
+
+
+def test_a_campaigns_page_tells_what_its_last_dry_run_foresaw(marketer, approver, key):
+    before = approver.open(f"/console/campaigns/{key}")
+    page = marketer.press(marketer.open(f"/console/campaigns/{key}"), "Dry run for 62 customers (changes nothing)")
+    [foreseen] = [each for each in page.main.all("table") if each.one("caption").text.startswith("Contacts, outcomes")]
+    after = approver.open(f"/console/campaigns/{key}")
+    addressed = counts(page)["would be addressed"]
+
+    assert [each.text for each in before.main.all("h2")].count("What its last dry run foresaw") == 0
+    section = after.main.one("section", aria_labelledby="seen")
+    assert section.one("table").text == foreseen.text
+    assert f"staff:pat looked: {addressed} of 62 customers would be addressed" in section.all("p")[0].text
 
 
 def test_the_chart_says_what_the_table_says(marketer, key):

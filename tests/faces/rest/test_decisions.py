@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from api.rest.decisions import DecisionForm
-from api.roles import KeyScope
+from api.rest.decisions import DecisionForm, SimulatedForm
+from api.roles import KeyScope, Role
 from consent.base.ids import Scope
 from personalise import shelf
 from personalise.campaigns.reading import parse_campaign
@@ -206,3 +206,42 @@ def test_a_channel_that_the_campaign_has_not_is_the_requests_fault(sqlite_world,
     assert (refused.status_code, told["code"]) == (422, "request_unfit")
     why = "no treatment of spring goes by 'fax': they go by email"
     assert told["errors"] == [{"pointer": "/channel", "detail": why}]
+
+
+# --------------------------------------------------------------------------------------------------------- simulations
+
+
+def test_a_simulation_tells_what_would_be_decided_and_writes_down_why_it_was_asked(sqlite_world, caller):
+    permit_all(sqlite_world)
+    asked = {"customer": sqlite_world.ann, "campaign": "spring", "version": 1, "reason": "she asked why"}
+    answer = caller([KeyScope.CAMPAIGNS_RUN], Role.MARKETER).post("/api/v1/decisions:simulate", asked)
+    told = answer.get_json()
+
+    assert (answer.status_code, sorted(told)) == (200, sorted(SimulatedForm().fields))
+    assert (told["decision"], told["customer"], told["chosen"]) == (None, sqlite_world.ann, "mail")
+    assert (told["version"], told["contact_policy"], told["content"]) == (1, 0, "New this spring.")
+    assert sqlite_world.rows("SELECT count(*) FROM contact") == [(0,)]
+    assert sqlite_world.rows("SELECT customer, reason FROM data_use") == [
+        (sqlite_world.ann, "simulating spring@1: she asked why")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "pointer"),
+    [
+        ({"reason": ""}, 400, "/reason"),
+        ({"version": 0}, 400, "/version"),
+        ({"customer": "cus_" + "0" * 32}, 404, "/customer"),
+        ({"channel": "sms"}, 422, "/channel"),
+    ],
+)
+def test_a_simulation_of_what_is_not_there_is_refused_with_its_place(sqlite_world, caller, changed, status, pointer):
+    asked = {"customer": sqlite_world.ann, "campaign": "spring", "reason": "she asked why", **changed}
+    answer = caller([KeyScope.CAMPAIGNS_RUN]).post("/api/v1/decisions:simulate", asked)
+
+    assert (answer.status_code, [each["pointer"] for each in answer.get_json()["errors"]]) == (status, [pointer])
+
+
+def test_who_decides_may_not_simulate_for_that_alone(sqlite_world, decider):
+    asked = {"customer": sqlite_world.ann, "campaign": "spring", "reason": "she asked why"}
+    assert decider.post("/api/v1/decisions:simulate", asked).status_code == 403

@@ -41,6 +41,36 @@ def test_a_dry_run_counts_everybody_once_and_keeps_no_contact(world, caller):
     assert world.rows("SELECT count(*) FROM contact") == [(0,)]
 
 
+def test_a_dry_run_tells_cost_and_goodwill_and_samples_where_they_are_asked_for(world, caller):
+    rule(world, goodwill={"opening": 10, "floor": 5, "prices": {"email": 3}})
+    told = caller().post(f"{PATH}:dry-run", {"samples": 2}).get_json()
+    by = {key: 3 * count for key, count in listed(told["contacts"]).items() if key == "email"}
+
+    assert (told["version"], told["contact_policy"], told["goodwill"]) == (1, 1, sum(by.values()))
+    assert (told["below_floor"], told["near_floor"]) == (0, listed(told["contacts"])["email"])
+    assert caller().post(f"{PATH}:dry-run", {"samples": 11}).status_code == 400
+    assert caller().post(f"{PATH}:dry-run").get_json()["samples"] == []
+    ends = {(end["how"], end["name"]): end for end in told["samples"]}
+    assert ends["addressed", "mail"]["customers"] == listed(told["chosen"])["mail"]
+    assert len(ends["addressed", "mail"]["samples"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("scopes", "role", "named"),
+    [
+        ((KeyScope.CAMPAIGNS_RUN,), Role.MARKETER, False),
+        ((KeyScope.CAMPAIGNS_RUN,), Role.INTEGRATOR, False),
+        ((KeyScope.CAMPAIGNS_RUN, KeyScope.DECISIONS_WRITE), Role.INTEGRATOR, True),
+    ],
+)
+def test_samples_name_their_customers_only_to_who_may_show_decisions(caller, scopes, role, named):
+    told = caller(scopes, role).post(f"{PATH}:dry-run", {"samples": 1}).get_json()
+    shown = [one for end in told["samples"] for one in end["samples"]]
+
+    assert {one["customer"] is not None for one in shown} == {named}
+    assert ("cus_" in str(told)) == named
+
+
 def test_two_policies_are_compared_over_the_same_customers(world, caller):
     publish(world, campaign={"audience": "months_since_purchase <= 6"})
     asked = {"a": {"campaign": "spring", "version": 1}, "b": {"campaign": "spring", "contact_policy": 0}}
