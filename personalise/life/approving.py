@@ -27,7 +27,7 @@ from personalise import shelf
 from personalise.campaigns import approval
 from personalise.campaigns.judging import Advice, Case
 from personalise.campaigns.model import Campaign
-from personalise.life import events
+from personalise.life import deciding, events
 from personalise.life.events import Did, Event, Published, Standing, State
 from personalise.runs import dry_run
 
@@ -64,7 +64,7 @@ def publish(desk: Desk, work: Work, campaign: Campaign, *, actor: str, four_eyes
     """Publish a campaign's next version, as a draft; a version that is scheduled or running goes on.
 
     Raises:
-        CampaignInvalid: it holds out other customers than the version that is scheduled or under way.
+        CampaignInvalid: it holds out other customers than the version that is scheduled, under way, or decides live.
         StateConflict: the newest version has exactly the same bytes.
     """
     shelf.lock(work, campaign.key)
@@ -76,17 +76,24 @@ def publish(desk: Desk, work: Work, campaign: Campaign, *, actor: str, four_eyes
 
 
 def _same_holdout(desk: Desk, work: Work, campaign: Campaign) -> None:
-    """Refuse another share or salt while a version is live: who is held out by one would be addressed by the other."""
+    """Refuse another share or salt while a version is live: who is held out by one would be addressed by the other.
+
+    It is live, too, where it decides about whoever asks, and has done so since it was last stopped.
+    """
     if not shelf.newest(work, campaign.key):
         return
-    live = events.standing(work, campaign.key).live
-    if live is None:
+    stands = events.standing(work, campaign.key)
+    live, made = stands.live, deciding.last(work, stands)
+    if live is not None:
+        version, catalogue, how = live.version, live.catalogue, f"is {live.state}: end or stop it first"
+    elif made is not None:
+        version, catalogue = made.about["version"], made.about["read_under"]
+        how = "decides about whoever asks: stop it first"
+    else:
         return
-    holdout = shelf.load(work, campaign.key, desk.catalogues.version(work, live.catalogue), version=live.version)[
-        0
-    ].holdout
-    why = f"can't change while version {live.version} is {live.state}: end or stop it first"
-    names = [name for name in ("share", "salt") if getattr(holdout, name) != getattr(campaign.holdout, name)]
+    before, _ = shelf.load(work, campaign.key, desk.catalogues.version(work, catalogue), version=version)
+    why = f"can't change while version {version} {how}"
+    names = [name for name in ("share", "salt") if getattr(before.holdout, name) != getattr(campaign.holdout, name)]
     if names:
         raise CampaignInvalid(places=[Place(f"campaign.holdout.{name}", why) for name in names])
 

@@ -9,7 +9,7 @@ from consent.register.desk import Desk
 from personalise import shelf
 from personalise.contact_policy.changes import Change, changes
 from personalise.contact_policy.model import ContactPolicy
-from personalise.life import events
+from personalise.life import deciding, events
 
 
 def publish(desk: Desk, work: Work, policy: ContactPolicy, *, actor: str, at: datetime) -> int:
@@ -50,7 +50,7 @@ def _require(work: Work, policy: ContactPolicy, *, locked: bool) -> None:
     names = [name for name in ("share", "salt") if getattr(before, name) != getattr(policy.holdout, name)]
     live = _live(work, locked=locked) if names else ""
     if live:
-        why = f"can't change while {live}: end or stop it first"
+        why = f"can't change while {live}"
         raise ContactPolicyInvalid(places=[Place(f"holdout.{name}", why) for name in names])
 
 
@@ -59,7 +59,10 @@ def _live(work: Work, *, locked: bool) -> str:
     for key, _, _ in shelf.keys(work):
         if locked:
             shelf.lock(work, key)
-        live = events.standing(work, key).live
-        if live is not None:
-            return f"version {live.version} of {key} is {live.state}"
+        stands = events.standing(work, key)
+        if stands.live is not None:
+            return f"version {stands.live.version} of {key} is {stands.live.state}: end or stop it first"
+        made = deciding.last(work, stands)
+        if made is not None:
+            return f"version {made.about['version']} of {key} decides about whoever asks: stop it first"
     return ""

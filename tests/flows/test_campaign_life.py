@@ -39,7 +39,8 @@ from personalise.runs import dry_run
 from personalise.runs import run as runs
 from tests.attacker import Attacker
 from tests.builders import START, toml
-from tests.campaigns import chunks, decisions, fill, open_run, publish, ready, willing
+from tests.campaigns import again, chunks, decisions, fill, open_run, publish, ready, willing
+from tests.flows.test_contact_policy import NIGHT, rule
 
 APPROVALS = tuple(check for check in audit_checks.CHECKS if check.key == approvals.KEY)
 ALONE: dict[str, Any] = {"actor": "mia", "four_eyes": False}
@@ -726,3 +727,34 @@ def test_by_a_version_that_could_not_be_run_nobody_is_decided_about(world, known
     with pytest.raises(CampaignUnready):
         running.start(world.deployment, "spring", **ALONE)
     assert chunks(world) == []
+
+
+def test_who_is_held_out_does_not_change_while_programs_get_decisions(world):
+    [who] = willing(world, 1)
+    put(world, four_eyes=False)
+    other = {"holdout": {"share": 0.2, "salt": "t"}}
+    assert put(world, four_eyes=False, campaign=other) == 2, "nobody was decided about yet"
+    engine.decide_one(world.deployment, who, campaign="spring", actor="mia")
+    with pytest.raises(CampaignInvalid) as refused:
+        put(world, four_eyes=False)
+    why = "can't change while version 2 decides about whoever asks: stop it first"
+    assert list(refused.value.places) == [Place(f"campaign.holdout.{name}", why) for name in ("share", "salt")]
+    assert put(world, four_eyes=False, campaign={**other, "name": "Another"}) == 3
+
+    running.stop(world.deployment, "spring", actor="mia")
+    assert put(world, four_eyes=False) == 4
+    engine.decide_one(world.deployment, who, campaign="spring", actor="mia")
+    with pytest.raises(CampaignInvalid):
+        put(world, four_eyes=False, campaign=other)
+
+
+def test_what_is_decided_again_of_a_finished_run_holds_nothing_up(world):
+    rule(world, fallback_zones=["Etc/UTC"], hours=[NIGHT])
+    willing(world, 2)
+    put(world, four_eyes=False)
+    world.clock.set(START.replace(hour=22))
+    ran(world, running.start(world.deployment, "spring", **ALONE))
+    world.clock.set(START.replace(hour=8) + timedelta(days=1, minutes=1))
+    assert again(world) > 0
+    assert [each.run for each in chunks(world)][-1] == ""
+    assert put(world, four_eyes=False, campaign={"holdout": {"share": 0.2, "salt": "t"}}) == 2

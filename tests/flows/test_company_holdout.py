@@ -169,6 +169,15 @@ def test_it_stays_while_a_campaign_is_live(world):
     running.advance(world.deployment, started)
     assert put_in_force(world, holdout={"share": 0.1, "salt": "d"}) == 3
 
+    [who] = willing(world, 1)
+    engine.decide_one(world.deployment, who, campaign="spring", actor="mia")
+    with pytest.raises(ContactPolicyInvalid) as refused:
+        put_in_force(world, holdout=HELD)
+    why = "can't change while version 1 of spring decides about whoever asks: stop it first"
+    assert [*refused.value.places] == [Place(f"holdout.{name}", why) for name in ("share", "salt")]
+    running.stop(world.deployment, "spring", actor="mia")
+    assert put_in_force(world, holdout=HELD) == 4
+
 
 @pytest.mark.parametrize(
     ("table", "where", "why"),
