@@ -226,7 +226,7 @@ def wishes(deployment: Deployment, customer: CustomerId, *, by: datetime) -> Ite
     """Walk how often and when a customer wants to be contacted, as he said by a time and as it still stands.
 
     A row is a limit (`most` in `days`; of a `channel`, null for all together), or his quiet hours (`quiet`, on the
-    clock of the day), which have no limit.
+    clock of the day, in the `zone` that he named), which have no limit.
     """
     row = _wish.c
     query = sa.select(_wish).where(row.customer == customer, row.said_at <= by).order_by(row.said_at, row.channel)
@@ -240,6 +240,7 @@ def wishes(deployment: Deployment, customer: CustomerId, *, by: datetime) -> Ite
             "most": each.most if limited else None,
             "days": each.days if limited else None,
             "quiet": None if limited else [wished.clock(each.quiet_from), wished.clock(each.quiet_until)],
+            "zone": each.zone or None,
         }
 
 

@@ -353,6 +353,8 @@ class WishRow(Row):
     quiet_from: Mapped[int]
     quiet_until: Mapped[int]
     said_at: Mapped[datetime]
+    zone: Mapped[str] = mapped_column(server_default="")
+    """In a row of quiet hours, by whose clock: a name of the IANA database, or "" where he named none."""
 
 
 class OutcomeRow(Row):

@@ -23,6 +23,7 @@ from consent.ledger.entry import Kind
 from consent.register import customers as enrolled
 from consent.register import private
 from consent.register.desk import Desk
+from personalise.hours import zones
 from personalise.tables import WishRow
 
 ANY: Final = "*"
@@ -32,7 +33,7 @@ MOST: Final = 100
 LONGEST_DAYS: Final = 365
 _DAY_MINUTES: Final = 1_440
 _row = table_of(WishRow)
-_COLUMNS: Final = ("customer", "channel", "most", "days", "quiet_from", "quiet_until", "said_at")
+_COLUMNS: Final = ("customer", "channel", "most", "days", "quiet_from", "quiet_until", "zone", "said_at")
 
 
 class Limit(NamedTuple):
@@ -43,10 +44,19 @@ class Limit(NamedTuple):
 
 
 class Quiet(NamedTuple):
-    """From one minute of the day until another, by his own clock, every day; it may wrap midnight."""
+    """From one minute of the day until another, by the clock of the zone that he names, every day.
+
+    It may wrap midnight. Without a zone it is by the clock of wherever he may be, so far as that is known.
+    """
 
     start: int
     end: int
+    zone: str = ""
+
+    @property
+    def noted(self) -> list[int | str]:
+        """It as the ledger has it; before zones could be named, there was none."""
+        return [self.start, self.end, *([self.zone] if self.zone else [])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +69,8 @@ class Wishes:
     @property
     def told(self) -> str | None:
         """His quiet hours as a decision reads them."""
-        return f"{self.quiet.start}-{self.quiet.end}" if self.quiet else None
+        quiet = self.quiet
+        return f"{quiet.start}-{quiet.end}{'@' if quiet.zone else ''}{quiet.zone}" if quiet else None
 
     @property
     def tag(self) -> str:
@@ -78,6 +89,7 @@ class Line(NamedTuple):
     days: int
     quiet_from: int
     quiet_until: int
+    zone: str = ""
 
 
 class Changed(NamedTuple):
@@ -98,10 +110,11 @@ def clock(minute: int) -> str:
 
 
 _READ: Final = Hot(
-    lambda dialect: sa.select(_row.c.customer, _row.c.channel, _row.c.most, _row.c.days, _row.c.quiet_from,
-                              _row.c.quiet_until).where(among(_row.c.customer, "customers")(dialect)),
+    lambda dialect: sa.select(*(_row.c[name] for name in _COLUMNS[:-1])).where(
+        among(_row.c.customer, "customers")(dialect)
+    ),
     "customers",
-)  # fmt: skip
+)
 _FORGET: Final = Hot(sa.delete(_row).where(_row.c.customer == sa.bindparam("whose")), "whose")
 _INSERT: Final = Hot(sa.insert(_row), *_COLUMNS)
 
@@ -109,12 +122,12 @@ _INSERT: Final = Hot(sa.insert(_row), *_COLUMNS)
 def read(work: Work, customers: Sequence[CustomerId]) -> dict[str, Wishes]:
     """Return what customers wish; who wishes nothing is left out."""
     found: dict[str, tuple[dict[str, Limit], list[Quiet]]] = {}
-    for customer, channel, most, days, start, end in work.run(_READ, work.listed(customers)).fetchall():
+    for customer, channel, most, days, *span in work.run(_READ, work.listed(customers)).fetchall():
         limits, quiet = found.setdefault(customer, ({}, []))
         if days:
             limits[channel] = Limit(most, days)
         else:
-            quiet.append(Quiet(start, end))
+            quiet.append(Quiet(*span))
     return {
         customer: Wishes(limits=MappingProxyType(limits), quiet=quiet[0] if quiet else None)
         for customer, (limits, quiet) in found.items()
@@ -133,7 +146,7 @@ def as_rows(wishes: Wishes) -> list[Line]:
     """Return wishes line by line, as they stand where decisions read them.
 
     >>> as_rows(Wishes(limits={"email": Limit(2, 30)}))
-    [Line(channel='email', most=2, days=30, quiet_from=0, quiet_until=0)]
+    [Line(channel='email', most=2, days=30, quiet_from=0, quiet_until=0, zone='')]
     """
     lines = [Line(channel, each.most, each.days, 0, 0) for channel, each in wishes.limits.items()]
     return sorted([*lines, Line("", 0, 0, *wishes.quiet)] if wishes.quiet else lines)
@@ -238,7 +251,7 @@ def undo(desk: Desk, work: Work, customer: CustomerId, position: int, *, actor: 
 def _record(wishes: Wishes) -> dict[str, Any]:
     return {
         "limits": [[channel, *limit] for channel, limit in sorted(wishes.limits.items())],
-        "quiet": list(wishes.quiet or ()),
+        "quiet": wishes.quiet.noted if wishes.quiet else [],
     }
 
 
@@ -260,3 +273,5 @@ def _wrong(wishes: Wishes, channels: set[str]) -> Iterable[Place]:
         and wishes.quiet.start != wishes.quiet.end
     ):
         yield Place("quiet", "must be from one time of the day until another")
+    if wishes.quiet and wishes.quiet.zone and not zones.knows(wishes.quiet.zone):
+        yield Place("quiet", f"{wishes.quiet.zone[:80]!r} is no time zone: name one like Europe/Paris")

@@ -397,6 +397,8 @@ class _Moment:
             if channel in each.get("channels", [channel])
         ]
         spans += [("own_hours", *self.person.quiet)] if self.person.quiet else []
+        if self.person.quiet and not self.rules.get("hours") and not self.rules.get("fallback_zones"):
+            return "hours:own_hours", NEVER  # nothing tells where he is
         ahead = max((AHEAD[zone] for zone in self.rules.get("fallback_zones", [])), default=0)
         named = [key for key, start, end in spans if inside(self.at, start, end, ahead)]
         if not named:

@@ -42,10 +42,13 @@ def check(file: Path, *, as_json: bool) -> None:
     with at_home() as house, house.deployment.store.read() as work:
         read = read_contact_policy(file, house.deployment.desk.catalogues.current(work))
         ruling.foresee(work, read)
+        advice = ruling.untold(read, house.deployment.desk.catalogues.current(work))
     if as_json:
-        print_json(told(read))
+        print_json({**told(read), "advice": [each._asdict() for each in advice]})
         return
     print_line(f"{file.name} holds.")
+    for each in advice:
+        print_line(f"But {each.where}: {each.why}.")
     _print(read)
 
 

@@ -1,5 +1,6 @@
 """The contact policy in the console: what holds, who published which version, and the form to check and publish one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
@@ -170,7 +171,8 @@ def check() -> Response:
     except ContactPolicyInvalid as unfit:
         return _form(typed, wrong=ruled.wrongs(unfit, typed.body), status=_UNPROCESSABLE)
     changed = ruled.changed(found) if newest else None
-    return _form(typed, told=ruled.ruled(read, catalogue), changed=changed, newest=newest)
+    advice = ruling.untold(read, catalogue)
+    return _form(typed, told=ruled.ruled(read, catalogue), changed=changed, newest=newest, advice=advice)
 
 
 @blueprint.post("/console/contact-policy/publish")
@@ -249,6 +251,7 @@ def _form(
     told: Ruled | None = None,
     changed: Changed | None = None,
     newest: int = 0,
+    advice: Sequence[At] = (),
     wrong: tuple[Wrong, ...] = (),
     meanwhile: Version | None = None,
     status: int = 200,
@@ -260,6 +263,7 @@ def _form(
         told=told,
         changed=changed,
         newest=newest,
+        advice=advice,
         wrong=wrong,
         count=present.counted(len(wrong), "thing has", "things have"),
         at_format=[each.why for each in wrong if each.field == "format"],

@@ -12,12 +12,12 @@ from api.pages.wished import Change
 from api.pages.words import Words
 from api.roles import action
 from api.wiring import here
-from consent.base.errors import EntryUnknown
+from consent.base.errors import ContactPolicyInvalid, EntryUnknown
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.catalogue.model import Catalogue
 from consent.register import mergers
-from personalise import wishes
+from personalise import shelf, wishes
 from personalise.wishes import Wishes
 
 _UNFIT: Final = 422
@@ -38,9 +38,10 @@ def show() -> Response:
         catalogue, stands = _stands(work)
         entries = forms.read_entries(done)
         changed = _changed(work, entries[0]) if entries else None
+        zone = _zone(work, catalogue)
     keys = wished.keys_of(stands, catalogue)
     return _page(
-        said, catalogue, stands, wished.typed(stands, keys),
+        said, catalogue, stands, wished.typed(stands, keys, zone=zone),
         changes=wished.changes(changed.before, changed.now, said=said, of=catalogue) if changed else [],
         entry=changed.position if changed else None,
         undoable=changed is not None and changed.now == stands,
@@ -52,6 +53,15 @@ def _stands(work: Work) -> tuple[Catalogue, Wishes]:
     who = _customer(work)
     stands = wishes.of(wishes.read(work, [who]), who)
     return here().deployment.desk.catalogues.current(work), stands
+
+
+def _zone(work: Work, catalogue: Catalogue) -> str:
+    """Return the one time zone that the company takes its customers to be in; "" where there is none, or several."""
+    try:
+        hours = shelf.load_contact_policy(work, catalogue).hours
+    except ContactPolicyInvalid:
+        return ""
+    return hours.fallback[0] if hours and len(hours.fallback) == 1 else ""
 
 
 def _changed(work: Work, position: int) -> wishes.Changed | None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from api.pages.words import Words
 from consent.catalogue.model import Catalogue
+from personalise.hours import zones
 from personalise.wishes import ANY, LONGEST_DAYS, MOST, Limit, Quiet, Wishes, clock
 
 PERIODS: Final = (1, 7, 30, 90, LONGEST_DAYS)
@@ -49,6 +50,9 @@ class Asked:
     rows: tuple[Row, ...]
     start: str
     end: str
+    zone: str
+    zones: Sequence[str]
+    """The time zones to choose from."""
     wrong: Mapping[str, str]
     """Field → what is wrong with it; the hours are one field."""
 
@@ -65,7 +69,7 @@ class Change:
 def fields(keys: Sequence[str]) -> dict[str, int]:
     """Return the fields of the form and how many characters each may have."""
     limits = {f"{what}:{key}": 5 for key in keys for what in ("most", "days")}
-    return {**limits, "from": 8, "until": 8}
+    return {**limits, "from": 8, "until": 8, "zone": 64}
 
 
 def keys_of(wishes: Wishes, catalogue: Catalogue) -> list[str]:
@@ -73,29 +77,30 @@ def keys_of(wishes: Wishes, catalogue: Catalogue) -> list[str]:
     return list(dict.fromkeys([ANY, *catalogue.channels, *wishes.limits]))
 
 
-def typed(wishes: Wishes, keys: Sequence[str]) -> dict[str, str]:
-    """Return wishes as the form's fields show them.
+def typed(wishes: Wishes, keys: Sequence[str], *, zone: str = "") -> dict[str, str]:
+    """Return wishes as the form's fields show them; `zone` is offered to who has named none.
 
-    >>> typed(Wishes(limits={"sms": Limit(2, 7)}, quiet=Quiet(1_320, 1_440)), ["*", "sms"])
-    {'most:*': '', 'days:*': '30', 'most:sms': '2', 'days:sms': '7', 'from': '22:00', 'until': '00:00'}
+    >>> typed(Wishes(limits={"sms": Limit(2, 7)}, quiet=Quiet(1_320, 1_440)), ["sms"], zone="Europe/Paris")
+    {'most:sms': '2', 'days:sms': '7', 'from': '22:00', 'until': '00:00', 'zone': 'Europe/Paris'}
     """
     found = {}
     for key in keys:
         limit = wishes.limits.get(key)
         found[f"most:{key}"] = str(limit.most) if limit else ""
         found[f"days:{key}"] = str(limit.days if limit else _USUAL)
-    start, end = wishes.quiet or ("", "")
-    hours = (clock(minute % _DAY) if isinstance(minute, int) else "" for minute in (start, end))
-    return {**found, **dict(zip(("from", "until"), hours, strict=True))}
+    quiet = wishes.quiet
+    start, end = (clock(quiet.start), clock(quiet.end % _DAY)) if quiet else ("", "")
+    return {**found, "from": start, "until": end, "zone": (quiet.zone if quiet else "") or zone}
 
 
 def read(given: Mapping[str, str], keys: Sequence[str]) -> tuple[Wishes, list[str]]:
     """Return the wishes that the form's fields tell, and the fields that can't be read: `from` stands for both hours.
 
-    >>> read({"most:*": "3", "days:*": "30", "from": "22:00", "until": "00:00"}, ["*"])[0].quiet
-    Quiet(start=1320, end=1440)
-    >>> read({"most:*": "many", "days:*": "30", "from": "22:00", "until": ""}, ["*"])[1]
-    ['most:*', 'from']
+    >>> given = {"most:*": "3", "days:*": "30", "from": "22:00", "until": "00:00", "zone": "Europe/Paris"}
+    >>> read(given, ["*"])[0].quiet
+    Quiet(start=1320, end=1440, zone='Europe/Paris')
+    >>> read({**given, "most:*": "many", "zone": "Paris"}, ["*"])[1]
+    ['most:*', 'zone']
     """
     limits, wrong = {}, []
     for key in keys:
@@ -107,9 +112,12 @@ def read(given: Mapping[str, str], keys: Sequence[str]) -> tuple[Wishes, list[st
         else:
             wrong.append(f"most:{key}")
     start, end = _minute(given["from"]), _minute(given["until"])
-    quiet = Quiet(start, end or _DAY) if start is not None and end is not None and start != end else None
+    told = start is not None and end is not None and start != end
+    quiet = Quiet(start or 0, end or _DAY, given["zone"]) if told else None
     if quiet is None and (given["from"] or given["until"]):
         wrong.append("from")
+    if quiet and not zones.knows(quiet.zone):
+        wrong.append("zone")
     return Wishes(limits=MappingProxyType(limits), quiet=quiet), wrong
 
 
@@ -133,6 +141,8 @@ def asked(given: Mapping[str, str], wrong: Sequence[str], keys: Sequence[str], *
         rows=tuple(_row(key, given, why, said, of) for key in keys),
         start=given["from"],
         end=given["until"],
+        zone=given["zone"],
+        zones=zones.listed(),
         wrong={_anchor(field): text for field, text in why.items()},
     )
 
@@ -159,8 +169,8 @@ def _anchor(field: str) -> str:
 
 
 def _why(field: str, said: Words, of: Catalogue) -> str:
-    if field == "from":
-        return said.say("wishes", "error_quiet")
+    if field in ("from", "zone"):
+        return said.say("wishes", "error_quiet" if field == "from" else "error_zone")
     return said.say("wishes", "error_most", name=_named(field.partition(":")[2], said, of))
 
 
@@ -200,4 +210,5 @@ def _limit(wishes: Wishes, key: str, said: Words) -> str:
 def _quiet(quiet: Quiet | None, said: Words) -> str:
     if quiet is None:
         return said.say("wishes", "quiet_none")
-    return said.say("wishes", "quiet_span", start=clock(quiet.start), end=clock(quiet.end))
+    span = said.say("wishes", "quiet_span", start=clock(quiet.start), end=clock(quiet.end))
+    return said.say("wishes", "quiet_where", span=span, zone=quiet.zone) if quiet.zone else span

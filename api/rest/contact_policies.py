@@ -81,9 +81,17 @@ class ContactPolicyChangeForm(Form):
     asks = Text(1, 2_000, required=True, allow_none=True)
 
 
+class ContactPolicyAdviceForm(Form):
+    """What holds, and may not do what was meant: where, and why."""
+
+    where = Text(1, 200, required=True)
+    why = Text(1, 2_000, required=True)
+
+
 class CheckedContactPolicyForm(ContactPolicyForm):
     """A contact policy with its rules in words, and what it would change in the one that holds."""
 
+    advice = Items(Part(ContactPolicyAdviceForm), 0, 10, required=True)
     changes = Items(
         Part(ContactPolicyChangeForm),
         0,
@@ -203,8 +211,10 @@ def check() -> Response:
     with here().deployment.store.read() as work:
         read = _read(work, given)
         ruling.foresee(work, read)
-        found = ruling.changed(work, _catalogue(work), read, before=shelf.newest_contact_policy(work))
-    return answer(CheckedContactPolicyForm, {**_told(read), "changes": found})
+        catalogue = _catalogue(work)
+        found = ruling.changed(work, catalogue, read, before=shelf.newest_contact_policy(work))
+    advice = ruling.untold(read, catalogue)
+    return answer(CheckedContactPolicyForm, {**_told(read), "changes": found, "advice": advice})
 
 
 @blueprint.post("/contact-policy")

@@ -41,6 +41,11 @@ class QuietHoursForm(Form):
 
     from_ = Text(5, 5, CLOCK, "is not a time like 22:00", required=True, data_key="from")
     until = Text(5, 5, CLOCK, "is not a time like 22:00", required=True)
+    zone = Text(
+        1, 64, allow_none=True,
+        metadata={"description": "by whose clock, such as Europe/Paris; left out, by that of wherever he may be, and "
+                                 "where nothing tells that, it is always quiet"},
+    )  # fmt: skip
 
 
 class WishesForm(Form):
@@ -64,7 +69,7 @@ class Wished:
     """Wishes as they came in."""
 
     limits: list[dict[str, Any]]
-    quiet: dict[str, str] | None
+    quiet: dict[str, str | None] | None
 
     def read(self) -> Wishes:
         """Return the wishes.
@@ -78,7 +83,10 @@ class Wished:
             if key in limits:
                 raise RequestUnfit(places=[Place(f"/limits/{spot}/channel", "stands twice")])
             limits[key] = Limit(each["most"], each["days"])
-        hours = Quiet(_minute(self.quiet["from_"]), _minute(self.quiet["until"])) if self.quiet else None
+        hours = None
+        if self.quiet:
+            start, end, zone = (self.quiet.get(name) or "" for name in ("from_", "until", "zone"))
+            hours = Quiet(_minute(start), _minute(end), zone)
         return Wishes(limits=MappingProxyType(limits), quiet=hours)
 
     def pointed(self, wrong: Iterable[Place]) -> Iterator[Place]:
@@ -169,7 +177,9 @@ def _told(who: CustomerId, stands: Wishes, position: int | None) -> Response:
         {"channel": None if key == ANY else key, "most": limit.most, "days": limit.days}
         for key, limit in sorted(stands.limits.items())
     ]
-    quiet = {"from_": clock(stands.quiet.start), "until": clock(stands.quiet.end)} if stands.quiet else None
+    hours, quiet = stands.quiet, None
+    if hours:
+        quiet = {"from_": clock(hours.start), "until": clock(hours.end), "zone": hours.zone or None}
     told = {"customer": who, "limits": limits, "quiet": quiet, "position": position}
     return answer(CustomerWishesForm, told, headers={"ETag": f'"{stands.tag}"'})
 

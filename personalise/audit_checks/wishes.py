@@ -21,7 +21,7 @@ from consent.ledger.entry import Kind
 from consent.register import tombstones
 from personalise import wishes
 from personalise.tables import WishRow
-from personalise.wishes import Wishes
+from personalise.wishes import Line, Wishes
 
 KEY: Final = "wishes"
 _PAGE: Final = 1_000
@@ -92,7 +92,7 @@ def _judged(
     return found
 
 
-def _differs(lines: Sequence[tuple[str, int, int, int, int]], now: Wishes, position: int) -> str:
+def _differs(lines: Sequence[Line], now: Wishes, position: int) -> str:
     """Say which wishes stand otherwise than an entry says, by channel; "" is his quiet hours."""
     expected = wishes.as_rows(now)
     wrong = sorted({each[0] for each in {*lines} ^ {*expected}})

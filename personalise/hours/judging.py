@@ -45,6 +45,8 @@ def allowed_from(hours: Hours, *, channel: str, kind: Kind, place: Whereabouts, 
     Returns:
         The instant, exact to the boundary, in UTC; None if there is none within 400 days.
     """
+    if _judged(hours, channel, kind, place, at)[1] == NEVER:
+        return None
     binding = [(rule, where) for _, rule, where in _binding(hours, channel, kind, place)]
     return _first_allowed(binding, whole_milliseconds(at))
 
@@ -88,12 +90,22 @@ def judged(
 
 
 def _judged(hours: Hours, channel: str, kind: Kind, place: Whereabouts, at: datetime) -> tuple[int, int]:
+    if _anywhere(hours, place) and place.own and place.own.binds(channel, kind, place.regions):
+        return len(hours.rules), NEVER
     binding = list(_binding(hours, channel, kind, place))
     rule = next((index for index, each, where in binding if _quiet_until(each, where, at) is not None), ALLOWED)
     if rule == ALLOWED:
         return ALLOWED, 0
     first = _first_allowed([(each, where) for _, each, where in binding], at)
     return rule, NEVER if first is None else to_ms(first)
+
+
+def _anywhere(hours: Hours, place: Whereabouts) -> bool:
+    """Say whether nothing tells where a customer is, not even where the company takes such customers to be.
+
+    Then it is quiet by his own hours at every instant: somewhere on earth it is.
+    """
+    return not place.zones and hours.nowhere
 
 
 def _binding(hours: Hours, channel: str, kind: Kind, place: Whereabouts) -> Iterator[tuple[int, HoursRule, ZoneInfo]]:

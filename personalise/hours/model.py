@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from functools import cached_property
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from consent.base.errors import Invalid, Place
 from personalise.hours import zones
@@ -170,11 +170,13 @@ class Hours:
     """All rules of hours that a company is bound by, and the zones that count for who has none.
 
     Verdicts name a rule by its place in `names`; the first that is quiet is named, so the order is the caller's: law
-    before company. The customer's own rule stands last.
+    before company. The customer's own rule stands last. `nowhere`: no company has said where customers are of whom
+    nothing tells it, so they may be anywhere.
     """
 
     rules: tuple[HoursRule, ...]
     fallback: tuple[str, ...]
+    nowhere: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what would leave a customer without rules.
@@ -200,5 +202,11 @@ class Hours:
     @cached_property
     def digest(self) -> bytes:
         """SHA-256 over the rules, the fallback and the version of the time zones: alike, they judge alike."""
-        said = {"fallback": self.fallback, "rules": [asdict(rule) for rule in self.rules], "zones": zones.VERSION}
+        said: dict[str, Any] = {
+            "fallback": self.fallback,
+            "rules": [asdict(rule) for rule in self.rules],
+            "zones": zones.VERSION,
+        }
+        if not self.rules and not self.nowhere:
+            said["stated"] = True
         return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).digest()

@@ -14,5 +14,14 @@ def own_rule(text: str | None) -> HoursRule | None:
     """
     if not text:
         return None
-    start, _, end = text.partition("-")
+    start, _, end = text.partition("@")[0].partition("-")
     return own_hours(tuple(Span(weekday=day, start=int(start), end=int(end)) for day in range(7)))
+
+
+def own_zone(text: str | None) -> str:
+    """Return the time zone that he named with his hours; "" where he named none.
+
+    >>> own_zone("1320-480@Asia/Tokyo"), own_zone("1320-480")
+    ('Asia/Tokyo', '')
+    """
+    return (text or "").partition("@")[2]

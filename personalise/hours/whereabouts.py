@@ -23,8 +23,9 @@ class Whereabouts:
 
 
 def whereabouts(
-    *, zone: str = "", address: str = "", telephone: str = "", country: str = "", own: HoursRule | None = None
-) -> Whereabouts:
+    *, zone: str = "", own_zone: str = "", address: str = "", telephone: str = "", country: str = "",
+    own: HoursRule | None = None,
+) -> Whereabouts:  # fmt: skip
     """Gather every candidate; a word that names nothing known is none, since it tells us nothing.
 
     All candidates count, whatever their origin, so that one more never allows more, once a first one is known: he is
@@ -32,6 +33,7 @@ def whereabouts(
 
     Args:
         zone: the time zone that the customer named himself.
+        own_zone: the one that he named with his own quiet hours.
         address: the country of a verified address, or the part of one: `FR`, `US-TX`.
         telephone: his number in the international form (E.164).
         country: the country that he is said to live in (ISO 3166-1).
@@ -42,18 +44,18 @@ def whereabouts(
     >>> whereabouts(address="FR", country="Atlantis").regions
     ('FR',)
     """
-    zones_known, regions = _candidates(zone, address, countries_calling(telephone), country)
+    zones_known, regions = _candidates((own_zone, zone), address, countries_calling(telephone), country)
     return Whereabouts(zones=zones_known, regions=regions, own=own)
 
 
 @lru_cache(maxsize=1 << 14)
 def _candidates(
-    zone: str, address: str, calling: tuple[str, ...], country: str
+    said: tuple[str, ...], address: str, calling: tuple[str, ...], country: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return zones and regions; many customers have the same, and a place is looked up once."""
-    named = (zone,) if zones.knows(zone) else ()
+    named = [each for each in said if zones.knows(each)]
     # A zone that he named himself says in which country he may be, but adds no other zones of it.
     kept = [each for each in (address, *calling, country) if each.partition("-")[0] in zones.countries()]
-    regions = [each for each in (zones.country_of(zone), *kept) if each]
+    regions = [each for each in (*map(zones.country_of, said), *kept) if each]
     found = [*named, *(name for each in kept for name in zones.zones_of(each.partition("-")[0]))]
     return tuple(dict.fromkeys(found)), tuple(dict.fromkeys(regions))

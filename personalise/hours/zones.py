@@ -51,6 +51,16 @@ def knows(name: str) -> bool:
     return name in _names()
 
 
+@cache
+def listed() -> tuple[str, ...]:
+    """Return the zones that people choose from: of each country's clock one name, and UTC.
+
+    >>> "Europe/Paris" in listed(), "Europe/Kiev" in listed(), listed()[-1]
+    (True, False, 'UTC')
+    """
+    return (*sorted(_country_by_zone()), "UTC")
+
+
 def countries() -> frozenset[str]:
     """Return the codes of all countries (ISO 3166-1).
 

@@ -45,6 +45,26 @@ def changed(work: Work, catalogue: Catalogue, read: ContactPolicy, *, before: in
         return None
 
 
+def untold(policy: ContactPolicy, catalogue: Catalogue) -> list[Place]:
+    """Return by which attributes campaigns of some purpose can't tell where a customer is: nobody may permit it."""
+    zones, known, scopes = policy.zones, catalogue.attributes, catalogue.scopes
+    told = {"zone": zones.zone, "address": zones.address, "telephone": zones.telephone, "country": zones.country}
+    found = []
+    for key, name in told.items():
+        category = known[name].category if name in known else ""
+        reaching = [each for each in catalogue.purposes if any(_reaches(scope, each) for scope in scopes)]
+        without = [each for each in reaching if category and f"use:{category}:{each}" not in scopes]
+        if without:
+            those = ", ".join(without)
+            why = f"{name} tells nothing to campaigns for {those}: the catalogue has no use:{category} for that"
+            found.append(Place(f"zones.{key}", why))
+    return found
+
+
+def _reaches(scope: str, purpose: str) -> bool:
+    return scope.startswith("contact:") and scope.endswith(f":{purpose}")
+
+
 def _require(work: Work, policy: ContactPolicy, *, locked: bool) -> None:
     before = shelf.company_holdout(work)
     names = [name for name in ("share", "salt") if getattr(before, name) != getattr(policy.holdout, name)]

@@ -35,7 +35,7 @@ def stricter(one: Wishes, other: Wishes) -> Wishes:
     >>> stricter(Wishes(limits={"email": mine}), Wishes(limits={"email": his, "sms": his})).limits["email"]
     Limit(most=2, days=30)
     >>> stricter(Wishes(quiet=Quiet(1_320, 420)), Wishes(quiet=Quiet(360, 540))).quiet
-    Quiet(start=1320, end=540)
+    Quiet(start=1320, end=540, zone='')
     """
     limits = dict(one.limits)
     for channel, limit in other.limits.items():
@@ -46,10 +46,15 @@ def stricter(one: Wishes, other: Wishes) -> Wishes:
 
 
 def _around(spans: list[Quiet]) -> Quiet:
-    """Return the shortest span that holds all of them; it begins where one begins, and ends where one ends."""
-    choices = (Quiet(first.start, last.end) for first in spans for last in spans if first.start != last.end)
+    """Return the shortest span that holds all of them; it begins where one begins, and ends where one ends.
+
+    Where they are by different clocks, it is by none that he names: then it is quiet wherever he may be.
+    """
+    clocks = {each.zone for each in spans}
+    zone = clocks.pop() if len(clocks) == 1 else ""
+    choices = (Quiet(first.start, last.end, zone) for first in spans for last in spans if first.start != last.end)
     holding = (each for each in choices if all(set(_minutes(span)) <= set(_minutes(each)) for span in spans))
-    return min(holding, key=lambda each: len(_minutes(each)), default=Quiet(0, 1_440))
+    return min(holding, key=lambda each: len(_minutes(each)), default=Quiet(0, 1_440, zone))
 
 
 def _minutes(span: Quiet) -> range | tuple[int, ...]:

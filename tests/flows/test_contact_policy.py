@@ -11,9 +11,10 @@ from personalise import commitments, contacts, engine, goodwill, shelf, wishes
 from personalise.contact_policy.model import Goodwill
 from personalise.contact_policy.reading import parse_contact_policy
 from personalise.goodwill import Entry, Posting
+from personalise.life import ruling
 from personalise.wishes import Limit
 from tests.builders import START
-from tests.campaigns import TABLES, publish, willing
+from tests.campaigns import TABLES, chunks, publish, willing
 
 MAIL = TABLES["treatment"][:1]
 HELD = {"holdout": {"share": 0, "salt": "s"}}
@@ -400,16 +401,58 @@ def test_his_quiet_hours_hold_beside_the_companys(world, who):
 
 def test_his_quiet_hours_hold_where_the_company_has_no_hours_at_all(world, who):
     campaign(world)
-    wish(world, who, quiet=wishes.Quiet(10 * 60, 14 * 60))
-    assert decided(world, who) == ("contact_policy", "hours:own_hours", "2026-11-21T14:00:00.000Z")
-    world.clock.set(START + timedelta(hours=4))
+    wish(world, who, quiet=wishes.Quiet(11 * 60, 14 * 60, "Europe/Paris"))
+    assert decided(world, who) == ("contact_policy", "hours:own_hours", "2026-11-21T13:00:00.000Z")
+    world.clock.set(START + timedelta(hours=3))
     assert decided(world, who) == "mail"
+
+
+def test_of_whom_nothing_tells_where_he_is_it_is_always_night_somewhere(world, who):
+    campaign(world)
+    wish(world, who, quiet=wishes.Quiet(22 * 60, 8 * 60))
+    for hours in (0, 6, 12):
+        world.clock.set(START + timedelta(hours=hours))
+        assert decided(world, who) == ("contact_policy", "hours:own_hours", None)
+    rule(world, fallback_zones=["Europe/Paris"])
+    assert decided(world, who) == ("contact_policy", "hours:own_hours", "2026-11-22T07:00:00.000Z")
+    world.clock.set(START + timedelta(days=1))
+    assert decided(world, who) == "mail"
+
+
+def test_the_zone_that_he_names_with_his_hours_counts_for_the_companys_too(world, who):
+    rule(world, fallback_zones=["Europe/Paris"], hours=[NIGHT])
+    campaign(world)
+    wish(world, who, quiet=wishes.Quiet(3 * 60, 4 * 60, "Asia/Tokyo"))
+    world.clock.set(START.replace(hour=13))  # 22:00 in Tokyo, 14:00 in Paris
+    assert decided(world, who)[1:] == ("hours:night", "2026-11-21T23:00:00.000Z")
 
 
 def test_a_wish_that_cannot_be_is_refused_with_its_place_and_changes_nothing(world, who):
     wish(world, who, email=(1, 30))
     with pytest.raises(WishInvalid) as refused:
-        wish(world, who, quiet=wishes.Quiet(600, 600), fax=(1, 7), email=(1, 0))
-    assert [place.where for place in refused.value.places] == ["limits.fax", "limits.email", "quiet"]
+        wish(world, who, quiet=wishes.Quiet(600, 600, "Paris"), fax=(1, 7), email=(1, 0))
+    assert [place.where for place in refused.value.places] == ["limits.fax", "limits.email", "quiet", "quiet"]
     with world.store.read() as work:
         assert wishes.read(work, [who, world.bo]) == {who: wishes.Wishes(limits={"email": Limit(1, 30)})}
+
+
+def test_it_is_said_by_what_no_zone_can_be_told(world):
+    """The shipped catalogue lets nobody ask to use where somebody lives but for his orders."""
+    with world.store.read() as work:
+        catalogue = world.deployment.desk.catalogues.current(work)
+    text = json.dumps({"fallback_zones": ["Etc/UTC"], "zones": {"country": "country"}})
+    why = (
+        "country tells nothing to campaigns for recommendations, newsletter: the catalogue has no use:identity for that"
+    )
+    read = parse_contact_policy(text, "json", catalogue)
+    assert ruling.untold(read, catalogue) == [("zones.country", why)]
+
+
+def test_what_another_purpose_alone_may_use_tells_nothing_and_is_not_read(world, who):
+    rule(world, fallback_zones=["Etc/UTC"], hours=[NIGHT], zones={"country": "country", "zone": "time_zone"})
+    campaign(world)
+    lives(world, who, country="JP")
+    made = engine.decide_one(world.deployment, who, campaign="spring", actor="mia")
+    assert made.chosen == "mail"
+    assert "use:identity:recommendations" not in chunks(world)[-1].about["rules"]
+    assert not [row for row in world.rows("SELECT categories FROM data_use") if "identity" in row[0]]

@@ -55,7 +55,7 @@ def last(world, who):
         ("UPDATE wish SET channel = 'sms' WHERE customer = :who AND channel = 'email'",
          "his limit for email, his limit for sms"),
         ("DELETE FROM wish WHERE customer = :who", "his quiet hours, his limit for *, his limit for email"),
-        ("INSERT INTO wish VALUES (:who, 'post', 1, 1, 0, 0, 0)", "his limit for post"),
+        ("INSERT INTO wish VALUES (:who, 'post', 1, 1, 0, 0, 0, '')", "his limit for post"),
     ],
 )  # fmt: skip
 def test_what_stands_otherwise_than_he_said_is_found(wishing, change, names):
@@ -67,7 +67,7 @@ def test_what_stands_otherwise_than_he_said_is_found(wishing, change, names):
 
 def test_what_nobody_said_is_found(wishing):
     [dora] = wishing.enrol("DORA")
-    wishing.tamper("INSERT INTO wish VALUES (:who, 'email', 1, 1, 0, 0, 0)", who=dora)
+    wishing.tamper("INSERT INTO wish VALUES (:who, 'email', 1, 1, 0, 0, 0, '')", who=dora)
     assert audited(wishing) == ([(dora, "1 of his wishes stand, and no entry says so")], [], 4)
 
 
@@ -75,7 +75,7 @@ def test_of_whoever_was_erased_nothing_stands(wishing):
     erase(wishing, wishing.ann)
     assert audited(wishing) == ([], [], 3)
     wishing.check_ledger()
-    wishing.tamper("INSERT INTO wish VALUES (:who, 'email', 1, 1, 0, 0, 0)", who=wishing.ann)
+    wishing.tamper("INSERT INTO wish VALUES (:who, 'email', 1, 1, 0, 0, 0, '')", who=wishing.ann)
     assert audited(wishing) == ([(wishing.ann, "1 of his wishes stand, and he was erased")], [], 3)
 
 

@@ -20,7 +20,7 @@ from consent.permission.verdict import Reason
 from personalise.contact_policy.model import THOUSANDTHS
 from personalise.contact_policy.windows import Window
 from personalise.hours.judging import ALLOWED, judged
-from personalise.hours.own import own_rule
+from personalise.hours.own import own_rule, own_zone
 from personalise.hours.whereabouts import Whereabouts, whereabouts
 from personalise.language.columns import Frame, Truth
 from personalise.steps.invent import bandit, drawing, response
@@ -248,8 +248,8 @@ class Funnel:
         quiet = self._own_hours or [None] * self.rows
         return [
             whereabouts(
-                zone=zone or "", address=address or "", telephone=telephone or "", country=country or "",
-                own=own_rule(own),
+                zone=zone or "", own_zone=own_zone(own), address=address or "", telephone=telephone or "",
+                country=country or "", own=own_rule(own),
             )
             for zone, address, telephone, country, own in zip(*columns, quiet, strict=True)
         ]  # fmt: skip

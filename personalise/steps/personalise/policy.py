@@ -35,7 +35,7 @@ HARD_STOP: Final = "hard_stop"
 GOODWILL: Final = "goodwill"
 COMMITMENT: Final = "commitment:"
 HOURS: Final = "hours:"
-_OWN_ALONE: Final = Hours(rules=(), fallback=("UTC",))
+_OWN_ALONE: Final = Hours(rules=(), fallback=("UTC",), nowhere=True)
 WISH: Final = "wish:"
 WISHED: Final = ("wish", "wish_free", "wish_limit")
 """The columns about customers' own limits, `:<channel>` after each: what counts, when it frees (ms), and the limit."""
@@ -147,16 +147,23 @@ class Policy:
     def hours(self) -> Hours | None:
         """The rules of hours that can bind a message of this campaign; None where it may go at any hour.
 
-        A customer's own hours bind, whatever the company has: where it names no time zone, by UTC.
+        A customer's own hours bind, whatever the company has.
         """
         return None if self.campaign.kind == "legal" else self.contact_policy.hours or _OWN_ALONE
 
     @cached_property
     def _of_zones(self) -> tuple[str, ...]:
         """The categories of what tells where a customer is. Where they aren't permitted, that is unknown."""
-        names = self.contact_policy.zones.attributes if self.hours else ()
         known = self.catalogue.attributes
-        return tuple(dict.fromkeys(known[name].category for name in names if name in known))
+        return tuple(dict.fromkeys(known[name].category for name in self._telling))
+
+    @cached_property
+    def _telling(self) -> tuple[str, ...]:
+        """The attributes that tell where a customer is, and that the campaign's purpose may ask a permission for."""
+        names = self.contact_policy.zones.attributes if self.hours else ()
+        known, purpose = self.catalogue.attributes, self.campaign.purpose
+        asked = (name for name in names if name in known)
+        return tuple(name for name in asked if f"use:{known[name].category}:{purpose}" in self.catalogue.scopes)
 
     @cached_property
     def categories(self) -> tuple[str, ...]:
@@ -174,7 +181,7 @@ class Policy:
         """Every attribute read."""
         campaign = self.campaign
         names = set(campaign.audience.attributes)
-        names |= set(self.contact_policy.zones.attributes) & self.catalogue.attributes.keys() if self.hours else set()
+        names |= set(self._telling)
         for one in self.candidates:
             names |= frozenset[str]().union(*(condition.attributes for _, condition in one.offer.conditions))
             names |= one.treatment.score.attributes if self.model is None else frozenset()

@@ -6,6 +6,7 @@ from consent.register import merging
 from personalise import engine, wishes
 from personalise.wishes import Limit, Quiet, Wishes
 from tests.campaigns import publish, willing
+from tests.flows.test_contact_policy import rule
 
 SAVE, CLEAR, UNDO = "Save my limits and hours", "Remove all of them", "Undo this change"
 NO_HOLDOUT = {"holdout": {"share": 0, "salt": "s"}}
@@ -50,14 +51,16 @@ def test_it_begins_with_no_limit_of_his_and_fetching_it_writes_nothing(world, an
 
 def test_what_is_saved_stands_and_is_read_back_from_the_ledger(world, ann):
     size = world.size()
-    sent = {"most:*": "3", "most:sms": "0", "days:sms": "7", "from": "22:00", "until": "00:00"}
+    sent = {"most:*": "3", "most:sms": "0", "days:sms": "7", "from": "22:00", "until": "00:00", "zone": "Europe/Paris"}
     page = ann.press(ann.open("/p/wishes"), SAVE, **sent)
-    assert stands(world, world.ann) == Wishes(limits={"*": Limit(3, 30), "sms": Limit(0, 7)}, quiet=Quiet(1_320, 1_440))
+    assert stands(world, world.ann) == Wishes(
+        limits={"*": Limit(3, 30), "sms": Limit(0, 7)}, quiet=Quiet(1_320, 1_440, "Europe/Paris")
+    )
     assert (page.path, page.status) == (f"/p/wishes?entries={size}", 200)
     assert told(page) == [
         ("All messages together", "no limit of yours", "at most 3 messages in 30 days"),
         ("Text message", "no limit of yours", "never"),
-        ("When to leave you alone", "no such time", "left alone from 22:00 until 24:00"),
+        ("When to leave you alone", "no such time", "left alone from 22:00 until 24:00, by the clock of Europe/Paris"),
     ]
     assert fields(page).items() >= sent.items()
     world.check_ledger()
@@ -74,15 +77,17 @@ def test_it_holds_at_the_very_next_decision(world, customer):
 
 def test_a_change_is_undone_in_one_step_and_the_undoing_too(world, ann):
     ann.press(ann.open("/p/wishes"), SAVE, **{"most:email": "2"})
-    second = ann.press(ann.open("/p/wishes"), SAVE, **{"most:email": "1", "from": "20:00", "until": "07:30"})
+    second = ann.press(
+        ann.open("/p/wishes"), SAVE, **{"most:email": "1", "from": "20:00", "until": "07:30", "zone": "Asia/Tokyo"}
+    )
     undone = ann.press(second, UNDO)
     assert stands(world, world.ann) == Wishes(limits={"email": Limit(2, 30)})
     assert told(undone) == [
         ("E-mail", "at most 1 message in 30 days", "at most 2 messages in 30 days"),
-        ("When to leave you alone", "left alone from 20:00 until 07:30", "no such time"),
+        ("When to leave you alone", "left alone from 20:00 until 07:30, by the clock of Asia/Tokyo", "no such time"),
     ]
     ann.press(undone, UNDO)
-    assert stands(world, world.ann) == Wishes(limits={"email": Limit(1, 30)}, quiet=Quiet(1_200, 450))
+    assert stands(world, world.ann) == Wishes(limits={"email": Limit(1, 30)}, quiet=Quiet(1_200, 450, "Asia/Tokyo"))
     world.check_ledger()
 
 
@@ -95,7 +100,9 @@ def test_what_was_changed_since_is_not_undone(world, ann):
 
 
 def test_all_of_it_is_removed_with_one_press(world, ann):
-    page = ann.press(ann.open("/p/wishes"), SAVE, **{"most:email": "2", "from": "20:00", "until": "07:30"})
+    page = ann.press(
+        ann.open("/p/wishes"), SAVE, **{"most:email": "2", "from": "20:00", "until": "07:30", "zone": "Asia/Tokyo"}
+    )
     page = ann.press(page, CLEAR)
     assert (stands(world, world.ann), page.buttons()) == (wishes.NONE, [UNDO, SAVE])
 
@@ -121,10 +128,18 @@ def test_what_cannot_be_is_said_at_its_field_and_nothing_typed_is_lost(world, an
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("most:email", "101"), ("most:email", "-1"), ("most:email", "²"), ("from", "24:00"), ("until", "8:00")],
+    [
+        ("most:email", "101"),
+        ("most:email", "-1"),
+        ("most:email", "²"),
+        ("from", "24:00"),
+        ("until", "8:00"),
+        ("zone", ""),
+        ("zone", "Paris"),
+    ],
 )
 def test_a_value_out_of_range_is_refused(world, ann, field, value):
-    hours = {"from": "22:00", "until": "08:00"}
+    hours = {"from": "22:00", "until": "08:00", "zone": "Europe/Paris"}
     page = ann.press(ann.open("/p/wishes"), SAVE, **{**hours, field: value})
     assert (page.status, stands(world, world.ann)) == (422, wishes.NONE)
 
@@ -162,3 +177,17 @@ def test_whoever_goes_on_under_another_id_wishes_under_that_one(world, ann):
         merging.merge(world.deployment.desk, work, world.ann, other, actor="staff:cy", at=world.clock())
     ann.press(ann.open("/p/wishes"), SAVE, **{"most:email": "2"})
     assert (stands(world, other), stands(world, world.ann)) == (Wishes(limits={"email": Limit(2, 30)}), wishes.NONE)
+
+
+def test_who_has_named_no_zone_is_offered_the_one_that_the_company_takes_him_to_be_in(world, ann):
+    assert fields(ann.open("/p/wishes"))["zone"] == ""
+    for zones, offered in ((["Europe/Paris"], "Europe/Paris"), (["Europe/Paris", "Europe/Berlin"], "")):
+        rule(world, fallback_zones=zones)
+        assert fields(ann.open("/p/wishes"))["zone"] == offered
+    page = ann.press(ann.open("/p/wishes"), SAVE, **{"most:email": "1"})
+    assert (page.status, stands(world, world.ann).quiet) == (200, None), "without hours it says nothing"
+    page = ann.press(ann.open("/p/wishes"), SAVE, **{"from": "22:00", "until": "08:00"})
+    [link] = page.main.one("div", class_="note-bad").all("a")
+    assert (link.text.partition(":")[0], link.attrs["href"]) == (
+        "Choose a time zone from the list, such as Europe/Paris", "#zone",
+    )  # fmt: skip

@@ -62,7 +62,9 @@ def test_what_somebody_else_published_meanwhile_is_not_published_over(sqlite_wor
 def test_a_check_names_every_place_and_publishes_nothing(sqlite_world, caller):
     size, who = sqlite_world.size(), caller()
     good = who.post(f"{PATH}:check", FILE)
-    assert (good.status_code, good.get_json()["version"]) == (200, None)
+    assert (good.status_code, good.get_json()["version"], good.get_json()["advice"]) == (200, None, [])
+    told = who.post(f"{PATH}:check", {"format": "json", "body": json.dumps({"zones": {"country": "country"}})})
+    assert [each["where"] for each in told.get_json()["advice"]] == ["zones.country"]
     bad = {"format": "toml", "body": '[[cap]]\nkey = "week"\nlimit = 2\ndays = 0\nchannels = ["fax"]\n'}
     refused = who.post(f"{PATH}:check", bad)
     assert (refused.status_code, refused.get_json()["code"]) == (422, "contact_policy_invalid")

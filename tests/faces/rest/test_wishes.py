@@ -10,7 +10,7 @@ from tests.erasing import erase
 
 SAID: dict[str, Any] = {
     "limits": [{"channel": None, "most": 3, "days": 30}, {"channel": "sms", "most": 0, "days": 7}],
-    "quiet": {"from": "22:00", "until": "24:00"},
+    "quiet": {"from": "22:00", "until": "24:00", "zone": "Europe/Paris"},
 }
 
 
@@ -41,7 +41,9 @@ def test_wishes_are_set_shown_and_removed(world, path, caller):
     assert who.get(path).get_json() == none
     answer = change(who, path, SAID)
     assert (answer.status_code, answer.get_json()) == (200, {"customer": world.ann, **SAID, "position": size})
-    assert stands(world) == Wishes(limits={"*": Limit(3, 30), "sms": Limit(0, 7)}, quiet=Quiet(1_320, 1_440))
+    assert stands(world) == Wishes(
+        limits={"*": Limit(3, 30), "sms": Limit(0, 7)}, quiet=Quiet(1_320, 1_440, "Europe/Paris")
+    )
     assert who.get(path).get_json() == {"customer": world.ann, **SAID, "position": None}
     assert (change(who, path, SAID).get_json()["position"], world.size()) == (None, size + 1)
     assert change(who, path, method="DELETE").get_json() == {**none, "position": size + 1}
@@ -69,6 +71,7 @@ def test_what_he_changed_meanwhile_is_not_changed_over(world, path, caller):
         ({"limits": SAID["limits"][:1] * 2, "quiet": None}, 422, "/limits/1/channel"),
         ({"limits": [], "quiet": {"from": "22:00", "until": "22:00"}}, 422, "/quiet"),
         ({"limits": [], "quiet": {"from": "24:00", "until": "08:00"}}, 422, "/quiet"),
+        ({"limits": [], "quiet": {"from": "22:00", "until": "08:00", "zone": "Paris"}}, 422, "/quiet"),
         ({"limits": [], "quiet": {"from": "22:00", "until": "00:00"}}, 422, "/quiet"),
         ({"limits": [], "quiet": {"from": "8:00", "until": "09:00"}}, 400, "/quiet/from"),
         ({"limits": []}, 400, "/quiet"),
