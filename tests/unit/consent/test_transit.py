@@ -83,7 +83,8 @@ def test_a_data_key_opens_in_one_form_and_under_one_version_only(keys):
     assert found[-1] == DATA_KEY
 
 
-def test_many_keys_take_few_calls_over_one_connection(keys, vault):
+def test_many_keys_take_few_calls_over_one_connection(vault, path, tmp_path, opened):
+    keys = opened(create_sealed_keyring, path, place(vault, tmp_path, timeout_seconds=30))  # it has work to do
     owners = [f"cus_{number}" for number in range(1_201)]
     vault.calls.clear()
     vault.connections.clear()
