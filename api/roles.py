@@ -110,7 +110,7 @@ ACTIONS: Final[Mapping[str, Who]] = {
     "decisions.simulate": _who(Role.MARKETER, Role.APPROVER, Role.INTEGRATOR, scope=KeyScope.CAMPAIGNS_RUN),
     "decisions.replay": _who(Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.AUDITS_RUN),
     "campaigns.show": _who(Role.MARKETER, Role.APPROVER, Role.OFFICER, Role.INTEGRATOR, scope=KeyScope.CAMPAIGNS_RUN),
-    "campaigns.publish": _who(Role.MARKETER),
+    "campaigns.publish": _who(Role.MARKETER, scope=KeyScope.CAMPAIGNS_RUN),
     "campaigns.dry_run": _who(Role.MARKETER, Role.APPROVER, Role.INTEGRATOR, scope=KeyScope.CAMPAIGNS_RUN),
     "campaigns.check": _who(Role.MARKETER, Role.APPROVER, Role.INTEGRATOR, scope=KeyScope.CAMPAIGNS_RUN),
     "campaigns.approve": _who(Role.APPROVER, scope=KeyScope.CAMPAIGNS_RUN),

@@ -9,6 +9,7 @@ from flask import Blueprint
 
 from api.rest import (
     audits,
+    campaign_files,
     campaigns,
     catalogues,
     contact_policies,
@@ -38,6 +39,7 @@ from api.rest import (
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     audits.blueprint,
     campaigns.blueprint,
+    campaign_files.blueprint,
     catalogues.blueprint,
     contact_policies.blueprint,
     customers.blueprint,

@@ -161,7 +161,7 @@ def show(campaign: str) -> Response:
     no_query()
     with here().deployment.store.read() as work:
         stands = events.standing(work, campaign)
-    return _tagged(FullCampaignForm, stands, {"history": [each.as_json() for each in stands.events]})
+    return tagged(FullCampaignForm, stands, {"history": [each.as_json() for each in stands.events]})
 
 
 @blueprint.post("/campaigns/<campaign>:check")
@@ -205,7 +205,7 @@ def approve(campaign: str) -> Response:
     stands = approving.approve(
         house.deployment, campaign, actor=actor.current().name, four_eyes=house.settings.demands_four_eyes, tag=tag
     )
-    return _tagged(CampaignForm, stands)
+    return tagged(CampaignForm, stands)
 
 
 @blueprint.post("/campaigns/<campaign>:schedule")
@@ -228,7 +228,7 @@ def schedule(campaign: str) -> Response:
         house.deployment, campaign, due_at=given.at, actor=actor.current().name, four_eyes=four_eyes, tag=tag,
         again=given.again,
     )  # fmt: skip
-    return _tagged(CampaignForm, stands)
+    return tagged(CampaignForm, stands)
 
 
 @blueprint.post("/campaigns/<campaign>:start")
@@ -307,12 +307,16 @@ def _after(campaign: str, found: Judged | None = None) -> Response:
     with here().deployment.store.read() as work:
         stands = events.standing(work, campaign)
     if found is None:
-        return _tagged(CampaignForm, stands)
-    return _tagged(CheckedCampaignForm, stands, {"ok": found.ok, "advice": [each.as_json() for each in found.advice]})
+        return tagged(CampaignForm, stands)
+    return tagged(CheckedCampaignForm, stands, {"ok": found.ok, "advice": [each.as_json() for each in found.advice]})
 
 
-def _tagged(form: type[Form], stands: Standing, more: dict[str, Any] | None = None) -> Response:
-    return answer(form, {**_told(stands), **(more or {})}, headers={"ETag": f'"{stands.tag}"'})
+def tagged(
+    form: type[Form], stands: Standing, more: dict[str, Any] | None = None, *, status: int = 200, location: str = ""
+) -> Response:
+    """Answer with how a campaign stands, and its ETag."""
+    headers = {"ETag": f'"{stands.tag}"', **({"Location": location} if location else {})}
+    return answer(form, {**_told(stands), **(more or {})}, status, headers=headers)
 
 
 def _told(stands: Standing) -> dict[str, Any]:

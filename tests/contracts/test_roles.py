@@ -69,6 +69,8 @@ MATRIX = {
     ("POST", "/api/v1/contact-policy"): ({"approver"}, RUN),
     ("POST", "/api/v1/campaigns/<campaign>:dry-run"): ({"approver", "integrator", "marketer"}, RUN),
     ("POST", "/api/v1/campaigns:compare"): ({"approver", "integrator", "marketer"}, RUN),
+    ("POST", "/api/v1/campaigns:check"): ({"approver", "integrator", "marketer"}, RUN),
+    ("POST", "/api/v1/campaigns"): ({"marketer"}, RUN),
     ("POST", "/api/v1/campaigns/<campaign>:measure"): ({"approver", "integrator", "marketer", "officer"}, RESULTS),
     ("GET", "/api/v1/requests"): ({"agent", "integrator", "officer"}, RIGHTS),
     ("GET", "/api/v1/requests/<request>"): ({"agent", "integrator", "officer"}, RIGHTS),
