@@ -139,8 +139,8 @@ def test_every_text_list_and_number_that_comes_in_has_its_bounds(described):
         if isinstance(each, dict) and not bounded(each)
     ]
     assert seen == {
-        "Acceptance", "Addresses", "AskedAddress", "CampaignDue", "CampaignFile", "CampaignStart", "CampaignStop", "Check",
-        "CheckAddress", "Checks", "Compare", "ComparedPolicy", "ContactLimit", "ContactPolicyFile", "Customer",
+        "Acceptance", "Addresses", "AskedAddress", "CampaignDue", "CampaignFile", "CampaignStart", "CampaignStop",
+        "Check", "CheckAddress", "Checks", "Compare", "ComparedPolicy", "ContactLimit", "ContactPolicyFile", "Customer",
         "Decide", "ErasureAsked", "ExportAsked", "FindingOwner", "GoodwillReport", "Household", "Import", "Measure",
         "MoreTime", "Outcome", "QuietHours", "Receipt", "Simulate", "RequestAnswer", "RequestComing", "RequestOwner",
         "Statement", "Statements", "Stop", "Suppress", "Try", "WantedPack", "WantedSchedule", "Wishes",
