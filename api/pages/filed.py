@@ -131,7 +131,8 @@ def _terms(row: Row) -> str:
 
 def _wish(row: Row) -> str:
     if row["quiet"]:
-        return "quiet from {} until {}".format(*row["quiet"])
+        where = f", by the clock of {row['zone']}" if row.get("zone") else ""
+        return "quiet from {} until {}".format(*row["quiet"]) + where
     return f"at most {present.counted(row['most'], 'contact')} in {present.counted(row['days'], 'day')}"
 
 

@@ -130,7 +130,7 @@ def dealt_with(world):
     publish(world, campaign=NO_HOLDOUT, offer=[first, {**guide, "terms": {"prices": "as in the shop"}, "validity": 14}])
     world.remember(world.ann, main_interest="garden", months_since_purchase=3, spend_past_year=50.0, purchases_count=7)
     engine.decide_one(world.deployment, world.ann, campaign="spring", actor="key:k")
-    said = wishes.Wishes(limits={"*": Limit(3, 30), "sms": Limit(0, 7)}, quiet=Quiet(1_320, 480))
+    said = wishes.Wishes(limits={"*": Limit(3, 30), "sms": Limit(0, 7)}, quiet=Quiet(1_320, 480, "Europe/Paris"))
     with world.store.write() as work:
         wishes.say(work, world.ann, said, channels=("sms",), at=world.clock())
     world.clock.advance(minutes=1)
@@ -151,9 +151,9 @@ def test_an_export_tells_goodwill_promised_terms_and_wishes(dealt_with):
         "at": at, "until": "2026-12-05T10:00:00.000Z", "family": "spring", "offer": "guide",
         "terms": {"prices": "as in the shop"}, "terms_sha256": digest, "campaign": "spring", **entry,
     }  # fmt: skip
-    limit = {"at": at, "channel": None, "most": None, "days": None, "quiet": None}
+    limit = {"at": at, "channel": None, "most": None, "days": None, "quiet": None, "zone": None}
     assert document["wishes"] == [
-        {**limit, "quiet": ["22:00", "08:00"]}, {**limit, "most": 3, "days": 30},
+        {**limit, "quiet": ["22:00", "08:00"], "zone": "Europe/Paris"}, {**limit, "most": 3, "days": 30},
         {**limit, "channel": "sms", "most": 0, "days": 7},
     ]  # fmt: skip
     linked_ = told(dealt_with, dealt_with.ann, Form.JSONLD)
