@@ -63,7 +63,7 @@ _STANDS: Final = Hot(
     "key",
 )
 _FREED: Final = sa.and_(
-    *(_return.c[name] == sa.bindparam(name) for name in ("campaign", "version", "key")), _return.c.counted.is_(False)
+    *(_return.c[name] == sa.bindparam(name) for name in ("campaign", "version", "key")), _return.c.counted == sa.false()
 )
 _GIVE_BACK: Final = Hot(
     sa.insert(_return).values(counted=False), "campaign", "version", "key", "decision", "amount", "position"

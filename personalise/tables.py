@@ -144,31 +144,22 @@ class QuotaRow(Row):
 
 
 class QuotaReturnRow(Row):
-    """What a contact gave back of a quota when it ended unsent; `counted` once the quota's row has it.
+    """What a contact gave back of a quota when it ended unsent, once; `counted` since the quota's row has it.
 
     `position` is the ledger's, where the next entry came to stand. It names a decision and no customer: it outlives his
     contact, as the decision log does.
     """
 
     __tablename__ = "quota_return"
-    __table_args__ = (
-        sa.Index(
-            "ix__quota_return__waiting",
-            "campaign",
-            "version",
-            "key",
-            sqlite_where=sa.text("NOT counted"),
-            postgresql_where=sa.text("NOT counted"),
-        ),
-        _clustered("what a contact gave back of a quota, when it ended without having been sent"),
-    )
+    __table_args__ = _clustered("what a contact gave back of a quota, when it ended without having been sent")
     campaign: Mapped[str] = mapped_column(primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     key: Mapped[str] = mapped_column(primary_key=True)
+    counted: Mapped[bool] = mapped_column(primary_key=True)
+    """Stands in the key, so that what waits is found among all that ever came back."""
     decision: Mapped[str] = mapped_column(primary_key=True)
     amount: Mapped[int]
     position: Mapped[int]
-    counted: Mapped[bool]
 
 
 class DecisionChunkRow(Row):

@@ -20,23 +20,17 @@ def upgrade() -> None:
         sa.Column("campaign", IDENT, nullable=False),
         sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("key", IDENT, nullable=False),
+        sa.Column("counted", sa.Boolean(), nullable=False),
         sa.Column("decision", IDENT, nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.Column("counted", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("campaign", "version", "key", "decision", name=op.f("pk__quota_return")),
+        sa.PrimaryKeyConstraint("campaign", "version", "key", "counted", "decision", name=op.f("pk__quota_return")),
         comment="what a contact gave back of a quota, when it ended without having been sent",
         sqlite_with_rowid=False,
     )
-    waiting = sa.text("NOT counted")
-    op.create_index(
-        op.f("ix__quota_return__waiting"), "quota_return", ["campaign", "version", "key"], unique=False,
-        sqlite_where=waiting, postgresql_where=waiting,
-    )  # fmt: skip
 
 
 def downgrade() -> None:
     """Drop both. What was given back and not yet counted in stays taken."""
-    op.drop_index(op.f("ix__quota_return__waiting"), table_name="quota_return")
     op.drop_table("quota_return")
     op.drop_column("contact", "quotas")

@@ -93,6 +93,7 @@ def _back(work: Work, chunk: Chunk, policy: Policy) -> set[Back]:
     for quota in policy.quotas:
         query = sa.select(*(_return.c[name] for name in Back._fields)).where(
             _return.c.campaign == chunk.campaign, _return.c.version == quota.version, _return.c.key == quota.key,
+            _return.c.counted.in_((False, True)),
             _return.c.decision > f"{chunk.id}.", _return.c.decision < f"{chunk.id}/",
         )  # fmt: skip
         found.update(Back(*row) for row in work.connection.execute(query))

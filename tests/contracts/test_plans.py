@@ -43,6 +43,13 @@ def test_no_hot_statement_walks_a_table_that_grows(sqlite_world):
     assert set(walked) <= WALKED, walked
 
 
+def test_what_waits_to_be_counted_in_is_found_among_all_that_ever_came_back(sqlite_world):
+    with sqlite_world.store.read() as work:
+        for name in ("_WAITS", "_COUNT_IN"):
+            [step] = _plan(work, _statements("sqlite")[f"personalise.quotas.{name}"])
+            assert "(campaign=? AND version=? AND key=? AND counted=?" in step
+
+
 def test_customers_are_looked_up_by_their_ids(sqlite_world):
     """What is asked of a list of customers is found by their ids, never by what most rows have in common."""
     with sqlite_world.store.read() as work:
