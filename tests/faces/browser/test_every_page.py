@@ -81,7 +81,7 @@ def test_a_customers_dealings_and_wishes_with_content(served, visit, size, schem
         look_at(visitor, seen)
     page = visitor.open("/p/wishes")
     for until, note in (("07:30", ".note-good"), ("", ".note-bad")):
-        for field, value in (("#most-all", "3"), ("#from", "22:00"), ("#until", until)):
+        for field, value in (("#most-all", "3"), ("#from", "22:00"), ("#until", until), ("#zone", "Europe/Paris")):
             page.fill(field, value)
         follow(page, "text=Save my limits")
         page.wait_for_selector(note)
