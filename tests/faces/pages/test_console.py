@@ -438,7 +438,7 @@ def test_an_arm_that_is_too_small_says_so(world, marketer, key):
 
 
 def test_the_holdout_is_told_beside_with_what_it_cost(world, marketer, key):
-    willing(world, 40)
+    willing(world, 200)  # so many that some are held out by whatever ids they have
     runs.advance(world.deployment, open_run(world.deployment, key, actor="staff:pat"))
     [(addressed,)] = world.rows("SELECT count(*) FROM contact WHERE status <> 'ghost'")
     [(held_out,)] = world.rows("SELECT count(*) FROM contact WHERE status = 'ghost'")
