@@ -130,7 +130,8 @@ clean:  ## remove what make made: the environment, caches, builds; never your da
 	@$(LOCKED) --no-binary=pyspark --no-build-isolation -r requirements/spark.txt >&2
 	@touch $@
 
-.venv/bench.stamp: requirements/bench.txt .venv/run.stamp
+# PostgreSQL comes with what tests need.
+.venv/bench.stamp: requirements/bench.txt .venv/dev.stamp
 	@echo 'Adding what benchmarks need ...' >&2
 	@$(LOCKED) -r requirements/bench.txt >&2
 	@$(COMPILED)
