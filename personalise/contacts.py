@@ -78,7 +78,7 @@ class Contact(NamedTuple):
     kind: str
     charge: int
     expires_at: int | None
-    quotas: str = ""
+    quotas: str
 
 
 class Own(NamedTuple):

@@ -59,40 +59,43 @@ def gather(
     if policy.company_share:
         salt = policy.contact_policy.holdout.salt
         columns["company_bucket"] = pa.array(buckets(customers, salt=salt, scope=COMPANY))
-    columns.update(_between(work, customers, policy, at, own))
-    if policy.charges and (policy.share or policy.company_share):
-        columns["goodwill"] = _less_ghosts(work, customers, policy, columns)
+    counting = Counting.of(customers, policy, but=own.decision)
+    columns.update(_between(work, customers, policy, at, own=own, counting=counting))
+    columns.update(_less_ghosts(work, customers, policy, columns, counting))
     if sharing:
         columns.update(sharing.columns())
     return pa.table(columns)
 
 
 def _less_ghosts(
-    work: Work, customers: Sequence[CustomerId], policy: Policy, columns: Mapping[str, pa.Array]
-) -> pa.Array:
-    """Return what decides of goodwill, in thousandths: of controls less what their ghosts would have cost.
+    work: Work, customers: Sequence[CustomerId], policy: Policy, columns: Mapping[str, pa.Array], counting: Counting
+) -> dict[str, pa.Array]:
+    """Return `goodwill` as it decides, in thousandths: of controls less what their ghosts would have cost.
 
     Their accounts are whole: nothing reached them. But they go through the floor when the others do.
     """
+    if not policy.charges or not (policy.share or policy.company_share):
+        return {}
     control = np.asarray(columns["bucket"]) < policy.share
     if policy.company_share:
         control |= np.asarray(columns["company_bucket"]) < policy.company_share
-    costs = history.ghost_costs(work, customers, counting=Counting.of(customers, policy))
-    return pa.array(np.asarray(columns["goodwill"]) - np.where(control, costs, 0))
+    costs = history.ghost_costs(work, customers, counting=counting)
+    return {"goodwill": pa.array(np.asarray(columns["goodwill"]) - np.where(control, costs, 0))}
 
 
 def _between(
-    work: Work, customers: Sequence[CustomerId], policy: Policy, at: datetime, own: Own
+    work: Work, customers: Sequence[CustomerId], policy: Policy, at: datetime, *, own: Own, counting: Counting
 ) -> dict[str, pa.Array]:
     """Gather what was between the company and its customers so far.
 
     Returns:
         For each of `policy.windows` that counts customers alone `contacts:<key>` and `ghosts:<key>` with
         `contacts_free:<key>` and `ghosts_free:<key>` (ms); for each of `policy.wished` `wish:<channel>`,
-        `wish_limit:<channel>` (-1 for none), `wish_free:<channel>`, `ghost_wish:…` and `ghost_wish_free:…` (what begins
-        with `ghost` is what counts for a control: what reached him, and what he was left out of); `own_hours`
-        (minutes of the day, `from-until`, null for none) where rules of hours bind; for each of `policy.families`
-        `committed:<family>` (the hash of the promised terms, null for none) and `committed_grade:<family>`; where
+        `wish_limit:<channel>` (-1 for none), `wish_free:<channel>`, and the same of each as `ghost_wish…` (what begins
+        with `ghost` is what counts for a control: what reached him, and what he was left out of); `own_hours` (minutes
+        of the day, `from-until`, with `@` and a time zone where he named one; null for none) where rules of hours bind;
+        for each of `policy.families` `committed:<family>` (the hash of the promised terms, null for none),
+        `committed_grade:<family>` and `committed_until:<family>` (ms); where
         `policy.charges`, `goodwill` (the accounts, in thousandths of a point), `pressure` and `ghost_pressure`
         (contacts lately); where `policy.quotas`, `last_contact` and `last_ghost` (ms).
     """
@@ -100,7 +103,6 @@ def _between(
     pressure = terms.pressure_days if policy.charges else 0
     wished = wishes.read(work, customers)
     alone = [each for each in policy.windows if each.per == "customer"]
-    counting = Counting.of(customers, policy, but=own.decision)
     columns = contacts.counted(
         work, customers, alone, at, counting=counting, pressure_days=pressure, wishes=wished, wished=policy.wished
     )

@@ -45,7 +45,7 @@ def allowed_from(hours: Hours, *, channel: str, kind: Kind, place: Whereabouts, 
     Returns:
         The instant, exact to the boundary, in UTC; None if there is none within 400 days.
     """
-    if _judged(hours, channel, kind, place, at)[1] == NEVER:
+    if _always_quiet(hours, channel, kind, place):
         return None
     binding = [(rule, where) for _, rule, where in _binding(hours, channel, kind, place)]
     return _first_allowed(binding, whole_milliseconds(at))
@@ -90,7 +90,7 @@ def judged(
 
 
 def _judged(hours: Hours, channel: str, kind: Kind, place: Whereabouts, at: datetime) -> tuple[int, int]:
-    if _anywhere(hours, place) and place.own and place.own.binds(channel, kind, place.regions):
+    if _always_quiet(hours, channel, kind, place):
         return len(hours.rules), NEVER
     binding = list(_binding(hours, channel, kind, place))
     rule = next((index for index, each, where in binding if _quiet_until(each, where, at) is not None), ALLOWED)
@@ -100,12 +100,13 @@ def _judged(hours: Hours, channel: str, kind: Kind, place: Whereabouts, at: date
     return rule, NEVER if first is None else to_ms(first)
 
 
-def _anywhere(hours: Hours, place: Whereabouts) -> bool:
-    """Say whether nothing tells where a customer is, not even where the company takes such customers to be.
+def _always_quiet(hours: Hours, channel: str, kind: Kind, place: Whereabouts) -> bool:
+    """Say whether a customer has hours of his own, and nothing tells where he is, not even the company's fallback.
 
-    Then it is quiet by his own hours at every instant: somewhere on earth it is.
+    By his own hours it is quiet then at every instant: somewhere on earth it is.
     """
-    return not place.zones and hours.nowhere
+    nowhere = hours.nowhere and not place.zones
+    return nowhere and place.own is not None and place.own.binds(channel, kind, place.regions)
 
 
 def _binding(hours: Hours, channel: str, kind: Kind, place: Whereabouts) -> Iterator[tuple[int, HoursRule, ZoneInfo]]:

@@ -252,7 +252,7 @@ def test_each_cap_counts_in_its_own_window_and_on_its_own_channels(world):
     with world.store.write() as work:
         history.reserve(work, [
             history.Contact(world.ann, f"dec_{number}.0", "c", "t", "o", channel, "p", status, to_ms(START - ago), "f",
-                            "", "marketing", 0, None)
+                            "", "marketing", 0, None, "")
             for number, (channel, status, ago) in enumerate(made)
         ])  # fmt: skip
 

@@ -63,7 +63,7 @@ def test_what_belongs_to_nobody_who_is_enrolled_is_passed_over(world, people):
             contacts.reserve(work, [Contact(
                 customer=who, decision=decision, campaign="spring", treatment="t", offer="o", channel="email",
                 purpose="p", status="reserved", reserved_at=at - 10, family="f", tags="", kind="marketing",
-                charge=5, expires_at=None,
+                charge=5, expires_at=None, quotas="",
             )])  # fmt: skip
             assert contacts.turn_down(work, who, decision, at=world.clock())
             commitments.promise(work, [Commitment(who, "f", "o", "terms", None, "spring", decision, at, at + 9)])

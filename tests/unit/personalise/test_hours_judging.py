@@ -10,8 +10,9 @@ from consent.base.errors import Invalid
 from personalise.hours import zones
 from personalise.hours.holidays import Fixed
 from personalise.hours.judging import HORIZON, NEVER, allowed_from, judged
-from personalise.hours.model import Hours, Span, own_hours
-from personalise.hours.whereabouts import Whereabouts
+from personalise.hours.model import Hours, Kind, Span, own_hours
+from personalise.hours.own import own_rule
+from personalise.hours.whereabouts import Whereabouts, whereabouts
 from tests.hours import PARIS, hours, rule, spans, utc
 
 MINUTE = timedelta(minutes=1)
@@ -329,3 +330,20 @@ def test_the_digest_tells_whatever_could_judge_otherwise(monkeypatch):
     assert len(set(digests)) == len(said)
     monkeypatch.undo()
     assert hours(rule()).digest == digests[0]
+
+
+def test_by_his_own_hours_it_is_always_quiet_for_who_may_be_anywhere():
+    alone = Hours(rules=(), fallback=("UTC",), nowhere=True)
+    stated = Hours(rules=(), fallback=("UTC",))
+    lost = whereabouts(own=own_rule("720-780"))
+    told = whereabouts(own_zone="Asia/Tokyo", own=own_rule("720-780"))
+    at = datetime(2026, 7, 1, 10, tzinfo=UTC)  # 19:00 in Tokyo
+    asked: tuple[tuple[Hours, Whereabouts, Kind], ...] = (
+        (alone, lost, "marketing"), (alone, told, "marketing"), (stated, lost, "marketing"), (alone, lost, "legal"),
+    )  # fmt: skip
+    found = [allowed_from(ours, channel="email", kind=kind, place=place, at=at) for ours, place, kind in asked]
+    assert found == [None, at, at, at]
+    places = [lost, told, whereabouts()]
+    rules, frees = judged(alone, channel="email", kind="marketing", places=places, at=at)
+    assert (rules.tolist(), frees.tolist()) == ([0, -1, -1], [NEVER, 0, 0])
+    assert len({alone.digest, stated.digest}) == 2
