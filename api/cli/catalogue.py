@@ -83,17 +83,28 @@ def diff(file: Path, *, as_json: bool) -> None:
             old = deployment.desk.catalogues.current(work)
         found = weighing.impact(deployment.desk, deployment.store, new, at=deployment.clock())
     if as_json:
-        print_json({"version": old.version, "same": old.digest == new.digest, **found.changes, **_counts(found)})
+        same = {"version": old.version, "same": old.digest == new.digest}
+        otherwise = [each._asdict() for each in found.redeclared]
+        print_json({**same, **found.changes, "redeclared": otherwise, **_counts(found)})
         return
     rows = [
         (scope, _CHANGES[kind], found.by_scope.get(scope, 0)) for kind, scopes in found.changes.items()
         for scope in scopes
     ]  # fmt: skip
-    same = "It is" if old.digest == new.digest else "As to scopes it is"
-    empty = f"{same} the same as version {old.version}, which is in force."
+    if not rows and not found.redeclared:
+        apart = "" if old.digest == new.digest else ", apart from how the file is written"
+        print_line(f"It is the same as version {old.version}, which is in force{apart}.")
+        return
+    empty = f"As to scopes it is the same as version {old.version}, which is in force."
     print_table(("scope", "would be", "customers who permit it now"), rows, empty=empty)
-    if rows:
-        print_line(_sentence(found, "would ask", "would lose"))
+    if found.redeclared:
+        print_line()
+        print_table(
+            ("what else", "of it", "is", "would be"),
+            [(f"{each.kind} {each.key}".strip(), each.part, each.old, each.new) for each in found.redeclared],
+            empty="",
+        )
+    print_line(_sentence(found, "would ask", "would lose"))
 
 
 @catalogue.command(example="byleave catalogue publish catalogue.toml")

@@ -246,20 +246,3 @@ def published(catalogue: Catalogue, version: int, bits: Mapping[str, int]) -> Ca
     """Return the catalogue as published: with its number, and a bit for every scope."""
     scopes = {scope: replace(rule, bit=bits[scope]) for scope, rule in catalogue.scopes.items()}
     return replace(catalogue, version=version, scopes=MappingProxyType(scopes))
-
-
-def difference(old: Catalogue | None, new: Catalogue) -> dict[str, list[str]]:
-    """Return which scopes a new catalogue adds, drops, and changes in a way that matters.
-
-    A scope `asks_again` when its notice has a newer material version than the consents that stand.
-    """
-    before = old.scopes if old else {}
-    kept = before.keys() & new.scopes.keys()
-    return {
-        "added": sorted(new.scopes.keys() - before.keys()),
-        "removed": sorted(before.keys() - new.scopes.keys()),
-        "changed": sorted(
-            scope for scope in kept if replace(new.scopes[scope], bit=before[scope].bit) != before[scope]
-        ),
-        "asks_again": sorted(s for s in kept if new.scopes[s].material_since > before[s].material_since > 0),
-    }

@@ -14,7 +14,8 @@ import numpy as np
 from consent import catalogues, standings
 from consent.base.clock import to_ms
 from consent.base.store import Store
-from consent.catalogue.model import ASKED, Catalogue, ScopeRule, difference, published
+from consent.catalogue.changes import Redeclared, difference, redeclared
+from consent.catalogue.model import ASKED, Catalogue, ScopeRule, published
 from consent.permission import many
 from consent.permission.verdict import MAY_BE_ASKED, Reason
 from consent.register.desk import Desk
@@ -28,7 +29,8 @@ class Impact:
     """What would change, and for how many.
 
     Attributes:
-        changes: scopes by kind of change, as `catalogue.model.difference` names them.
+        changes: scopes by kind of change, as `catalogue.changes.difference` names them.
+        redeclared: what is declared differently besides them.
         customers: how many there are.
         asked_again: how many of them permit something now that they would have to be asked for again.
         lost: how many permit something now that could not be asked for again: the scope goes, or a rule forbids it.
@@ -36,6 +38,7 @@ class Impact:
     """
 
     changes: Mapping[str, list[str]]
+    redeclared: list[Redeclared]
     customers: int
     asked_again: int
     lost: int
@@ -70,6 +73,7 @@ def impact(desk: Desk, store: Store, draft: Catalogue, *, at: datetime) -> Impac
         tally.add(many.of_rows([row for _, row in rows]))
     return Impact(
         changes=difference(old, new),
+        redeclared=redeclared(old, new),
         customers=tally.customers,
         asked_again=tally.asked_again,
         lost=tally.lost,

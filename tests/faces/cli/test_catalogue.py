@@ -40,10 +40,29 @@ def test_diff_names_what_changes(shell: Shell):
     same = shell("catalogue", "diff", "catalogue.toml", "--json")
     assert same.json == {
         "version": 1, "same": True, "added": [], "removed": [], "changed": [], "asks_again": [],
-        "customers": 300, "asked_again": 0, "lost": 0, "by_scope": {},
+        "redeclared": [], "customers": 300, "asked_again": 0, "lost": 0, "by_scope": {},
     }  # fmt: skip
     changed = shell("catalogue", "diff", other(shell), "--json")
     assert (changed.code, changed.json["same"], len(changed.json["changed"])) == (0, False, 1)
+
+
+def test_diff_tells_what_changes_besides_scopes(shell: Shell):
+    text = (shell.folder / "catalogue.toml").read_text()
+    (shell.folder / "free.toml").write_text(text.replace('unpriced = ["visits_past_month"]\n', ""))
+    (shell.folder / "spaced.toml").write_text(text + "\n\n")
+    told = shell("catalogue", "diff", "free.toml", "--json").json
+    plain = shell("catalogue", "diff", "free.toml").out
+    spaced = shell("catalogue", "diff", "spaced.toml").out
+
+    [changed] = told["redeclared"]
+    assert changed == {
+        "kind": "category", "key": "browsing", "part": "unpriced", "old": "visits_past_month", "new": "",
+    }  # fmt: skip
+    assert plain.startswith("As to scopes it is the same as version 1, which is in force.")
+    assert ["category", "browsing", "unpriced", "visits_past_month", "-"] in [
+        line.split() for line in plain.splitlines()
+    ]
+    assert spaced == "It is the same as version 1, which is in force, apart from how the file is written.\n"
 
 
 def test_diff_and_publish_say_how_many_have_to_be_asked_again(shell: Shell):

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from consent.base.errors import CatalogueInvalid
+from consent.catalogue.changes import difference, redeclared
 from consent.catalogue.duration import Duration, parse_duration
-from consent.catalogue.model import NO_BIT, UNPUBLISHED, Attribute, LegalBasis, difference, published
+from consent.catalogue.model import NO_BIT, UNPUBLISHED, Attribute, LegalBasis, published
 from consent.catalogue.reading import DEFAULT, parse_catalogue, read_catalogue
 from tests.builders import CATALOGUE, catalogue, published_catalogue, scope_table, tables, toml
 
@@ -407,3 +408,23 @@ def test_the_difference_says_what_is_added_removed_changed_and_asked_again():
         "asks_again": [],
     }
     assert difference(None, before)["added"] == sorted(before.scopes)
+
+
+def test_what_else_is_declared_differently_is_told_by_its_table_key_and_part():
+    before = published_catalogue()
+    first, *others = CATALOGUE["category"]
+    marked = {**first, "unpriced": [next(iter(first["attributes"]))]}
+    channels = [*CATALOGUE["channel"][1:], {"key": "pigeon", "title": "Pigeon"}]
+    gone = CATALOGUE["channel"][0]["key"]
+    scopes = [each for each in CATALOGUE["scope"] if f":{gone}:" not in each["scope"]]
+
+    assert redeclared(before, before) == []
+    assert redeclared(before, catalogue(category=[marked, *others])) == [
+        ("category", first["key"], "unpriced", "", marked["unpriced"][0])
+    ]
+    assert redeclared(before, catalogue(channel=channels, scope=scopes)) == [
+        ("channel", gone, "", "declared", ""),
+        ("channel", "pigeon", "", "", "declared"),
+    ]
+    retitled = redeclared(before, catalogue(category=[{**first, "title": "Other", "origin": "provided"}, *others]))
+    assert [(each.part, each.new) for each in retitled] == [("title", "Other"), ("origin", "provided")]
