@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
@@ -15,6 +16,8 @@ NONCE_BYTES: Final = 12
 DATA_KEY_BYTES: Final = 32
 
 _READABLE: Final = str.maketrans("", "", " -./()\u00a0\u2007\u2010\u2011\u202f")
+_ENCODED: Final = "xn--"
+_DOTS: Final = str.maketrans("\u3002\uff0e\uff61", "...")
 _BLOCK_BYTES: Final = 64
 _INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
@@ -128,8 +131,8 @@ class Opener:
 def blind(index_key: bytes, kind: str, value: str) -> bytes:
     """Return the blind index of an address or a reference: a keyed hash (HMAC-SHA256) of its normalised form.
 
-    E-mail addresses are compared without case, telephone numbers without what only makes them readable; everything else
-    as it is, but for white space around it.
+    E-mail addresses are compared without case and by the letters of their domain, however those are encoded; telephone
+    numbers without what only makes them readable; everything else as it is, but for white space around it.
     """
     begun, end = (each.copy() for each in _begun(index_key, kind))
     begun.update(normalised(kind, value).encode())
@@ -142,11 +145,38 @@ def normalised(kind: str, value: str) -> str:
 
     >>> normalised("phone", "+49 (30) 1234-5678"), normalised("email", " Ann@Shop.example ")
     ('+493012345678', 'ann@shop.example')
+    >>> normalised("email", "Ann@B\u00dcCHER.example") == normalised("email", "ann@xn--bcher-kva.example")
+    True
     """
     value = value.strip()
     if kind == "email":
-        return value.casefold()
+        return _mailbox(value)
     return value.translate(_READABLE) if kind == "phone" else value
+
+
+def _mailbox(value: str) -> str:
+    """Return an e-mail address in one of the ways in which it may be written: a domain of other letters has two.
+
+    Source:
+        RFC 3492 (Punycode) and UTS #46 section 4 for the domain, RFC 6532 section 3.1 for what stands before it.
+    """
+    if value.isascii() and _ENCODED not in value.lower():
+        return value.lower()
+    before, at, domain = unicodedata.normalize("NFC", value.casefold()).rpartition("@")
+    labels = unicodedata.normalize("NFKC", domain.translate(_DOTS)).split(".")
+    return before + at + ".".join(map(_label, labels))
+
+
+def _label(label: str) -> str:
+    """Return a domain's label in its own letters; one that isn't what it says stays as it is."""
+    if not label.startswith(_ENCODED):
+        return label
+    try:
+        letters = unicodedata.normalize("NFC", label[len(_ENCODED) :].encode("ascii").decode("punycode").casefold())
+        letters.encode()  # it may stand for half of a surrogate pair, which no text can hold
+    except UnicodeError:
+        return label
+    return letters or label
 
 
 @lru_cache(maxsize=64)

@@ -95,6 +95,22 @@ def test_what_was_not_suppressed_can_not_be_lifted(world):
         lift(world, ANNS)
 
 
+@pytest.mark.parametrize(
+    ("left_alone", "brought"),
+    [
+        ("ann@bücher.example", "ann@xn--bcher-kva.example"),
+        ("Ann@XN--BCHER-KVA.example", "ann@BÜCHER.example"),
+        ("ann@bu\u0308cher.example", "ann@bücher\u3002example"),
+    ],
+)
+def test_a_domain_is_known_in_whichever_letters_it_is_written(world, left_alone, brought):
+    """Rule 11."""
+    suppress(world, left_alone)
+    new = enrol(world, reference="NEW", email=brought)
+    world.grant(new, MAIL)
+    assert world.reason(new, MAIL) == "SUPPRESSED"
+
+
 def test_a_telephone_number_is_known_however_it_is_written(world):
     """What only makes a number readable is no part of it."""
     customer = enrol(world, phone="+493012345678")

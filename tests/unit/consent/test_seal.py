@@ -8,7 +8,18 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from consent.base.errors import KeyLost
-from consent.vault.seal import NONCE_BYTES, blind, mark, seal, seal_under, unseal, unseal_all, use_key, use_keys
+from consent.vault.seal import (
+    NONCE_BYTES,
+    blind,
+    mark,
+    normalised,
+    seal,
+    seal_under,
+    unseal,
+    unseal_all,
+    use_key,
+    use_keys,
+)
 
 KEY, OTHER = bytes(range(32)), bytes(range(1, 33))
 TEXT = b'{"spent": 12.5}'
@@ -117,3 +128,13 @@ def test_one_of_many_that_does_not_open_is_told(spoil):
     with pytest.raises(KeyLost, match="sealed for u does not open") as lost:
         unseal_all(keys, "u", [first, spoil(second)], places)
     assert "secret" not in str(lost.value)
+
+
+@pytest.mark.parametrize(
+    "domain", ["xn--", "xn--zz!!", "xn--99999999999", "xn--\xfc", "xn--ib9b89l", "XN--BCHER-KVA..example", "@"]
+)
+def test_what_only_looks_like_an_encoded_domain_is_still_told_apart_and_can_be_stored(domain):
+    found = normalised("email", f"ann@{domain}")
+    assert found.encode()
+    assert found == normalised("email", found)
+    assert found not in {normalised("email", "ann@"), normalised("email", "ann@shop.example")}
