@@ -49,6 +49,8 @@ class _Log:
     frontier: Frontier = field(default_factory=Frontier)
     eighth: list[bytes] = field(default_factory=list)
     """The nodes of level 8: what tiles of level 1 hold."""
+    unread: set[int] = field(default_factory=set)
+    """Entries that can't be judged, for a tile that was named is missing or holds too little."""
 
     def wrong(self, seq: int, where: str, why: str) -> None:
         if len(self.bad) < MOST_NAMED:
@@ -131,6 +133,8 @@ def _walk(log: _Log, edge: Edge) -> Edge:
         edge = leaves.edge
         log.checked += len(entries.seqs)
         for seq, why in leaves.wrong.items():
+            if seq in log.unread:
+                continue
             start = seq // WIDTH * WIDTH
             log.wrong(seq, Tile(ENTRIES, seq // WIDTH, min(WIDTH, log.state.size - start)).path, why)
         log.frontier, nodes = merkle.append_all(log.frontier, leaves.hashes)
@@ -157,6 +161,7 @@ def _read(log: _Log, first: int, last: int) -> Entries:
         width = min(WIDTH, last - start)
         there = _bundle(log, Tile(ENTRIES, start // WIDTH, width))
         hashes = _hashes(log, Tile(0, start // WIDTH, width))
+        log.unread.update(range(start + min(len(there), len(hashes)), start + width))
         for spot in range(min(width, len(there))):
             seqs.append(start + spot)
             bodies.append(there[spot])
@@ -222,6 +227,8 @@ def _judge_upper(log: _Log) -> None:
 
 def _judge_openings(log: _Log) -> None:
     for seq, plain in sorted(log.openings.items()):
+        if seq in log.unread:
+            continue
         body = _entry(log, seq) if 0 <= seq < log.state.size else b""
         read = entry.read(body)
         if read is None or not entry.opens(plain, read.commitment):

@@ -148,13 +148,21 @@ def test_every_byte_of_an_exported_log_counts(sqlite_world, tmp_path):
     assert (missed, verify_exported(tmp_path / "out", vkey=key).ok) == ([], True)
 
 
-@pytest.mark.parametrize("name", ["tile/0/000", "tile/entries/001.p/44", "tile/1/000.p/1"])
-def test_a_missing_file_is_named(world, tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [("tile/0/000", 0), ("tile/entries/000", 0), ("tile/entries/001.p/44", 256), ("tile/1/000.p/1", 0)],
+)
+def test_a_missing_file_is_named_once_beside_all_else_that_is_wrong(world, tmp_path, name, first):
     talk(world, 300 - world.size())
     exported(world, tmp_path)
     (tmp_path / name).unlink()
+    whole = tmp_path / ("tile/0/001.p/44" if first == 0 else "tile/0/000")
+    content = bytearray(whole.read_bytes())
+    content[7 * 32] ^= 1
+    whole.write_bytes(content)
 
-    assert name in [where for _, where in found_in(tmp_path, key_of(world))]
+    other = (256 - first + 7, f"tile/entries/{'001.p/44' if first == 0 else '000'}")
+    assert sorted(found_in(tmp_path, key_of(world))) == sorted([(first, name), other])
 
 
 def test_an_entry_exchanged_in_a_bundle_is_named_with_its_place(world, tmp_path):
