@@ -1,18 +1,16 @@
 """`byleave campaign dry-run` and `compare`: what a campaign would do, or another policy."""
 
-import re
 from time import perf_counter
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from api import lost
-from api.cli.decide import print_verdicts
+from api.cli.decide import print_verdicts, versioned
 from api.cli.frame import VERSION_OR_NONE, Command, Number, Words, at_home, caller, json_option
 from api.cli.output import print_json, print_line, print_table, progress
 from api.roles import action
 from consent.base.counting import counted
-from consent.base.errors import Place, RequestUnfit
 from personalise.campaigns.model import LEAVE_ALONE
 from personalise.contact_policy.model import THOUSANDTHS
 from personalise.results.words import short
@@ -88,9 +86,6 @@ def print_counts(counts: Counts, seconds: float, *, done: bool = True) -> None:
         print_line(f"{counts.deferred:,} are held back for now alone, and decided about again in time.")
 
 
-_NAMED: Final = re.compile(r"([^@]+)(?:@([1-9][0-9]{0,8}))?")
-
-
 @click.command(cls=Command, example="byleave campaign compare spring@1 spring@2")
 @click.argument("a", type=Words("key", 80))
 @click.argument("b", type=Words("key", 80), required=False)
@@ -104,21 +99,15 @@ def compare(a: str, b: str | None, *, contact_policy: int | None, as_json: bool)
 
     Each is a campaign's key, or a version of it: spring@2. The second is the first again where it is left out.
     """
-    first, second = _named(a), _named(b or a)
+    (key, version), (other, its_version) = versioned(a), versioned(b or a)
+    first = Named(campaign=key, version=version)
+    second = Named(campaign=other, version=its_version, contact_policy=contact_policy)
     with at_home() as house, progress("deciding") as tick:
-        second = Named(campaign=second.campaign, version=second.version, contact_policy=contact_policy)
         found = compared(house.deployment, first, second, actor=caller().name, progress=tick)
     if as_json:
         print_json(found.as_json())
     else:
         _print_compared(found)
-
-
-def _named(text: str) -> Named:
-    found = _NAMED.fullmatch(text)
-    if found is None:
-        raise RequestUnfit(places=[Place(text[:80], "is neither KEY nor KEY@VERSION")])
-    return Named(campaign=found[1], version=int(found[2] or 0))
 
 
 def _title(policy: Policy) -> str:

@@ -1,5 +1,6 @@
 """`byleave decide`: one decision for one customer, now; `byleave decision`: one that was made."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -9,6 +10,7 @@ import click
 from api.cli.frame import (
     REFUSED,
     UNCHECKED,
+    VERSION_OR_NONE,
     Command,
     Group,
     Instant,
@@ -23,8 +25,9 @@ from api.cli.output import print_json, print_line, print_table
 from api.roles import action
 from consent.base import strict_json
 from consent.base.clock import rfc3339
-from consent.base.errors import Invalid
+from consent.base.errors import Invalid, Place, RequestUnfit
 from personalise import engine
+from personalise.life.approving import LONGEST_REASON
 from personalise.responses import outcomes, rejections
 from personalise.steps.personalise.explanation import CandidateVerdict
 from personalise.telling import Decision
@@ -62,6 +65,48 @@ def decide(customer: str, campaign: str, channel: str | None, *, carried: bool, 
 @click.group(cls=Group)
 def decision() -> None:
     """Decisions that were made: their funnel, and their replay."""
+
+
+@decision.command(example='byleave decision simulate S000001 --campaign spring@1 --reason "he asked why"')
+@customer_argument
+@click.option("--campaign", type=Words("key", 80), required=True, help="The campaign's key, or a version: spring@2.")
+@click.option("--reason", type=Words("text", LONGEST_REASON), required=True, help="Why you look; it names nobody.")
+@click.option("--contact-policy", type=VERSION_OR_NONE, help="The contact policy's version; 0 is none at all.")
+@click.option("--channel", type=Words("channel"), help="Only what goes by this channel.")
+@json_option
+@action("decisions.simulate")
+def simulate(
+    customer: str, campaign: str, reason: str, contact_policy: int | None, channel: str | None, *, as_json: bool
+) -> None:
+    """Say what would be decided about a customer now: by any version of a campaign, under any contact policy.
+
+    Nothing is reserved, logged or taken. That his data were read is written down, and why.
+    """
+    key, version = versioned(campaign)
+    with at_home() as house:
+        deployment = house.deployment
+        with deployment.store.live() as work:
+            who = found(house, work, customer)
+        made = engine.simulate(
+            deployment,
+            who,
+            campaign=key,
+            version=version,
+            contact_policy=contact_policy,
+            channel=channel or "",
+            actor=caller().name,
+            reason=reason,
+        )
+    if as_json:
+        print_json(made.as_json())
+        return
+    rules = f"contact policy {made.contact_policy}" if made.contact_policy else "no contact policy"
+    print_line(f"By {key}@{made.version} under {rules} it would be:")
+    _print_choice(made.decision)
+    print_line()
+    print_verdicts(made.decision.verdicts)
+    print_line()
+    print_line(f"judged at ledger position {made.decision.position}; nothing of it is kept")
 
 
 @decision.command(example="byleave decision show dec_9f2c….0 --language de")
@@ -150,6 +195,8 @@ def _value(told: str) -> bool | float | int:
 _CONDITION: Final = 48
 """Signs of a condition that a table has room for."""
 
+_VERSIONED: Final = re.compile(r"([^@]+)(?:@([1-9][0-9]{0,8}))?")
+
 _RECORDED: Final = {
     "stored": "{measure} is remembered",
     "repeated": "{measure} was told before",
@@ -174,6 +221,15 @@ def _shown(decision: Decision, *, as_json: bool) -> None:
     if as_json:
         print_json(decision.as_json())
         return
+    _print_choice(decision)
+    print_line()
+    print_verdicts(decision.verdicts)
+    print_line()
+    worded = f", {_WORDED[decision.wording]}" if decision.chosen else ""
+    print_line(f"decision {decision.id}, judged at ledger position {decision.position}{worded}")
+
+
+def _print_choice(decision: Decision) -> None:
     print_line(f"{decision.chosen or 'leave alone'}: {decision.explanation}")
     if decision.subject:
         print_line(decision.subject)
@@ -185,11 +241,18 @@ def _shown(decision: Decision, *, as_json: bool) -> None:
         )
     if decision.html:
         print_line("The same goes as an HTML mail, which --json shows.")
-    print_line()
-    print_verdicts(decision.verdicts)
-    print_line()
-    worded = f", {_WORDED[decision.wording]}" if decision.chosen else ""
-    print_line(f"decision {decision.id}, judged at ledger position {decision.position}{worded}")
+
+
+def versioned(text: str) -> tuple[str, int]:
+    """Read which campaign is meant, and which version of it; 0 where it names none.
+
+    >>> versioned("spring"), versioned("spring@2")
+    (('spring', 0), ('spring', 2))
+    """
+    read = _VERSIONED.fullmatch(text)
+    if read is None:
+        raise RequestUnfit(places=[Place(text[:80], "is neither KEY nor KEY@VERSION")])
+    return read[1], int(read[2] or 0)
 
 
 def print_verdicts(verdicts: Sequence[CandidateVerdict]) -> None:

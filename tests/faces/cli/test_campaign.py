@@ -39,6 +39,41 @@ def under_way(shell: Shell) -> str:
         return running.start(house.deployment, "spring", actor=caller().name, four_eyes=False)
 
 
+def test_a_simulation_says_what_would_be_decided_by_any_version_and_keeps_nothing_but_that_it_looked(shell: Shell):
+    before = shell.size()
+    asked = ("decision", "simulate", SOMEBODY, "--campaign", "spring@1", "--reason", "he asked why")
+    ran = shell(*asked, "--contact-policy", 0, "--json")
+    plain = shell(*asked, "--channel", "sms")
+    decided = shell("decide", SOMEBODY, "--campaign", "spring", "--json").json
+
+    assert (ran.code, list(ran.json)) == (0, [*DECISION, "version", "contact_policy"])
+    assert (ran.json["decision"], ran.json["version"], ran.json["contact_policy"]) == (None, 1, 0)
+    assert (ran.json["chosen"], ran.json["verdicts"]) == (decided["chosen"], decided["verdicts"])
+    assert plain.out.startswith("By spring@1 under no contact policy it would be:\n")
+    assert "outdoor-text" in plain.out
+    assert "outdoor-mail" not in plain.out
+    assert decided["position"] == before
+    with shell.house() as house, house.deployment.store.read() as work:
+        looked = work.connection.exec_driver_sql("SELECT reason FROM data_use WHERE reason LIKE 'simulating%'").all()
+    assert [reason for (reason,) in looked] == ["simulating spring@1: he asked why"] * 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        (("--campaign", "spring@0"), "spring@0: is neither KEY nor KEY@VERSION"),
+        (("--campaign", "spring@9"), "No such campaign: 'spring' has no version 9"),
+        (("--campaign", "nope"), "No such campaign: 'nope'"),
+        (("--campaign", "spring", "--contact-policy", "7"), "version 7"),
+        (("--campaign", "spring", "--channel", "pigeon"), "pigeon"),
+    ],
+)
+def test_what_cannot_be_simulated_is_named(shell: Shell, typed: tuple[str, ...], why: str):
+    ran = shell("decision", "simulate", SOMEBODY, "--reason", "he asked why", *typed)
+    assert (ran.code, ran.out) == (2, "")
+    assert why in ran.err
+
+
 def test_check_says_what_a_campaign_needs(shell: Shell):
     ran = shell("campaign", "check", "campaign.toml", "--json")
     keys = ["key", "objective", "treatments", "categories", "scopes", "ok", "advice"]
