@@ -10,15 +10,15 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import orjson
 
-from consent import catalogues
+from consent import catalogues, standings
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.catalogue.model import Catalogue
 from consent.imports.faults import Details
 from consent.imports.passes import Distinct
 from consent.imports.said import Row
-from consent.permission.standing import Standing, fold
-from consent.permission.statement import Statement, from_record
+from consent.permission.standing import SUPPRESSED, Standing, fold
+from consent.permission.statement import WHOLE_CUSTOMER, Statement, from_record
 from consent.permission.verdict import Reason, judged
 from consent.register import customers, history, rules
 from consent.register.desk import Desk
@@ -95,7 +95,7 @@ class Earlier:
 
 
 class Change(StrEnum):
-    """What becomes of a scope of a customer who says something about it."""
+    """What becomes of a scope of a customer by what he says."""
 
     PERMITS = "permits"
     """Was denied, would be permitted."""
@@ -151,10 +151,12 @@ class Weighing:
         for line, one, row in said:
             by_person.setdefault(names[one], []).append((line, row))
         known = dict(zip(names, found, strict=True))
+        alone = _Alone.of(work, names, customers.left_alone(self._desk, work, people))
         told: list[tuple[int, dict[str, Any]]] = []
         for name, rows in by_person.items():
             customer = known[name]
-            person = _Person(customer, past.get(customer, ()) if customer else (), self._earlier.of(name), bits)
+            before = past.get(customer, ()) if customer else ()
+            person = _Person(customer, before, self._earlier.of(name), bits, *alone.states(name))
             told.extend(self._row(person, line, row) for line, row in rows)
             self._earlier.add(name, person.new)
         return self._counted(people, found, sorted(told, key=lambda each: each[0]))
@@ -174,9 +176,19 @@ class Weighing:
         if hash(word(statement)) in person.met:
             return line, {**what, "outcome": "repeated"}
         was, becomes = person.takes(statement)
-        changes = {scope: self._change(was, becomes, scope) for scope in statement.scopes}
+        changes: dict[str, Change] = {scope: self._change(was, becomes, scope) for scope in statement.scopes}
+        changes |= self._besides(was, becomes, statement)
         self.counts.update(changes.values())
         return line, {**what, "outcome": "recorded", "scopes": changes}
+
+    def _besides(self, was: Standing, becomes: Standing, statement: Statement) -> dict[str, Change]:
+        """Return what changes of scopes that it doesn't name: by an age, an address, or what holds for all."""
+        if not statement.age and statement.act not in WHOLE_CUSTOMER and was.states == becomes.states:
+            return {}
+        others = {
+            scope: self._change(was, becomes, scope) for scope in self._catalogue.scopes.keys() - statement.scopes
+        }
+        return {scope: others[scope] for scope in sorted(others) if others[scope] in (Change.PERMITS, Change.ENDS)}
 
     def _counted(
         self,
@@ -206,6 +218,28 @@ class Weighing:
         return judged(standing, self._catalogue.scopes[scope], None, self._at)[0] is Reason.PERMIT
 
 
+class _Alone(NamedTuple):
+    """Who is left alone, which stands in no history."""
+
+    already: frozenset[Name]
+    brought: frozenset[Name]
+    """By an address that he brings."""
+
+    @staticmethod
+    def of(work: Work, names: Sequence[Name], bringing: Sequence[bool]) -> "_Alone":
+        """Look up who is left alone of those who say something."""
+        stored = standings.read(work, sorted({CustomerId(name) for name in names if isinstance(name, str)}))
+        return _Alone(
+            frozenset(name for name, row in stored.items() if row.states & SUPPRESSED),
+            frozenset(name for name, alone in zip(names, bringing, strict=True) if alone),
+        )
+
+    def states(self, name: Name) -> tuple[int, int]:
+        """Return what he is before his first row, and from then on: who is new is what his address makes him."""
+        after = SUPPRESSED if name in self.already or name in self.brought else 0
+        return (after if name in self.already or not isinstance(name, str) else 0), after
+
+
 class _Person:
     """A customer while his rows are weighed: what he said before, and in the file so far."""
 
@@ -215,6 +249,8 @@ class _Person:
         past: Sequence[tuple[int, Statement]],
         earlier: Sequence["Weighed"],
         bits: Mapping[str, int],
+        states: int,
+        then: int,
     ) -> None:
         self.customer = customer
         self.new: list[Weighed] = []
@@ -223,6 +259,8 @@ class _Person:
         self._past = past
         self._first = max((position for position, _ in past), default=-1) + 1
         self._bits = bits
+        self._states = then if earlier else states
+        self._then = then
         self._stands = self._fold()
 
     def takes(self, statement: Statement) -> tuple[Standing, Standing]:
@@ -232,9 +270,11 @@ class _Person:
         self.new.append(weighed)
         self.met.add(weighed.word)
         self._fresh.append(statement)
+        self._states = self._then
         self._stands = self._fold()
         return was, self._stands
 
     def _fold(self) -> Standing:
         # New statements come after all positions there are: what comes in later wins a tie.
-        return fold([*self._past, *enumerate(self._fresh, self._first)], self._bits)
+        folded = fold([*self._past, *enumerate(self._fresh, self._first)], self._bits)
+        return replace(folded, states=folded.states | self._states)

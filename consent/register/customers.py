@@ -197,6 +197,13 @@ def known(desk: Desk, work: Work, identities: Sequence[Mapping[str, str]]) -> li
     return [next((owners[blind] for blind in blinds if blind in owners), None) for blinds in wanted]
 
 
+def left_alone(desk: Desk, work: Work, identities: Sequence[Mapping[str, str]]) -> list[bool]:
+    """Say of each item whether one of its addresses is suppressed: whoever has it then is."""
+    wanted = _blinds(desk, identities)
+    on_the_list = suppressing.suppressed(work, (blind for blinds in wanted for blind in blinds))
+    return [not on_the_list.isdisjoint(blinds) for blinds in wanted]
+
+
 def strangers(desk: Desk, work: Work, identities: Sequence[Mapping[str, str]]) -> list[str]:
     """Return for each item the kind of the first identity that somebody else has; "" where none has.
 

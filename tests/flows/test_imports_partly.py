@@ -16,6 +16,7 @@ from consent.imports.statements import bring_in_statements
 from consent.imports.weighing import Change
 from consent.register import customers, history, wordings
 from tests.builders import START, tables, toml
+from tests.erasing import suppress
 from tests.flows.test_imports import (
     CUSTOMERS,
     HEADER,
@@ -23,6 +24,7 @@ from tests.flows.test_imports import (
     SAID_HEADER,
     STATEMENTS,
     bring,
+    days_ago,
     everything,
     known,
     mapped,
@@ -306,4 +308,57 @@ def test_rule_10_a_dry_run_judges_ages_as_the_gate_does(world, tmp_path, age, ch
     dry = bring(world, tmp_path, "statements", text, mapping=mapping, dry_run=True)
     bring(world, tmp_path, "statements", text, mapping=mapping)
     assert (dry.changes, world.reason(who(world, "X"), "contact:post:offers")) == ({Change(change): 1}, reason)
+    world.check_ledger()
+
+
+WITH_ALL = STATEMENTS.replace('reference = "id"', 'reference = "id"\n[identities]\nemail = "mail"') + 'age = "age"\n'
+OFFERS = "use:purchases:offers"
+BY_POST = "contact:post:offers"
+
+
+@pytest.mark.parametrize(
+    ("row", "changes"),
+    [
+        ("ANN,,grant,remember:purchases,form 7,30", {BY_POST: "permits", "remember:purchases": "stays_permitted"}),
+        ("ANN,,grant,remember:purchases,form 7,", {"remember:purchases": "stays_permitted"}),
+        (f"ANN,,withdraw,{OFFERS},form 7,", {OFFERS: "ends"}),
+        ("ANN,,pause,,form 7,", {}),
+        ("ANN,,restrict,,form 7,", {}),
+        (f"ANN,free@shop.example,grant,{BY_POST},form 7,30", {BY_POST: "stays_denied"}),
+        (f"NEW,free@shop.example,grant,{BY_POST} {OFFERS},form 7,30", {BY_POST: "stays_denied", OFFERS: "permits"}),
+        (f"LEFT,,grant,{BY_POST},form 7,30", {BY_POST: "stays_denied"}),
+    ],
+)
+def test_rule_10_a_dry_run_says_of_every_scope_what_the_gate_will(world, tmp_path, row, changes):
+    """Rules 9, 10 and 11: also of scopes that a row doesn't name, and of whom is left alone."""
+    given = tables()
+    next(each for each in given["scope"] if each["scope"] == BY_POST)["minimum_age"] = 16
+    world.publish(toml(given))
+    for address in ("left@shop.example", "free@shop.example"):
+        suppress(world, address)
+    with world.store.write() as work:
+        left = {"reference": "LEFT", "email": "left@shop.example"}
+        customers.enrol(world.deployment.desk, work, [left], at=world.clock())
+    world.grant(world.ann, "remember:purchases", OFFERS, BY_POST)
+    named, mail, act, scopes, evidence, age = row.split(",")
+    text = "id,mail,act,scopes,said_at,method,language,evidence,age\n"
+    text += f"{named},{mail},{act},{scopes},{days_ago(0)},paper,en,{evidence},{age}\n"
+
+    def permitted():
+        with world.store.read() as work:
+            [customer] = customers.known(world.deployment.desk, work, [{"reference": named}])
+        every = [each["scope"] for each in given["scope"]] if customer else []
+        return {scope for scope in every if world.reason(customer, scope) == "PERMIT"}
+
+    before = permitted()
+    dry, [line] = told(world, tmp_path, "statements", text, mapping=WITH_ALL, dry_run=True)
+    bring(world, tmp_path, "statements", text, mapping=WITH_ALL)
+    after = permitted()
+
+    assert line["scopes"].items() >= changes.items()
+    assert sum(dry.changes.values()) == len(line["scopes"])
+    given_by_him = {scope for scope in after - before if scope in scopes or named != "NEW"}  # the others need no asking
+    assert {scope for scope, change in line["scopes"].items() if change == "permits"} == given_by_him
+    assert {scope for scope, change in line["scopes"].items() if change == "ends"} == before - after
+    assert ("ends" in line["scopes"].values()) == (act != "grant" or (named, mail) == ("ANN", "free@shop.example"))
     world.check_ledger()
