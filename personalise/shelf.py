@@ -49,7 +49,7 @@ _CAMPAIGN: Final = Hot(
 )  # fmt: skip
 _models: Final = table_of(ModelVersionRow)
 _MODEL: Final = Hot(
-    sa.select(_models.c.version, _models.c.body)
+    sa.select(_models.c.version, _models.c.body, _models.c.hash)
     .where(
         _models.c.campaign == sa.bindparam("campaign"),
         sa.or_(_models.c.version == sa.bindparam("version"), sa.bindparam("version") == NEWEST),
@@ -321,6 +321,14 @@ def save_model(work: Work, campaign: str, model: Response, *, rows: int, at: dat
 
 
 def load_model(work: Work, campaign: str, *, version: int | None = None) -> tuple[Response | None, int]:
-    """Return the campaign's newest model (or one version of it; 0 is "none"), with its number."""
+    """Return the campaign's newest model (or one version of it; 0 is "none"), with its number.
+
+    Raises:
+        LedgerBroken: its bytes were changed since it was fitted.
+    """
     row = work.run(_MODEL, campaign, NEWEST if version is None else version).fetchone()
-    return (_model(row[1]), row[0]) if row else (None, 0)
+    if row is None:
+        return None, 0
+    number, body, digest = row
+    _require_bytes(body, "", bytes(digest), f"model {number} of campaign {campaign}")
+    return _model(body), number

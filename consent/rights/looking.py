@@ -49,6 +49,8 @@ class Why(StrEnum):
     """The officer accounts for what was done to his data (GDPR Art. 5(2))."""
     REQUEST = "right:request"
     """Somebody reads what the customer wrote about a request, to answer it."""
+    EVIDENCE = "right:evidence"
+    """It goes into an evidence pack, for a court or an authority."""
 
 
 RIGHTS: Final = "right:"

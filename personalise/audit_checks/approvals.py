@@ -3,8 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+import sqlalchemy as sa
+
 from consent.audit import events as ledger
 from consent.audit.findings import Evidence, Finding, Judged, Severity, Yielded
+from consent.base.database import table_of
 from consent.base.errors import CampaignInvalid, NotFound
 from consent.base.store import Work
 from consent.ledger.entry import Kind
@@ -17,9 +20,12 @@ from personalise.life.events import Did, Event, Published
 from personalise.runs import dry_run, log
 from personalise.runs import run as runs
 from personalise.runs.run import Run
+from personalise.tables import DecisionChunkRow, RunRow
 
 KEY: Final = "approvals"
 _PAGE: Final = 500
+
+_chunk, _run = table_of(DecisionChunkRow), table_of(RunRow)
 
 
 def approvals(evidence: Evidence) -> Iterator[Yielded]:
@@ -47,6 +53,8 @@ def approvals(evidence: Evidence) -> Iterator[Yielded]:
         elif began is not None and _after(evidence, run, began):
             judged += 1
             yield _finding(run.id, f"no entry says who let the run of {run.campaign} start")
+    for gone in _gone(evidence):
+        yield _finding(gone, "the ledger commits to what it decided, and no row of run is there")
     yield Judged(judged + len(kept))
 
 
@@ -90,6 +98,13 @@ def _differs(each: Event, entry: ledger.Event | None, version: Published | None)
     if each.publisher != version.by:
         return f"version {each.version} is said to be published by somebody else than entry {each.position} says"
     return ""
+
+
+def _gone(evidence: Evidence) -> list[str]:
+    """Return the runs that decided something and of which nothing else is left."""
+    decided = sa.select(_chunk.c.run).where(_chunk.c.run != "", _chunk.c.run.not_in(sa.select(_run.c.id))).distinct()
+    with evidence.store.read() as work:
+        return sorted(work.connection.execute(decided).scalars())
 
 
 def _runs(evidence: Evidence) -> Iterator[Run]:

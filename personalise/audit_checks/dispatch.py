@@ -3,7 +3,7 @@
 What stood for a customer is folded from what he had said before the ledger position at which the claim was judged.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
@@ -11,12 +11,15 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from consent import catalogues
+from consent.audit import times
 from consent.audit.findings import Evidence, Finding, Gap, Judged, Severity, Yielded
+from consent.audit.times import Around
 from consent.base.clock import to_ms
 from consent.base.database import table_of
 from consent.base.errors import LedgerBroken, NotFound
 from consent.base.ids import CustomerId
 from consent.base.store import Work
+from consent.ledger.position import position
 from consent.permission import many
 from consent.permission.verdict import Reason
 from consent.register import customers, left_alone, reopening
@@ -55,8 +58,9 @@ def _page(work: Work, after: str) -> list[Any]:
 
 def _judged(evidence: Evidence, work: Work, rows: Sequence[Any]) -> Iterator[Yielded]:
     past = _Past(evidence, work, rows)
+    around = times.around(work, (row.claimed_position for row in rows if row.claimed_position is not None))
     for row in rows:
-        wrong = list(_formal(row))
+        wrong = list(_formal(row, around))
         if row.claimed_position is not None:
             try:
                 wrong += past.unpermitted(row)
@@ -68,10 +72,14 @@ def _judged(evidence: Evidence, work: Work, rows: Sequence[Any]) -> Iterator[Yie
     yield Judged(len(rows))
 
 
-def _formal(row: Any) -> Iterator[str]:  # noqa: ANN401 -- a row of contact
+def _formal(row: Any, around: Mapping[int, Around]) -> Iterator[str]:  # noqa: ANN401 -- a row of contact
     if row.claimed_position is None:
         yield f"it is {row.status}, and nobody had claimed it"
-    elif row.expires_at is not None and row.claimed_at >= row.expires_at:
+        return
+    other = around[row.claimed_position].differs(row.claimed_at) if row.claimed_at is not None else ""
+    if other:
+        yield f"at ledger position {row.claimed_position} it was said to be handed out at {other}"
+    if row.expires_at is not None and row.claimed_at >= row.expires_at:
         yield "it was handed out after its time to live was over"
 
 
@@ -94,20 +102,22 @@ class _Past:
         Raises:
             NotFound, LedgerBroken: the decision behind it, or what he had said by then, can't be read.
         """
-        position = row.claimed_position
+        place = row.claimed_position
         chunk = log.read(self._work, row.decision.partition(".")[0])
+        if place <= position(chunk.log, chunk.seq):
+            yield f"it was handed out at ledger position {place}, before the ledger committed to the decision"
         keys = chunk.about["candidates"]
         if row.treatment not in keys:
             raise LedgerBroken(f"the decision knows no {row.treatment}")
-        for entry in self._alone.at(CustomerId(row.customer), to_ms(row.claimed_at), before=position):
-            yield f"it was handed out at ledger position {position}, and entry {entry} says to leave him alone"
-        standing = stood.of(self._said.get(row.customer, []), self._bits, before=position)
+        for entry in self._alone.at(CustomerId(row.customer), to_ms(row.claimed_at), before=place):
+            yield f"it was handed out at ledger position {place}, and entry {entry} says to leave him alone"
+        standing = stood.of(self._said.get(row.customer, []), self._bits, before=place)
         if standing is None:
             raise LedgerBroken("what its customer had said can't be read any more")
         standings = many.of_rows([standing])
-        version = max((each.version for each in self._published if each.position < position), default=0)
+        version = max((each.version for each in self._published if each.position < place), default=0)
         catalogue = self._evidence.desk.catalogues.version(self._work, version)
         for scope in chunk.about["needs"][keys.index(row.treatment)]:
             reason = Reason(stood.reasons(standings, scope, catalogue, row.claimed_at)[0])
             if reason is not Reason.PERMIT:
-                yield f"it was handed out, and {scope} stood as {reason.name} at ledger position {position}"
+                yield f"it was handed out, and {scope} stood as {reason.name} at ledger position {place}"

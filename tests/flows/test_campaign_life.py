@@ -614,6 +614,8 @@ def test_a_run_that_nobody_let_start_is_found(shop):
     runs.advance(shop.deployment, run)
     assert decisions(shop, run)
     assert findings(shop) == [(run, "no entry says who let the run of spring start")]
+    shop.tamper("DELETE FROM run")
+    assert findings(shop) == [(run, "the ledger commits to what it decided, and no row of run is there")]
 
 
 def test_a_run_of_before_the_ledger_told_of_campaigns_is_not_judged(world):

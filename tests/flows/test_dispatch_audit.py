@@ -133,7 +133,7 @@ def test_addresses_of_two_records_count_for_each_until_they_are_joined(world):
     world.check_ledger()
 
     world.tamper("UPDATE contact SET claimed_position = :p WHERE customer = :who", p=world.size(), who=who[1])
-    assert f"entry {put.position} says to leave him alone" in dispatched(world)[0][2]
+    assert any(f"entry {put.position} says to leave him alone" in why for _, _, why in dispatched(world))
 
 
 def test_what_was_sent_to_an_id_before_it_was_given_up_is_judged_by_its_own_addresses(world):
@@ -161,7 +161,25 @@ def test_what_was_sent_though_nobody_claimed_it_is_found(busy):
 def test_what_was_handed_out_after_its_time_is_found(busy):
     contact = of(busy, people(busy)[0], "first")
     busy.tamper("UPDATE contact SET claimed_at = expires_at WHERE decision = :it", it=contact[1])
-    assert audited(busy)[0] == [("dispatch", contact[1], "it was handed out after its time to live was over")]
+    [early, late] = audited(busy)[0]
+    assert late == ("dispatch", contact[1], "it was handed out after its time to live was over")
+    assert early[2].endswith(", and the entry behind is of 2026-11-21T10:00:00.000Z")
+
+
+def test_what_says_that_it_was_handed_out_at_another_time_than_the_ledger_had_is_found(busy):
+    """ADR 59: from then on it counts, so whoever sets it back lifts a cap."""
+    contact = of(busy, people(busy)[0], "then")
+    [(place,)] = busy.rows("SELECT claimed_position FROM contact WHERE decision = :it", it=contact[1])
+    busy.tamper("UPDATE contact SET claimed_at = claimed_at - 61000 WHERE decision = :it", it=contact[1])
+    why = f"at ledger position {place} it was said to be handed out at 2026-11-21T09:58:59.000Z, and the entry before"
+    assert audited(busy)[0] == [("dispatch", contact[1], f"{why} is of 2026-11-21T10:00:00.000Z")]
+
+
+def test_what_was_handed_out_before_it_was_decided_is_found(busy):
+    contact = of(busy, people(busy)[0], "then")
+    busy.tamper("UPDATE contact SET claimed_position = 3 WHERE decision = :it", it=contact[1])
+    why = "it was handed out at ledger position 3, before the ledger committed to the decision"
+    assert ("dispatch", contact[1], why) in audited(busy)[0]
 
 
 def test_what_had_expired_and_counted_all_the_same_is_found(busy):

@@ -100,8 +100,10 @@ def test_a_pack_with_payloads_opens_what_the_customer_said_and_is_a_recorded_use
         len(lines(found["openings.jsonl"])),
     )
     assert told.rows("SELECT actor, purpose, categories, customers, customer, reason, position FROM data_use") == [
-        ("staff:cy", "evidence", "statements", 1, told.ann, "court file 12/2026", pack.position)
+        ("staff:cy", "right:evidence", "statements", 1, told.ann, "court file 12/2026", pack.position)
     ]
+    processing = audits.run(told.deployment, CHECKS, asked_by="cy", only=["processing"])
+    assert [one for one in processing.all_findings if "evidence" in one.why] == []
     shown = lines(found["shown.jsonl"])
     assert {str(each["file"]) for each in shown} <= set(found)
 

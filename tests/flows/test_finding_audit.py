@@ -185,7 +185,7 @@ def test_a_resolution_by_hand_with_a_history_is_found_where_no_audit_passed_over
     audit(world, WRONG, Finding(check="stub", severity=Severity.LOW, subject="row 2", why="so"))
     attacker.do(
         "INSERT INTO audit_run (id, started_at, ended_at, status, asked_by, report, position)"
-        " SELECT 'aud_x', started_at, ended_at, 'passed', asked_by, '{}', -1 FROM audit_run WHERE id = :id",
+        " SELECT 'aud_x', started_at, ended_at, 'could_not_check', asked_by, '{}', -1 FROM audit_run WHERE id = :id",
         id=found.audit,
     )
     insert(attacker, finding, 2, "resolved", audit="aud_x")
@@ -245,3 +245,21 @@ def test_a_finding_that_was_reworded_is_found_by_its_report(world, attacker):
     report = run(world.deployment, [AUDITS], asked_by="cy")
     why = "its findings are not those of its report"
     assert [(one.subject, one.why) for one in report.all_findings] == [(f"audit_run {audit_}", why)]
+
+
+def test_an_audit_that_was_made_up_is_found_whichever_entry_it_names(world, attacker):
+    """Fault 9: an audit that the ledger took no entry of never counts as passed."""
+    audit(world, WRONG)
+    [(real, position)] = world.rows("SELECT id, position FROM audit_run WHERE position >= 0")
+    for made_up, place in (("aud_other", position), ("aud_nowhere", -1)):
+        attacker.do(
+            "INSERT INTO audit_run (id, started_at, ended_at, status, asked_by, report, position)"
+            " SELECT :new, started_at, ended_at, 'passed', asked_by, report, :place FROM audit_run WHERE id = :real",
+            new=made_up, place=place, real=real,
+        )  # fmt: skip
+    report = run(world.deployment, [AUDITS], asked_by="cy")
+
+    assert {(one.subject, one.why) for one in report.all_findings} == {
+        ("audit_run aud_other", f"it is said to stand in entry {position}, which tells of another audit"),
+        ("audit_run aud_nowhere", "it is said to have passed, and the ledger knows nothing of it"),
+    }

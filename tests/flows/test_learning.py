@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from consent import gate
-from consent.base.errors import CampaignUnknown
+from consent.base.errors import CampaignUnknown, LedgerBroken
 from consent.base.ids import CustomerId
 from consent.catalogue.reading import DEFAULT, read_catalogue
 from consent.register import publishing
@@ -17,6 +17,7 @@ from personalise.measure.effects import Effect
 from personalise.runs import comparing, dry_run, replaying, run
 from personalise.runs.comparing import Named
 from personalise.steps.invent.fitting import TooFew
+from tests.attacker import Attacker
 from tests.campaigns import PURCHASES, TABLES, chunks, open_run, publish
 
 MEASURED = "use:responses:measurement"
@@ -78,6 +79,15 @@ def test_a_model_is_learned_kept_and_decides_from_then_on(shop):
     assert {key: arm.rows for key, arm in learned.model.arms.items()} == {"mail": 450, "none": 450}
     assert learned.model.arms["mail"].weights[0] < 0 < abs(learned.model.arms["mail"].weights[0])
     shop.check_ledger()
+
+
+def test_a_model_that_was_changed_since_it_was_learned_decides_nothing(shop):
+    outcomes(shop, 900)
+    learn(shop)
+    Attacker(shop).do("UPDATE model_version SET body = body || ' '")
+
+    with shop.store.read() as work, pytest.raises(LedgerBroken, match="model 1 of campaign spring was changed"):
+        dry_run.load_policy(shop.deployment, work, "spring")
 
 
 def test_the_same_rows_give_the_same_model_and_another_version(shop):

@@ -8,11 +8,11 @@ from typing import Any, Final
 import orjson
 import sqlalchemy as sa
 
-from consent.audit import events
+from consent.audit import events, times
 from consent.audit.checks import following
 from consent.audit.events import Event
 from consent.audit.findings import Evidence, Finding, Gap, Judged, Severity, Yielded
-from consent.audit.report import NOT_IN_LEDGER
+from consent.audit.report import NOT_IN_LEDGER, Status
 from consent.base.canonical import b64u
 from consent.base.database import table_of
 from consent.base.store import Work
@@ -91,6 +91,9 @@ def _wrong(work: Work, event: Event, row: Any, counts: Mapping[tuple[str, str], 
         yield "its findings are not those of its report"
     if row.position != event.position:
         yield f"it is said to stand in entry {row.position}, and it is entry {event.position} that tells of it"
+    other = times.differs(row.ended_at, event)
+    if other:
+        yield f"it is said to have ended at {other}"
 
 
 def _digest(row: Any) -> str:  # noqa: ANN401 -- a row of audit_run
@@ -111,16 +114,25 @@ def _made_up(evidence: Evidence) -> Iterator[Finding]:
     """Look for audits that are said to be in the ledger, and are not."""
     after = ""
     while True:
-        query = sa.select(_run.c.id, _run.c.position).where(_run.c.id > after).order_by(_run.c.id).limit(_AT_ONCE)
+        query = (
+            sa.select(_run.c.id, _run.c.position, _run.c.status)
+            .where(_run.c.id > after)
+            .order_by(_run.c.id)
+            .limit(_AT_ONCE)
+        )
         with evidence.store.read() as work:
-            rows = work.connection.execute(query).all()
+            rows = work.connection.execute(query.order_by(_run.c.id).limit(_AT_ONCE)).all()
         if not rows:
             return
         told = events.at(evidence, [row.position for row in rows if row.position != NOT_IN_LEDGER])
         for row in rows:
             event = told.get(row.position)
+            if row.position == NOT_IN_LEDGER and row.status == Status.PASSED:
+                yield _named(row.id, "it is said to have passed, and the ledger knows nothing of it")
             if row.position != NOT_IN_LEDGER and (event is None or event.kind != Kind.AUDIT_COMPLETED):
                 yield _named(row.id, f"it is said to stand in entry {row.position}, which tells of no audit")
+            elif event is not None and not event.why and event.told.get("audit") != row.id:
+                yield _named(row.id, f"it is said to stand in entry {row.position}, which tells of another audit")
         after = rows[-1].id
 
 

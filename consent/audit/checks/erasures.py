@@ -7,7 +7,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from consent import jobs
-from consent.audit import events
+from consent.audit import events, times
 from consent.audit.events import Event
 from consent.audit.findings import Evidence, Finding, Judged, Severity, Yielded
 from consent.base.clock import rfc3339
@@ -75,20 +75,22 @@ def _tombstones(evidence: Evidence) -> Iterator[Finding]:
     after = ""
     while True:
         with evidence.store.read() as work:
-            query = sa.select(_row.c.customer, _row.c.position, _row.c.verified_at, _row.c.verified_position)
-            rows = work.connection.execute(
-                query.where(_row.c.customer > after).order_by(_row.c.customer).limit(_AT_ONCE)
-            ).all()
+            query = sa.select(_row).where(_row.c.customer > after).order_by(_row.c.customer).limit(_AT_ONCE)
+            rows = work.connection.execute(query).all()
         if not rows:
             return
         told = events.at(evidence, [place for row in rows for place in (row.position, row.verified_position)])
         for row in rows:
             if not _says(told, row.position, Kind.CUSTOMER_ERASED, {"erased": row.customer}):
                 yield _finding(row.customer, f"he has a tombstone, and entry {row.position} does not say he was erased")
+            elif other := times.differs(row.erased_at, told[row.position]):
+                yield _finding(row.customer, f"his tombstone says that he was erased at {other}")
             proof = {"verified": row.customer}
             if row.verified_at and not _says(told, row.verified_position, Kind.ERASURE_VERIFIED, proof):
                 why = f"his erasure counts as proved, and entry {row.verified_position} does not say so"
                 yield _finding(row.customer, why)
+            elif row.verified_at and (other := times.differs(row.verified_at, told[row.verified_position])):
+                yield _finding(row.customer, f"his tombstone says that he was proved to be gone at {other}")
         after = rows[-1].customer
 
 

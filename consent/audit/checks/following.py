@@ -185,6 +185,8 @@ def _behind(row: Any, step: Any, runs: Mapping[str, Any], told: Mapping[int, Eve
     elif event is None:
         if step.event == Happening.RESOLVED:
             yield f"it is resolved by audit {step.audit}, which the ledger knows nothing of"
+    elif not event.why and event.told.get("audit") != run.id:
+        yield f"it is {step.event} by audit {step.audit}, which the ledger knows nothing of"
     elif not event.why and event.told.get("report") == b64u(sha256(run.report.encode()).digest()):  # else named already
         report = orjson.loads(run.report)
         named = any((one["check"], one["subject"]) == (row.check, row.subject) for one in report["findings"])

@@ -10,7 +10,11 @@ from consent.audit.checks import beside
 from consent.audit.findings import Evidence, Finding, Judged, Reader, Severity, Yielded
 from consent.audit.pages import Customer
 from consent.base.counting import counted
-from consent.register import rekeying, reopening
+from consent.base.errors import KeyLost
+from consent.ledger import stored
+from consent.ledger.note import NoteRefused
+from consent.ledger.position import GREATEST
+from consent.register import proving, rekeying, reopening
 
 KEY: Final = "keys"
 UNFINISHED: Final = timedelta(days=1)
@@ -23,7 +27,8 @@ class Keys(Reader):
     """Unwrap every data key, open what is remembered under it, and look for keys of nobody, or of the erased.
 
     A key that doesn't open is what it sealed, lost. One that outlives an erasure is an erasure that didn't happen. Each
-    is wrapped by exactly one version of the key-encryption key, and every version in use must be there. Each record of
+    is wrapped by exactly one version of the key-encryption key, and every version in use must be there. The key that
+    signs the log is the one that its last rotation handed over to. Each record of
     the table `memory` must open where it stands, under its customer's key and for its category, and hold attributes; so
     must what was written about requests by right, and links that wait for the mail.
     """
@@ -50,6 +55,7 @@ class Keys(Reader):
                 yield _finding(Severity.CRITICAL, owner, _lost(owner))
         yield Judged(len(own.keys))
         yield from beside.unopened(self._evidence)
+        yield from self._signing()
         for version in state.unknown:
             why = f"it wraps {counted(state.in_use[version], 'data key')}, and is not there"
             yield _finding(Severity.CRITICAL, f"version {version}", why)
@@ -58,6 +64,20 @@ class Keys(Reader):
             old = counted(state.outdated, "data key is", "data keys are")
             why = f"the rotation to it was never finished: {old} wrapped by an older version"
             yield _finding(Severity.MEDIUM, f"version {rotation.version}", why)
+
+    def _signing(self) -> Iterator[Finding]:
+        """Hold the key that would sign the log next against the one that the last rotation handed over to."""
+        desk = self._evidence.desk
+        with self._evidence.store.read() as work:
+            newest = stored.newest(work)
+            try:
+                signer = proving.in_force(desk, work, newest.origin).verifier
+                spans = proving.trust(desk, work).spans
+            except (KeyLost, NoteRefused):
+                return  # which says so of the key, or of the entry that hands over
+        if signer.public_key not in {span.public_key for span in spans if span.last == GREATEST}:
+            why = "the key that signs it now is not the one that its last rotation handed over to"
+            yield _finding(Severity.CRITICAL, newest.origin, why)
 
 
 def _wrong(one: Customer) -> Iterator[Finding]:

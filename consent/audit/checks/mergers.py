@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from consent.audit import events
+from consent.audit import events, times
 from consent.audit.events import Event
 from consent.audit.findings import Evidence, Finding, Gap, Judged, Severity, Yielded
 from consent.base.database import table_of
@@ -55,6 +55,8 @@ def _kept(evidence: Evidence, page: Sequence[Event]) -> Iterator[Yielded]:
         elif row is not None and row.position != event.position:
             why = f"his row of merger names entry {row.position}, and it is entry {event.position} that joined him"
             yield _finding(one, why)
+        elif row is not None and (other := times.differs(row.merged_at, event)):
+            yield _finding(one, f"his row of merger says that he was joined at {other}")
     yield Judged(len(page))
 
 

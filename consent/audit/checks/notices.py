@@ -7,7 +7,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from consent import notices
-from consent.audit import events
+from consent.audit import events, times
 from consent.audit.events import Event
 from consent.audit.findings import Evidence, Finding, Gap, Judged, Reader, Severity, Yielded
 from consent.audit.pages import Customer
@@ -156,7 +156,10 @@ def _differs(each: Published, event: Event | None) -> str:
         return f"entry {each.position} tells of another notice"
     if told.get("material", each.material) != each.material:
         return f"entry {each.position} published it as {'material' if told['material'] else 'minor'}"
-    return "" if hashes.get(each.language) == b64u(digest) else f"entry {each.position} published other words"
+    if hashes.get(each.language) != b64u(digest):
+        return f"entry {each.position} published other words"
+    later = times.differs(each.published_at, event)
+    return f"it is said to be published at {later}" if later else ""
 
 
 def _named(key: object, version: object, language: object) -> str:

@@ -1,11 +1,11 @@
 """The check `requests`: what customers asked for by right is answered in time, and none of it has vanished."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from consent.audit import events
+from consent.audit import events, times
 from consent.audit.events import Event
 from consent.audit.findings import Evidence, Finding, Judged, Severity, Yielded
 from consent.base.clock import parse_time, rfc3339
@@ -28,12 +28,15 @@ def requests(evidence: Evidence) -> Iterator[Yielded]:
     there before.
     """
     last: dict[str, Event] = {}
+    known: dict[str, _Known] = {}
     page: list[Event] = []
     for event in events.events(evidence, Kind.REQUEST_NOTED):
         if event.why:
             yield _finding(Severity.CRITICAL, f"entry {event.position}", f"its payload {event.why}")
             continue
-        last[str(event.told.get("request"))] = event
+        number = str(event.told.get("request"))
+        last[number] = event
+        known[number] = known.get(number, _Known()).and_then(event)
         page.append(event)
         if len(page) == _AT_ONCE:
             yield from _steps(evidence, page)
@@ -49,12 +52,37 @@ def requests(evidence: Evidence) -> Iterator[Yielded]:
         elif number not in last:
             yield _finding(Severity.CRITICAL, number, "no entry tells of it")
         else:
-            yield from _judged(evidence, rows[number], last[number])
+            yield from _judged(evidence, rows[number], last[number], known[number])
     yield Judged(len(rows))
 
 
-def _judged(evidence: Evidence, request: Request, event: Event) -> Iterator[Finding]:
-    different = _differences(request, event.told)
+class _Known(NamedTuple):
+    """What a request's steps made of it, besides what each tells anew."""
+
+    how: str = ""
+    owner: str = ""
+    outcome: str = ""
+    extended: Event | None = None
+    closed: Event | None = None
+
+    def and_then(self, event: Event) -> "_Known":
+        """Return what one more step makes of it."""
+        detail = str(event.told.get("detail", ""))
+        match event.told.get("event"):
+            case asked.Event.RECEIVED:
+                return self._replace(how=detail)
+            case asked.Event.ASSIGNED:
+                return self._replace(owner=detail)
+            case asked.Event.EXTENDED:
+                return self._replace(extended=event)
+            case asked.Event.CLOSED:
+                return self._replace(outcome=detail, closed=event)
+            case _:
+                return self
+
+
+def _judged(evidence: Evidence, request: Request, event: Event, known: _Known) -> Iterator[Finding]:
+    different = [*_differences(request, event.told), *_stepped(request, known)]
     if different:
         why = f"its {', '.join(different)} is not what entry {event.position} says"
         yield _finding(Severity.CRITICAL, request.id, why)
@@ -81,6 +109,7 @@ def _steps(evidence: Evidence, page: Sequence[Event]) -> Iterator[Finding]:
         elif row is not None:
             said = {name: event.told.get(name) for name in ("event", "detail", "actor")}
             wrong = [name for name, value in said.items() if value != getattr(row, name)]
+            wrong += ["time"] if times.differs(row.at, event) else []
             if wrong:
                 why = f"the {', '.join(wrong)} of its step {number} is not what entry {event.position} says"
                 yield _finding(Severity.CRITICAL, request, why)
@@ -119,6 +148,18 @@ def _differences(request: Request, told: Mapping[str, Any]) -> list[str]:
     different = [name.replace("_at", " date") for name, value in there.items() if told.get(name) != value]
     closed = told.get("event") == asked.Event.CLOSED
     return [*different, "state"] if request.is_open == closed else different
+
+
+def _stepped(request: Request, known: _Known) -> Iterator[str]:
+    """Walk what of a request is not what its steps made of it."""
+    for name, told in (("how", known.how), ("owner", known.owner), ("outcome", known.outcome)):
+        if str(getattr(request, name) or "") != told:
+            yield name
+    for name, at, event in (
+        ("extension", request.extended_at, known.extended), ("closing date", request.closed_at, known.closed)
+    ):  # fmt: skip
+        if (at is None) != (event is None) or (event is not None and times.differs(at, event)):
+            yield name
 
 
 def _finding(severity: Severity, subject: str, why: str) -> Finding:

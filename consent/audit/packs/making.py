@@ -27,10 +27,8 @@ from consent.ledger.entry import Kind
 from consent.ledger.log import Appended
 from consent.register import proving, publishing
 from consent.register.desk import Desk
+from consent.rights.looking import Why
 from consent.uses import Use
-
-PURPOSE: Final = "evidence"
-"""Under which purpose opening a customer's payloads is recorded as a use."""
 
 OPENED: Final = "statements"
 """What is read then, in place of categories."""
@@ -82,7 +80,9 @@ def _make(deployment: Opened, asked: Pack, explained: Mapping[str, Explained], c
         proving.sign_checkpoint(deployment.desk, work, at=at)
         found.files[verify.EXPORT] = _export(deployment.desk, work, noted)
         if asked.about.personal:
-            use = Use(actor=asked.asked_by, purpose=PURPOSE, reason=asked.about.reason, customer=asked.about.customer)
+            use = Use(
+                actor=asked.asked_by, purpose=Why.EVIDENCE, reason=asked.about.reason, customer=asked.about.customer
+            )
             uses.record(work, use, categories=(OPENED,), customers=1, position=noted.position, at=at)
         body = verify.zip_bytes(found.files)
         shelf.put(
