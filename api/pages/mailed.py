@@ -4,6 +4,7 @@ Looking at a link does nothing (mail scanners open every one they see); the butt
 permission smaller and nothing else, and never ends; one that confirms is good once, and for some days.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from flask import Blueprint, Response, request
@@ -11,9 +12,12 @@ from flask import Blueprint, Response, request
 from api.pages import forms
 from api.pages.answering import language, linked, page
 from api.pages.choices import name_of, wording
+from api.pages.words import Words
 from api.roles import action
 from api.wiring import here
+from consent.catalogue.model import Catalogue
 from consent.register import confirming, links
+from consent.register.recording import Recorded
 
 blueprint: Final = Blueprint("mailed", __name__)
 
@@ -51,13 +55,12 @@ def confirm(token: str) -> Response:
     with deployment.store.write() as work:
         done = confirming.confirm(deployment.desk, work, token, at=deployment.clock())
         catalogue = deployment.desk.catalogues.current(work)
-    rules = [catalogue.scopes[scope] for one in done for scope in one.statement.scopes]
     return page(
         "customer/confirmed.html",
         said=words,
         company=catalogue.name,
         path=request.path,
-        names=[name_of(rule, catalogue, words) for rule in rules],
+        names=_names(done, catalogue, words),
         entries=[
             words.say("saved", "entry", position=words.number(one.seq), moment=words.moment(one.at)) for one in done
         ],
@@ -95,14 +98,20 @@ def stop(token: str) -> Response:
         catalogue = deployment.desk.catalogues.current(work)
     if by_program:
         return Response("Stopped.\n", mimetype="text/plain")
-    rules = [catalogue.scopes[scope] for one in done for scope in one.statement.scopes]
     return page(
         "customer/withdrawn.html",
         said=words,
         company=catalogue.name,
         path=request.path,
-        names=[name_of(rule, catalogue, words) for rule in rules],
+        names=_names(done, catalogue, words),
         entries=[
             words.say("saved", "entry", position=words.number(one.seq), moment=words.moment(one.at)) for one in done
         ],
     )
+
+
+def _names(done: Sequence[Recorded], catalogue: Catalogue, words: Words) -> list[str]:
+    """Name what was said something about; a scope that the catalogue has no more has no other name than its own."""
+    scopes = [scope for one in done for scope in one.statement.scopes]
+    known = catalogue.scopes
+    return [name_of(known[scope], catalogue, words) if scope in known else scope for scope in scopes]

@@ -31,6 +31,7 @@ def require_fit(
     """
     places = [
         *_opted_out(catalogue), *_made(catalogue), *_reworded(catalogue, shown), *_asked_anew(catalogue, earlier),
+        *_forgotten(catalogue, earlier),
     ]  # fmt: skip
     if places:
         raise CatalogueInvalid(f"{counted(len(places), 'place')} in it can't be published", places=places)
@@ -106,6 +107,20 @@ def _asked_anew(catalogue: Catalogue, earlier: Iterable[Catalogue]) -> Iterator[
     for rule in catalogue.in_order:
         if rule.legal_basis in ASKED:
             yield from _too_low(rule, shown.get(rule.scope, {}))
+
+
+def _forgotten(catalogue: Catalogue, earlier: Iterable[Catalogue]) -> Iterator[Place]:
+    """Walk the scopes whose material wording is in the file no more: who had been asked again would count as asked."""
+    for rule in catalogue.in_order:
+        before = [each.scopes[rule.scope] for each in earlier if rule.scope in each.scopes]
+        newest = max((each.material_since for each in before if each.notice == rule.notice), default=0)
+        if (
+            rule.legal_basis in ASKED
+            and newest > rule.material_since
+            and (rule.notice, newest) not in catalogue.notices
+        ):
+            why = f"version {newest} of notice {rule.notice} was published as a material one: keep it in the file"
+            yield Place(f"scope {rule.scope}, notice", why)
 
 
 def _too_low(rule: ScopeRule, shown: Mapping[tuple[str, LegalBasis], int]) -> Iterator[Place]:

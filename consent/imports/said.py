@@ -194,6 +194,8 @@ class _Speaker:
             yield "said_at", "is before 1970"
         if row.age and row.counts and row.evidence is None and row.method is not Method.SYNTHETIC:
             yield "age", "counts with evidence only: say what proves it, or leave the age out"
+        if row.method is Method.ONE_CLICK and row.act in GIVES_MORE:
+            yield "method" if "method" in self._readers else "act", "a one-click link can only say no"
         if row.act and (row.scopes or row.act in WHOLE_CUSTOMER):
             yield from self._ruled(row, row.act)
 

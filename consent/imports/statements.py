@@ -23,7 +23,7 @@ from consent.imports.mapping import FileMapping
 from consent.imports.passes import Deployed, Options, Passes, Trail, opened, wrong_owners
 from consent.imports.rows import Chunk
 from consent.imports.said import Said, StatementReader
-from consent.imports.weighing import Change, Earlier, Weighing, Word, word, words
+from consent.imports.weighing import Change, Earlier, Weighing, Word, said_before, word, words
 from consent.permission.statement import Act, Statement
 from consent.register import customers, history, recording
 from consent.register.desk import Desk
@@ -152,6 +152,7 @@ def _fresh(desk: Desk, work: Work, statements: Sequence[Statement], found: custo
         customers.lock(work, whose)  # from here on nobody else adds to what they said
         spoke = [each for each, stands in standings.read(work, whose).items() if stands.counter]
         met.update(words(history.of_customers(desk, work, [CustomerId(each) for each in spoke])) if spoke else ())
+        met.update(map(word, said_before(desk, work, whose)))
     fresh = []
     for statement in statements:
         one = word(statement)

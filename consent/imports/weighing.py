@@ -20,7 +20,7 @@ from consent.imports.said import Row
 from consent.permission.standing import SUPPRESSED, Standing, fold
 from consent.permission.statement import WHOLE_CUSTOMER, Statement, from_record
 from consent.permission.verdict import Reason, judged
-from consent.register import customers, history, rules
+from consent.register import customers, history, mergers, rules
 from consent.register.desk import Desk
 
 _NOBODY: Final = CustomerId("")
@@ -42,6 +42,21 @@ def word(statement: Statement) -> Word:
 def words(said: Iterable[history.Said]) -> Iterator[Word]:
     """Walk what recorded statements say."""
     return (word(each.statement) for each in said)
+
+
+def said_before(desk: Desk, work: Work, customers_: Sequence[CustomerId]) -> Iterator[Statement]:
+    """Walk what customers said under ids that were given up for theirs, as if they had said it under theirs.
+
+    A merger took away of it what the other id did not permit: the same file once more must not bring it back.
+    """
+    goes_on = {each.merged: each.into for each in mergers.given_up(work, customers_)} if customers_ else {}
+    if not goes_on:
+        return
+    for each in history.of_customers(desk, work, sorted(goes_on)):
+        customer = each.statement.customer
+        while customer in goes_on:
+            customer = goes_on[customer]
+        yield replace(each.statement, customer=customer)
 
 
 Name: TypeAlias = Hashable
@@ -144,7 +159,11 @@ class Weighing:
             said: line, number in `people`, and what is said, in the order of the file.
         """
         found = customers.known(self._desk, work, people)
-        past = self._recorded([customer for customer in found if customer is not None], work)
+        enrolled = sorted({customer for customer in found if customer is not None})
+        past = self._recorded(enrolled, work)
+        former: dict[Name, set[int]] = {}
+        for statement in said_before(self._desk, work, enrolled):
+            former.setdefault(statement.customer, set()).add(hash(word(statement)))
         bits = catalogues.bits(work)
         names: list[Name] = [customer or tuple(each.values()) for customer, each in zip(found, people, strict=True)]
         by_person: dict[Name, list[tuple[int, Row]]] = {}
@@ -157,6 +176,7 @@ class Weighing:
             customer = known[name]
             before = past.get(customer, ()) if customer else ()
             person = _Person(customer, before, self._earlier.of(name), bits, *alone.states(name))
+            person.met |= former.get(name, set())
             told.extend(self._row(person, line, row) for line, row in rows)
             self._earlier.add(name, person.new)
         return self._counted(people, found, sorted(told, key=lambda each: each[0]))

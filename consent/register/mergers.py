@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from consent.base.clock import to_ms
 from consent.base.database import Hot, among, table_of
+from consent.base.errors import LedgerBroken
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.tables import MergerRow
@@ -49,10 +50,19 @@ class Merger(NamedTuple):
 
 
 def surviving(work: Work, customer: CustomerId, *, as_of: datetime | None = None) -> CustomerId:
-    """Return as whom a customer goes on: mostly himself. With `as_of`, as whom he went on then."""
+    """Return as whom a customer goes on: mostly himself. With `as_of`, as whom he went on then.
+
+    Raises:
+        LedgerBroken: the rows lead in a ring, as nothing that is done here makes them.
+    """
+    met = {customer}
     row = work.run(_ONE, customer).fetchone()
     while row is not None and (as_of is None or row[1] <= to_ms(as_of)):
         customer = CustomerId(row[0])
+        if customer in met:
+            msg = f"the rows of merger lead from {customer} back to him; run an audit"
+            raise LedgerBroken(msg)
+        met.add(customer)
         row = work.run(_ONE, customer).fetchone()
     return customer
 

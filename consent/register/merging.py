@@ -36,7 +36,7 @@ from consent.permission.standing import (
     birth_limit,
 )
 from consent.permission.statement import Act, Method, Statement
-from consent.permission.verdict import PERMIT, scope_reason
+from consent.permission.verdict import PERMIT, Reason, scope_reason
 from consent.register import households, mergers, publishing, recording, suppressing
 from consent.register.desk import Desk
 from consent.register.hearing import Heard, Joined
@@ -78,7 +78,7 @@ def merge(
         CustomerErased: one of them was erased.
         StateConflict: they are one already.
     """
-    suppressing.beside_enrolling(work)  # an address that is just being suppressed moves as one that is
+    suppressing.beside_nobody(work)  # nor beside somebody who enrols, suppresses or joins one of them to others
     into = mergers.surviving(work, into)
     if mergers.surviving(work, merged) != merged or merged == into:
         msg = "these are one customer already"
@@ -166,16 +166,22 @@ class _Join:
         if _RANK.get(other.status, 0) > _RANK.get(one.status, 0):
             return _ACT[other.status]
         if one.status in _RANK:
-            # Said before the other's no, it is said again: a yes of the time between, on paper, may be typed in yet.
-            return _ACT[one.status] if other.status in _RANK and other.position > one.position else None
+            # Both said no, and one of them before the other: a yes of the time between, on paper, may be typed in yet.
+            return _ACT[one.status] if other.status in _RANK else None
         if rule is None:
             return Act.INVALIDATE if one.status in VALID and other.status not in VALID else None
         if rule.legal_basis in ASKED:
-            counts = other.status in VALID and _answers(rule, other, self._said_at)
+            counts = other.status in VALID and _answers(rule, other, self._said_at) and not self._too_young(rule, other)
             return Act.INVALIDATE if one.status in VALID and not counts else None
         # A legitimate interest whose lifted objection turned out not to be lifted: the objection is back.
         lapsed = other.status is Status.INVALIDATED and one.status is not Status.INVALIDATED
         return Act.OBJECT if lapsed else None
+
+    def _too_young(self, rule: ScopeRule, other: ScopeStanding) -> bool:
+        """Say whether a yes without a guardian is that of a minor, by the ages that are known: it doesn't count."""
+        known = [each.born_by for each in (self._one, self._other) if each.born_by < FOREVER]
+        at_ms = to_ms(self._said_at)
+        return bool(known) and scope_reason(rule, other, at_ms=at_ms, born_by=max(known)) is Reason.MINOR
 
     def _sooner(self, customer: CustomerId, bits: Mapping[str, int]) -> Iterator[Statement]:
         """Walk what both gave and the one given up gave for less long: it ends when the first of the two does."""
@@ -191,11 +197,11 @@ class _Join:
 
     def _whole(self, customer: CustomerId) -> Iterator[Statement]:
         one, other = self._one, self._other
-        if other.states & RESTRICTED and not one.states & RESTRICTED:
+        if other.states & RESTRICTED:  # said again where he is restricted: what lifted that may be typed in yet
             yield self._said(customer, Act.RESTRICT)
-        if other.paused_until > max(one.paused_until, to_ms(self._said_at)):
-            until = None if other.paused_until == FOREVER else from_ms(other.paused_until)
-            yield self._said(customer, Act.PAUSE, until=until)
+        if other.paused_until > to_ms(self._said_at):
+            ends = max(one.paused_until, other.paused_until)
+            yield self._said(customer, Act.PAUSE, until=None if ends == FOREVER else from_ms(ends))
         if FOREVER > other.born_by > one.born_by:
             yield self._said(customer, Act.INVALIDATE, age=_years(other.born_by, self._said_at))
         if other.gpc:

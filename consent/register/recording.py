@@ -131,16 +131,20 @@ def record_each(desk: Desk, work: Work, requests: Sequence[Request], *, at: date
         return [[] for _ in requests]
     held = standings.locked(work, sorted(customers))
     # What is said under an id that was given up is said by whom it was merged into: its old history is restricted.
-    moved = mergers.survivors(
-        work, [CustomerId(whose) for whose, one in held.items() if one.standing.states & RESTRICTED]
-    )
-    if moved:
-        held |= standings.locked(work, sorted(set(moved.values()) - held.keys()))
+    moved = _moved(work, held)
+    while elsewhere := sorted(set(moved.values()) - held.keys()):
+        held |= standings.locked(work, elsewhere)
+        moved = _moved(work, held)  # who goes on as somebody may have been joined in turn before he was locked
     appender = Appender(work, at)
     batch = _Batch(desk, work, held, appender, moved)
     answers = [batch.answer(request) for request in requests]
     batch.write()
     return answers
+
+
+def _moved(work: Work, held: Mapping[str, standings.Held]) -> dict[CustomerId, CustomerId]:
+    restricted = [CustomerId(whose) for whose, one in held.items() if one.standing.states & RESTRICTED]
+    return mergers.survivors(work, restricted)
 
 
 def ledger_time(work: Work, at: datetime) -> datetime:

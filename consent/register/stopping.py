@@ -66,17 +66,19 @@ def _noes(catalogue: Catalogue, standing: Standing, bits: Mapping[str, int]) -> 
     """Return which no each scope gets: the one that its last answer calls for."""
     asked = [rule for rule in catalogue.in_order if rule.legal_basis in ASKED]
     taken_back = [rule.scope for rule in asked if _was_given(standing.of(rule.bit).status)]
-    # A scope may have left the catalogue with a yes that would count again if it came back.
-    retired = [
-        Scope(scope)
-        for scope, bit in bits.items()
-        if scope not in catalogue.scopes and standing.of(bit).status in VALID
-    ]
+    # A scope may have left the catalogue with a yes that would count again if it came back, or that is typed in then.
+    gone = {
+        Scope(scope): standing.of(bit).status in VALID for scope, bit in bits.items() if scope not in catalogue.scopes
+    }
+    retired = [scope for scope, given in gone.items() if given]
     yield Act.REFUSE, [rule.scope for rule in asked if rule.scope not in taken_back]
     yield Act.WITHDRAW, [*taken_back, *sorted(retired)]
     yield (
         Act.OBJECT,
-        [rule.scope for rule in catalogue.in_order if rule.legal_basis is LegalBasis.LEGITIMATE_INTEREST],
+        [
+            *(rule.scope for rule in catalogue.in_order if rule.legal_basis is LegalBasis.LEGITIMATE_INTEREST),
+            *sorted(gone.keys() - retired),  # of whatever basis they come back
+        ],
     )
 
 

@@ -132,8 +132,11 @@ def erase(  # noqa: PLR0913 -- all of it belongs to one erasure
         ClockBehind: the clock lies behind the ledger.
         DatabaseDown: the list of erasures can't be written.
     """
+    # Nobody is joined with somebody else meanwhile; who suppresses, or erases others, needn't wait for it otherwise.
     if suppress:
         suppressing.beside_nobody(work)
+    else:
+        suppressing.beside_enrolling(work)
     ids = _locked(work, customer)
     before = _found(work, ids)
     if before is not None:

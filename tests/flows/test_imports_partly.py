@@ -362,3 +362,12 @@ def test_rule_10_a_dry_run_says_of_every_scope_what_the_gate_will(world, tmp_pat
     assert {scope for scope, change in line["scopes"].items() if change == "ends"} == before - after
     assert ("ends" in line["scopes"].values()) == (act != "grant" or (named, mail) == ("ANN", "free@shop.example"))
     world.check_ledger()
+
+
+def test_rule_6_no_file_brings_in_a_yes_by_a_link_that_can_only_say_no(world, tmp_path):
+    with pytest.raises(ImportInvalid) as refused:
+        bring(world, tmp_path, "statements", SAID_HEADER + said("BO", method="one_click"))
+    assert [(place.where, place.why) for place in refused.value.places] == [
+        ("line 2, column method", "a one-click link can only say no")
+    ]
+    assert bring(world, tmp_path, "statements", SAID_HEADER + said("BO", "withdraw", method="one_click")).recorded == 1

@@ -241,3 +241,15 @@ def test_a_version_of_before_is_read_though_it_could_no_longer_be_published(sqli
     sqlite_world.deployment.desk.catalogues.forget(2)
 
     assert (before, sqlite_world.reason(sqlite_world.ann, "share:courier:service", gpc=True)) == ("PERMIT", "PERMIT")
+
+
+def test_rule_4_a_material_version_that_was_published_stays_in_the_file(world):
+    """Without it, whoever had been asked again would count as asked."""
+    world.publish(newer(version=2, material=True))
+    with pytest.raises(CatalogueInvalid) as refused:
+        world.publish(newer(version=3, material=False))
+
+    assert ("scope use:purchases:recommendations, notice", "keep it in the file") in [
+        (place.where, place.why.rpartition(": ")[2]) for place in refused.value.places
+    ]
+    assert world.reason(world.ann, "use:purchases:recommendations") == "NOTICE_STALE"

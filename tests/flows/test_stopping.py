@@ -194,3 +194,21 @@ def test_what_is_kept_for_a_contract_is_not_forgotten_by_a_no_that_changes_nothi
     assert world.reason(world.bo, "remember:place") == "PERMIT"
     assert world.recall([world.bo], ["country"], purpose="service") == [{"country": "AT"}]
     world.check_ledger()
+
+
+def test_rule_13_nothing_said_before_survives_it_in_scopes_that_were_out_of_the_catalogue_then(world):
+    """Not a yes on paper that is typed in once they are back, nor what needs no yes."""
+    world.publish(toml(CATALOGUE))
+    world.clock.advance(seconds=1)
+    before = world.clock()
+    out = ("contact:post:offers", "use:replies:service", "remember:replies")
+    world.clock.advance(days=1)
+    world.publish(toml({**CATALOGUE, "scope": [each for each in CATALOGUE["scope"] if each["scope"] not in out]}))
+    world.clock.advance(days=1)
+    stop(world, world.bo)
+    world.clock.advance(days=1)
+    world.publish(toml(CATALOGUE) + "\n# They are back.\n")
+    world.grant(world.bo, out[0], said_at=before, method=Method.PAPER)
+
+    assert [world.reason(world.bo, scope) for scope in out[:2]] == ["OBJECTED", "OBJECTED"]
+    world.check_ledger()

@@ -1,12 +1,14 @@
 """The customer's choices: what stands, what he changes, what the ledger says of it afterwards."""
 
+import tomllib
 from datetime import timedelta
 
 import pytest
 
 from consent.base.ids import CustomerId, Scope
+from consent.catalogue.reading import DEFAULT
 from consent.register import history, links
-from tests.builders import START
+from tests.builders import START, toml
 from tests.world import FOUNDING, asked_scopes
 
 MAIL, NEWS = "contact:email:recommendations", "contact:email:newsletter"
@@ -500,6 +502,19 @@ def test_a_press_needs_no_cookie_no_page_before_it_and_no_site_of_ours(world, ap
     assert (looked.status_code, before) == (200, "PERMIT")
     assert (pressed.status_code, pressed.headers.getlist("Set-Cookie")) == (200, [])
     assert world.reason(world.bo, NEWS) == "WITHDRAWN"
+
+
+def test_a_link_stops_what_the_catalogue_has_no_more(world, anybody):
+    """It may come back, and with it the yes."""
+    path = link_of(world, world.ann, NEWS)
+    given = tomllib.loads(DEFAULT.read_text(encoding="utf-8"))
+    world.publish(toml({**given, "scope": [each for each in given["scope"] if each["scope"] != NEWS]}))
+    world.clock.advance(seconds=1)
+    stopped = anybody.press(anybody.open(path), "Stop this now")
+    world.publish(DEFAULT.read_text(encoding="utf-8") + "\n# It is back.\n")
+
+    assert (stopped.status, stopped.heading, world.reason(world.ann, NEWS)) == (200, "Stopped", "WITHDRAWN")
+    assert NEWS in stopped.main.text
 
 
 @pytest.mark.parametrize("path", ["/p/choices", "/p/history", "/p/saved", "/api/v1/customers"])
