@@ -45,7 +45,7 @@ def show(customer: str, as_of: datetime | None, *, as_json: bool) -> None:
         deployment = house.deployment
         at = past(as_of, deployment.clock(), option="--as-of")
         with deployment.store.read() as work:
-            who = found(house, work, customer)
+            who = found(house, work, customer, as_of=as_of)
             said = history.of_customer(deployment.desk, work, who, as_of=as_of)
             verdicts = gate.check_all(deployment.desk, work, who, at=at, as_of=as_of is not None)
     denials = Counter(one.reason.name for one in verdicts if not isinstance(one, Permit))

@@ -256,14 +256,14 @@ def require_founded(settings: Settings) -> None:
     raise NoDeployment(f"there is no deployment at {settings.home}: run `byleave init`, or set BYLEAVE_HOME")
 
 
-def found(house: House, work: Work, customer: str) -> CustomerId:
-    """Return the id of a customer, who is named by his reference or his id.
+def found(house: House, work: Work, customer: str, *, as_of: datetime | None = None) -> CustomerId:
+    """Return the id of a customer, who is named by his reference or his id; with `as_of`, as whom an id went on then.
 
     Raises:
         Unknown: nobody enrolled is called that. An id is repeated; a reference, which may be an address, is not.
     """
     try:
-        return customers.find(house.deployment.desk, work, customer)
+        return customers.find(house.deployment.desk, work, customer, as_of=as_of)
     except CustomerUnknown as unknown:
         raise Unknown(f"{unknown}: `byleave import customers` enrols") from unknown
 

@@ -189,7 +189,7 @@ def check(customer: str, scope: str, as_of: datetime | None, *, remembered: bool
         at = past(as_of, deployment.clock(), option="--as-of")
         judge = gate.check_as_of if as_of else gate.check
         with deployment.store.live() as work:
-            who = found(house, work, customer)
+            who = found(house, work, customer, as_of=as_of)
             verdict = judge(deployment.desk, work, who, scope, at=at, remembered=remembered, gpc=gpc)
     permit = isinstance(verdict, Permit)
     if as_json:
@@ -214,7 +214,7 @@ def show(customer: str, as_of: datetime | None, *, as_json: bool) -> None:
         deployment = house.deployment
         at = past(as_of, deployment.clock(), option="--as-of")
         with deployment.store.read() as work:
-            who = found(house, work, customer)
+            who = found(house, work, customer, as_of=as_of)
             verdicts = gate.check_all(deployment.desk, work, who, at=at, as_of=as_of is not None)
     if as_json:
         position = verdicts[0].position if verdicts else 0
@@ -241,7 +241,7 @@ def show_history(customer: str, as_of: datetime | None, *, as_json: bool) -> Non
         deployment = house.deployment
         past(as_of, deployment.clock(), option="--as-of")
         with deployment.store.read() as work:
-            who = found(house, work, customer)
+            who = found(house, work, customer, as_of=as_of)
             told = history.of_customer(deployment.desk, work, who, as_of=as_of)
             shown = wordings.shown(deployment.desk, work, told) if as_json else {}
     if as_json:

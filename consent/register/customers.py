@@ -257,8 +257,10 @@ def _owners_of(work: Work, kind: str, blinds: list[bytes]) -> Iterable[tuple[byt
     return rows
 
 
-def find(desk: Desk, work: Work, value: str, *, kind: str = REFERENCE) -> CustomerId:
+def find(desk: Desk, work: Work, value: str, *, kind: str = REFERENCE, as_of: datetime | None = None) -> CustomerId:
     """Return the customer of a reference or an address; his own id is found too, also one that he gave up.
+
+    With `as_of` an id that was not given up by then is that of who he was; a reference is always his who has it now.
 
     Raises:
         CustomerUnknown: nobody enrolled is called that. The message doesn't repeat a name, which can be personal data.
@@ -266,7 +268,7 @@ def find(desk: Desk, work: Work, value: str, *, kind: str = REFERENCE) -> Custom
     row = work.run(_FIND, kind, seal.blind(desk.keys.index_key, kind, value)).fetchone()
     if row is None and is_id(value, "cus"):
         row = work.connection.execute(sa.select(CustomerRow.id).where(CustomerRow.id == value)).first()
-        row = row and (mergers.surviving(work, CustomerId(row[0])),)
+        row = row and (mergers.surviving(work, CustomerId(row[0]), as_of=as_of),)
     if row is None:
         msg = f"nobody enrolled has the id {value}" if is_id(value, "cus") else f"nobody enrolled has this {kind}"
         raise CustomerUnknown(msg)

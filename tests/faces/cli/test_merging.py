@@ -18,6 +18,21 @@ def reason(shell: Shell, customer: str, scope: str) -> str:
     return answer
 
 
+def test_rule_16_an_id_that_was_given_up_since_is_whom_it_was_then(shell: Shell):
+    said(shell, OTHER, "grant", NEWS)
+    old = shell("customer", "show", OTHER, "--json").json["customer"]
+    [then] = [each["recorded_at"] for each in shell("permission", "history", old, "--json").json["statements"][-1:]]
+    said(shell, SOMEBODY, "refuse", NEWS)
+    asked = ("permission", "check", old, NEWS, "--as-of", then, "--json")
+    before = shell(*asked).json
+    assert shell("customer", "merge", OTHER, SOMEBODY, "--reason", "the same address").code == 0
+    shown = shell("permission", "show", old, "--as-of", then, "--json").json
+
+    assert (before["reason"], before["customer"], shell(*asked).json) == ("PERMIT", old, before)
+    assert [each["reason"] for each in shown["permissions"] if each["scope"] == NEWS] == ["PERMIT"]
+    assert reason(shell, old, NEWS) == "REFUSED"
+
+
 def test_merge_joins_two_records(shell: Shell):
     """Rule 12: the more restrictive answer of both."""
     said(shell, SOMEBODY, "grant", NEWS, MAIL)
