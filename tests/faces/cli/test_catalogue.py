@@ -79,7 +79,9 @@ def test_diff_and_publish_say_how_many_have_to_be_asked_again(shell: Shell):
     assert (told["asked_again"], told["by_scope"]) == (done["asked_again"], {scope: done["asked_again"]})
     assert 300 > told["asked_again"] >= permitted > 0
     assert f"This change would ask {told['asked_again']:,} of 300 customers again." in plain
-    assert shell("catalogue", "diff", "catalogue.toml", "--json").json["asked_again"] == 0
+    assert shell("catalogue", "diff", "newer.toml", "--json").json["asked_again"] == 0
+    before = shell("catalogue", "diff", "catalogue.toml")
+    assert (before.code, "was published as a material one: keep it in the file" in before.err) == (2, True)
     shell.check_ledger()
 
 
