@@ -49,7 +49,8 @@ _WORDS: Final[Mapping[str, Explained]] = {
     "keys": Explained(
         "Each data key opens under exactly one version of the wrapping key, none outlives an erasure, and each record "
         "of what is remembered of a customer opens under his own, in the place that it was sealed for; so do the texts "
-        "of requests by right, and links that wait for the mail.",
+        "of requests by right, and links that wait for the mail. The key that signs the log is the one that its last "
+        "rotation handed over to.",
         "That nobody has copied a key, that what is remembered is correct, or that no record or text was deleted, or "
         "put back as it had been before.",
     ),
@@ -93,9 +94,11 @@ _WORDS: Final[Mapping[str, Explained]] = {
     ),
     "dispatch": Explained(
         "Each message that was handed out to be sent was permitted at that moment, recomputed from its customer's own "
-        "recorded words, and its time to live was not over.",
-        "That whoever carries messages sends no others, that what is said to have failed did fail (which only he can "
-        "tell, and the ledger does not hold), or anything about customers who were erased since.",
+        "recorded words, its time to live was not over, and it was handed out after it was decided, at a time that the "
+        "ledger's entries before and behind allow.",
+        "That it was not some time between those two entries; that whoever carries messages sends no others, that what "
+        "is said to have failed did fail (which only he can tell, and the ledger does not hold), or anything about "
+        "customers who were erased since.",
     ),
     "price_parity": Explained(
         "In a sample of decisions, nobody's terms change, no offer opens or closes to him, and he is not left alone "
@@ -157,8 +160,8 @@ _WORDS: Final[Mapping[str, Explained]] = {
     ),
     "requests": Explained(
         "No request by right is overdue: each was answered within its time, or extended with a reason; and each step "
-        "is there as the ledger tells it.",
-        "That the answers were complete.",
+        "is there as the ledger tells it: who it was assigned to, how it ended, and when.",
+        "That the answers were complete, or that the words of a request were not emptied since.",
     ),
     "mergers": Explained(
         "Each id that was given up when two records were joined leads to the customer that the ledger says, and no "
