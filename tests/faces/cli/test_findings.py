@@ -201,8 +201,8 @@ def test_what_a_customer_said_is_opened_for_a_reason_only(shell: Shell):
     )
     assert (ran.code, ran.json["personal"]) == (0, True)
     connection = sqlite3.connect(shell.folder / HOME / "byleave.db")
-    assert connection.execute("SELECT purpose, reason FROM data_use WHERE purpose = 'evidence'").fetchall() == [
-        ("evidence", "court")
+    assert connection.execute("SELECT purpose, reason FROM data_use WHERE purpose = 'right:evidence'").fetchall() == [
+        ("right:evidence", "court")
     ]
     connection.close()
 
