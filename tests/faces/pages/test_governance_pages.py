@@ -247,7 +247,7 @@ def test_opening_what_a_customer_said_needs_a_reason(world, officer):
     assert (page.status, page.main.one("div", role="alert").one("a").attrs["href"]) == (422, "#reason")
     made = officer.press(page, "Make this pack", customer="ANN", personal="yes", reason="court file 12")
     assert "What the customer said is opened in it: court file 12." in made.main.text
-    assert world.rows("SELECT purpose, reason FROM data_use") == [("evidence", "court file 12")]
+    assert world.rows("SELECT purpose, reason FROM data_use") == [("right:evidence", "court file 12")]
 
 
 @pytest.mark.parametrize(
