@@ -132,7 +132,7 @@ def erase(  # noqa: PLR0913 -- all of it belongs to one erasure
         ClockBehind: the clock lies behind the ledger.
         DatabaseDown: the list of erasures can't be written.
     """
-    # Nobody is joined with somebody else meanwhile; who suppresses, or erases others, needn't wait for it otherwise.
+    # Whoever joins or suppresses waits meanwhile, so that whom he goes on as stays what it is; others may be erased.
     if suppress:
         suppressing.beside_nobody(work)
     else:
