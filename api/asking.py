@@ -23,5 +23,5 @@ def asked_at(verdict: Verdict, base_url: str) -> str | None:
     The link asks nothing by itself and signs nobody in: it is the same for every customer.
     """
     if isinstance(verdict, Denial) and verdict.may_be_asked:
-        return f"{base_url}{CHOICES}#{anchor(verdict.scope)}"
+        return f"{base_url}{CHOICES}#{anchor(verdict.to_ask)}"
     return None

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
+from consent import notices
 from consent.base.errors import NotFound
 from consent.base.store import Work
 from consent.catalogue.model import Catalogue, published
@@ -87,4 +88,4 @@ def _load(work: Work, number: int) -> Catalogue:
     if body is None:
         msg = f"there is no catalogue version {number}" if number else NO_CATALOGUE
         raise NotFound(msg)
-    return published(parse_catalogue(body), number, bits(work))
+    return published(parse_catalogue(body), number, bits(work), notices.by_version(work))

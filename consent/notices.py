@@ -74,14 +74,18 @@ def _why_unknown(work: Work, key: str, version: int) -> str:
 
 def by_version(work: Work) -> dict[tuple[str, int], Notice]:
     """Return every published notice version, with all its wordings."""
-    found: dict[tuple[str, int], dict[str, str]] = {}
-    material: dict[tuple[str, int], bool] = {}
+    found: dict[tuple[str, int], list[Published]] = {}
     for each in published(work):
-        found.setdefault((each.key, each.version), {})[each.language] = each.wording
-        material[each.key, each.version] = each.material
+        found.setdefault((each.key, each.version), []).append(each)
     return {
-        (key, version): Notice(key=key, version=version, material=material[key, version], wording=words)
-        for (key, version), words in found.items()
+        (key, version): Notice(
+            key=key,
+            version=version,
+            material=spoken[-1].material,
+            wording={each.language: each.wording for each in spoken},
+            since=min(each.published_at for each in spoken),
+        )
+        for (key, version), spoken in found.items()
     }
 
 

@@ -30,6 +30,8 @@ class Word(NamedTuple):
     guardian: bool = False
     material: Mapping[str, int] = {}
     merged: bool = False
+    gains: Mapping[str, int] | None = None
+    at_least: bool = False
 
 
 @dataclass
@@ -91,6 +93,8 @@ def word(seq: int, said: Mapping[str, Any]) -> Word:
         guardian=said.get("guardian", False),
         merged=said["method"] == "merged",
         material=dict(zip(pending, said.get("material", ()), strict=False)),
+        gains=dict(zip(pending, said["gains"], strict=True)) if "gains" in said else None,
+        at_least=said.get("at_least", False),
     )
 
 
@@ -130,7 +134,8 @@ def _halt(found: Stands, said: Word) -> None:
     if said.act in ("restrict", "lift"):
         found.restricted = said.act == "restrict"
     elif said.act == "pause":
-        found.paused_until = float("inf") if said.until is None else said.until
+        ends = float("inf") if said.until is None else said.until
+        found.paused_until = max(ends, found.paused_until or 0) if said.at_least else ends
     elif said.act == "resume":
         found.paused_until = None
 
@@ -172,7 +177,8 @@ def _hear(answers: dict[str, Answer], scope: str, said: Word, *, opted_out: bool
 def _changes_nothing(was: Answer, said: Word, scope: str, *, knowingly: bool) -> bool:
     """Say whether an address that was confirmed and still counts is only handed in again."""
     counts = not was.pending and was.notice >= said.material.get(scope, 0)
-    adds = (said.guardian and not was.guardian) or (knowingly and not was.over_gpc)
+    gains = 6 if said.gains is None else said.gains.get(scope, 0)  # 2: a guardian's word counts, 4: a browser's does
+    adds = (said.guardian and not was.guardian and gains & 2) or (knowingly and not was.over_gpc and gains & 4)
     return counts and not adds and (was.ends is None or said.said_at < was.ends)
 
 

@@ -65,7 +65,7 @@ def permission() -> None:
     "--notice-version",
     type=Number(1, 65_535),
     default=None,
-    help="The wording shown; the newest, where left out.",
+    help="The wording shown; where left out, the newest there was then.",
 )
 @click.option("--until", type=Instant(), help="When a pause ends; never, where left out.")
 @click.option("--age", type=Number(1, OLDEST), help="The customer's age in whole years, as he attests it.")

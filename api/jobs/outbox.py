@@ -104,11 +104,11 @@ def mail(house: House, outgoing: Outgoing, catalogue: Catalogue) -> EmailMessage
 
 
 def _wordings(outgoing: Outgoing, catalogue: Catalogue) -> list[str]:
-    """Return the words of each question, as they are asked now; of one that is no longer asked, its scope."""
-    rules = {scope: catalogue.scopes.get(scope) for scope in outgoing.confirmation.scopes}
-    notices = {scope: catalogue.current_notice(rule.notice) if rule else None for scope, rule in rules.items()}
-    language = outgoing.confirmation.language
-    return [notice.wording[notice.spoken(language)] if notice else str(scope) for scope, notice in notices.items()]
+    """Return the words of each question, as they were asked then; of one that is no longer asked, its scope."""
+    link = outgoing.confirmation
+    rules = {scope: catalogue.scopes.get(scope) for scope in link.scopes}
+    notices = {scope: catalogue.notice_at(rule.notice, link.made_at) if rule else None for scope, rule in rules.items()}
+    return [notice.wording[notice.spoken(link.language)] if notice else str(scope) for scope, notice in notices.items()]
 
 
 def _write(folder: Path, name: str, content: bytes) -> None:

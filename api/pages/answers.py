@@ -260,7 +260,7 @@ def undoing(
             act = Act.OBJECT if rule.legal_basis is LegalBasis.LEGITIMATE_INTEREST else Act.WITHDRAW
             back.setdefault((act, 0), []).append(rule.scope)
         elif old and not new:
-            known = (rule.notice, was.notice) in catalogue.notices
+            known = catalogue.notice_of(rule.notice, was.notice) is not None
             back.setdefault((Act.GRANT, was.notice if known else 0), []).append(rule.scope)
     if _paused_last(said, mine) and now.paused_until > before.paused_until:
         back[Act.RESUME, 0] = []

@@ -208,7 +208,7 @@ def choices(
     return Choices(
         sections=tuple(each for each in titled if each.key != _SERVICE),
         service=tuple(each for each in titled if each.key == _SERVICE),
-        above=tuple(_above(standing, at, words)),
+        above=tuple(above(standing, at, words)),
         asked=sum(rule.legal_basis in ASKED for rule in catalogue.in_order),
         paused=to_ms(at) < standing.paused_until,
         honours=tuple(_honours(catalogue, words)) if signal or standing.gpc else (),
@@ -274,7 +274,8 @@ def _titled(key: str, cards: list[Card], words: Words) -> Section:
     )
 
 
-def _above(standing: Standing, at: datetime, words: Words) -> Iterable[str]:
+def above(standing: Standing, at: datetime, words: Words) -> Iterable[str]:
+    """Walk what holds of a customer as a whole, whatever he allowed."""
     if standing.states & SUPPRESSED:
         yield words.say("customer", "suppressed")
     if standing.states & RESTRICTED:

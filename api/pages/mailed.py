@@ -5,17 +5,20 @@ permission smaller and nothing else, and never ends; one that confirms is good o
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from flask import Blueprint, Response, request
 
-from api.pages import forms
+from api.pages import choices, forms
 from api.pages.answering import language, linked, page
-from api.pages.choices import name_of, wording
+from api.pages.choices import State, name_of, wording
 from api.pages.words import Words
 from api.roles import action
 from api.wiring import here
+from consent import standings
 from consent.catalogue.model import Catalogue
+from consent.permission.standing import EMPTY, Standing, from_stored
 from consent.register import confirming, links
 from consent.register.recording import Recorded
 
@@ -31,9 +34,11 @@ def ask_to_confirm(token: str) -> Response:
     with deployment.store.read() as work:
         shown = confirming.shown(deployment.desk, work, token, at=at)
         catalogue = deployment.desk.catalogues.current(work)
-    rules = [catalogue.scopes[scope] for scope in shown.scopes]
+    rules = [(catalogue.scopes[scope], version) for scope, version in shown.scopes.items()]
+    spoken = shown.confirmation.language or words.code
     questions = [
-        (name_of(rule, catalogue, words), *wording(catalogue.current_notice(rule.notice), words.code)) for rule in rules
+        (name_of(rule, catalogue, words), *wording(catalogue.notice_of(rule.notice, version), spoken))
+        for rule, version in rules
     ]
     return page(
         "customer/confirm.html",
@@ -51,16 +56,26 @@ def ask_to_confirm(token: str) -> Response:
 def confirm(token: str) -> Response:
     """Spend the link: what it was made for counts from now on."""
     deployment, words = here().deployment, language()
+    at = deployment.clock()
     forms.nothing_but(request.form)
     with deployment.store.write() as work:
-        done = confirming.confirm(deployment.desk, work, token, at=deployment.clock())
+        done = confirming.confirm(deployment.desk, work, token, at=at)
         catalogue = deployment.desk.catalogues.current(work)
+        row = standings.read(work, [done[0].customer])[done[0].customer] if done else None
+    standing = from_stored(row) if row else EMPTY
+    states = _states(done, catalogue, standing, at)
+    above = [*choices.above(standing, at, words)]
     return page(
         "customer/confirmed.html",
         said=words,
         company=catalogue.name,
         path=request.path,
-        names=_names(done, catalogue, words),
+        answers=[
+            (name, state, words.say("states", state))
+            for name, state in zip(_names(done, catalogue, words), states, strict=True)
+        ],
+        above=above,
+        counts=not above and set(states) == {"yes"},
         entries=[
             words.say("saved", "entry", position=words.number(one.seq), moment=words.moment(one.at)) for one in done
         ],
@@ -108,6 +123,15 @@ def stop(token: str) -> Response:
             words.say("saved", "entry", position=words.number(one.seq), moment=words.moment(one.at)) for one in done
         ],
     )
+
+
+def _states(done: Sequence[Recorded], catalogue: Catalogue, standing: Standing, at: datetime) -> list[State]:
+    """Say what stands for what was confirmed: a newer wording, an age or a browser's wish may be in its way."""
+    rules = [catalogue.scopes[scope] for one in done for scope in one.statement.scopes]
+    return [
+        choices.state_of(rule, standing.of(rule.bit), at, born_by=standing.born_by, opted_out=standing.gpc > 0)
+        for rule in rules
+    ]
 
 
 def _names(done: Sequence[Recorded], catalogue: Catalogue, words: Words) -> list[str]:

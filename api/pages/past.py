@@ -129,7 +129,7 @@ def _item(one: Said, scope: Scope, catalogue: Catalogue, words: Words) -> Item:
 
 def _shown(catalogue: Catalogue, scope: str, version: int) -> Notice | None:
     rule = catalogue.scopes.get(scope)
-    return catalogue.notices.get((rule.notice, version)) if rule else None
+    return catalogue.notice_of(rule.notice, version) if rule else None
 
 
 def _in_force(desk: Desk, work: Work, one: Said, catalogue: Catalogue) -> Catalogue:

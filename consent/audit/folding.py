@@ -39,7 +39,7 @@ _Change = Callable[[dict[int, Record], int, Said, Mapping[str, int]], bool]
 _NOBODY: Final = CustomerId("")
 _USUAL: Final = frozenset(
     {"act", "method", "said_at", "scopes", "notice_version", "language", "evidence", "notices", "valid_until",
-     "awaiting", "material"}
+     "awaiting", "material", "gains"}
 )  # fmt: skip
 _TIME_SIGNS: Final = 24
 _NEVER_S: Final = 2**32 - 1

@@ -5,11 +5,13 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+from consent.base.clock import EPOCH
 from consent.base.ids import Scope
 from consent.catalogue.duration import Duration
 
@@ -146,6 +148,8 @@ class Notice:
     version: int
     material: bool
     wording: Mapping[str, str]
+    since: datetime = field(default=EPOCH, compare=False)
+    """When it was published; without a meaning before it is."""
 
     def digest(self, language: str) -> str:
         """Return the SHA-256 of the wording's bytes, in hex."""
@@ -205,6 +209,8 @@ class Catalogue:
     notices: Mapping[tuple[str, int], Notice]
     scopes: Mapping[str, ScopeRule]
     controller: Controller = Controller(name="")
+    worded: Mapping[tuple[str, int], Notice] = field(default_factory=dict, repr=False)
+    """Every notice version that was published, also those that are no longer in the file."""
 
     @cached_property
     def digest(self) -> bytes:
@@ -241,8 +247,30 @@ class Catalogue:
         """Return the newest version of a notice."""
         return self._newest.get(key)
 
+    def notice_at(self, key: str, at: datetime) -> Notice | None:
+        """Return the newest version of a notice that was published by `at`: nobody was shown a later one before."""
+        newest = self._newest.get(key)
+        if newest is None or at >= self.worded_since:
+            return newest
+        shown = [one for one in self.worded.values() if one.key == key and one.since <= at]
+        return max(shown, key=lambda one: one.version, default=None)
 
-def published(catalogue: Catalogue, version: int, bits: Mapping[str, int]) -> Catalogue:
-    """Return the catalogue as published: with its number, and a bit for every scope."""
+    def notice_of(self, key: str, version: int) -> Notice | None:
+        """Return one version of a notice, also one that was published once and has left the file."""
+        return self.notices.get((key, version)) or self.worded.get((key, version))
+
+    @cached_property
+    def worded_since(self) -> datetime:
+        """When the youngest of its wordings was published; from then on the newest is what everybody is shown."""
+        return max((one.since for one in self.worded.values()), default=EPOCH)
+
+
+def published(
+    catalogue: Catalogue,
+    version: int,
+    bits: Mapping[str, int],
+    worded: Mapping[tuple[str, int], Notice] = MappingProxyType({}),
+) -> Catalogue:
+    """Return the catalogue as published: with its number, a bit for every scope, and every wording there was."""
     scopes = {scope: replace(rule, bit=bits[scope]) for scope, rule in catalogue.scopes.items()}
-    return replace(catalogue, version=version, scopes=MappingProxyType(scopes))
+    return replace(catalogue, version=version, scopes=MappingProxyType(scopes), worded=worded)

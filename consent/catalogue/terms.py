@@ -165,7 +165,7 @@ def _recipient(catalogue: Catalogue, rule: ScopeRule) -> dict[str, str]:
 
 
 def _notice(catalogue: Catalogue, rule: ScopeRule | None, version: int) -> Notice | None:
-    return catalogue.notices.get((rule.notice, version)) if rule else None
+    return catalogue.notice_of(rule.notice, version) if rule else None
 
 
 def _spoken(notice: Notice | None, language: str) -> str:

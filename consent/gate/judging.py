@@ -20,8 +20,19 @@ from consent.gate import citing
 from consent.ledger import log
 from consent.ledger.log import position_in
 from consent.permission import many
-from consent.permission.standing import RESTRICTED, from_stored
-from consent.permission.verdict import PERMIT, Denial, Permit, Reason, Verdict, customer_reason, judged, stored_reason
+from consent.permission.standing import RESTRICTED, from_stored, scope_at
+from consent.permission.verdict import (
+    PERMIT,
+    Denial,
+    Missing,
+    Permit,
+    Reason,
+    Verdict,
+    customer_reason,
+    judged,
+    scope_reason,
+    stored_reason,
+)
 from consent.register import history, mergers
 from consent.register.desk import Desk
 from consent.tables import LedgerHeadRow, StandingRow
@@ -149,7 +160,11 @@ def _judged(
     kept = _remember(catalogue, rule) if remembered else None
     reason, cited = stored_reason(scopes, rule, kept, at_ms=at_ms, born_by=born_by, gpc=opted_out, signal=gpc)
     cited = citing.behind(desk, work, customer, reason, at=at) if reason is Reason.MINOR else cited
-    return _verdict(reason, customer, Scope(scope), at, position, cited)
+    verdict = _verdict(reason, customer, Scope(scope), at, position, cited)
+    if kept is None or reason is not Reason.REMEMBER_MISSING:
+        return verdict
+    stands, signalled = scope_at(scopes, kept.bit), gpc or opted_out > 0
+    return _lacking(verdict, kept, scope_reason(kept, stands, at_ms=at_ms, born_by=born_by, opted_out=signalled))
 
 
 def check_as_of(
@@ -176,7 +191,10 @@ def check_as_of(
     reason, positions = judged(standing, rule, kept, at, signal=gpc)
     if reason in citing.WHOLE:
         positions = citing.behind(desk, work, customer, reason, at=at)
-    return _verdict(reason, customer, Scope(scope), at, position, positions)
+    verdict = _verdict(reason, customer, Scope(scope), at, position, positions)
+    if kept is None or reason is not Reason.REMEMBER_MISSING:
+        return verdict
+    return _lacking(verdict, kept, judged(standing, kept, None, at, signal=gpc)[0])
 
 
 def check_all(
@@ -223,6 +241,11 @@ def _verdict(
     if reason is PERMIT:
         return Permit(customer, scope, at, position, positions)
     return Denial(customer, scope, at, position, positions, reason)
+
+
+def _lacking(verdict: Verdict, kept: ScopeRule, why: Reason) -> Verdict:
+    """Return a denial with what is missing of remembering."""
+    return verdict._replace(missing=Missing(kept.scope, why)) if isinstance(verdict, Denial) else verdict
 
 
 def permits(

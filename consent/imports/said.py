@@ -1,7 +1,7 @@
 """Statements on their way from a file into the ledger: cells to what was said, held against the catalogue."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -86,10 +86,13 @@ class Said:
 class StatementReader:
     """Reads the statements of a chunk."""
 
-    def __init__(self, mapping: FileMapping, catalogue: Catalogue, *, at: datetime) -> None:
-        """Take the catalogue in force, and the time after which nothing can have been said."""
+    def __init__(self, mapping: FileMapping, catalogue: Catalogue, *, at: datetime, ever: Collection[str] = ()) -> None:
+        """Take the catalogue in force, the time after which nothing can have been said, and every scope there was.
+
+        A no to one that is no longer asked is taken: it may come back.
+        """
         self._mapping = mapping
-        self._templates = [_Speaker(template, catalogue, at) for template in mapping.statements]
+        self._templates = [_Speaker(template, catalogue, at, ever) for template in mapping.statements]
         self._hearing = Hearing(mapping, at=at) if mapping.signal else None
         self._whose = Distinct()
 
@@ -144,11 +147,12 @@ class StatementReader:
 class _Speaker:
     """Reads one template's rows."""
 
-    def __init__(self, template: Template, catalogue: Catalogue, at: datetime) -> None:
+    def __init__(self, template: Template, catalogue: Catalogue, at: datetime, ever: Collection[str]) -> None:
         self._template = template
+        self._ever = ever
         self._catalogue = catalogue
         self._at = at
-        self._readers = {part: _reader(part, source, catalogue) for part, source in template.parts.items()}
+        self._readers = {part: _reader(part, source, catalogue, ever) for part, source in template.parts.items()}
         self._not_ours = _not_ours(template.parts["scopes"])
         self._rulings: dict[Any, list[tuple[str, str]]] = {}
         self._last: tuple[Chunk, list[Row]] | None = None
@@ -214,7 +218,7 @@ class _Speaker:
     def _ruling(self, row: Row) -> list[tuple[str, str]]:
         tried = row._replace(said_at=EPOCH, evidence=None).statement(CustomerId(""))
         try:
-            rules.completed(tried, self._catalogue, self._at, vouched=rules.RETOLD, retold=True)
+            rules.completed(tried, self._catalogue, self._at, retired=self._ever, vouched=rules.RETOLD, retold=True)
         except StatementInvalid as refused:
             parts = [(place.where.split("/")[1], place.why) for place in refused.places]
             # What the mapping doesn't name can't be at fault by itself: the act can.
@@ -241,14 +245,14 @@ def _where(conditions: Sequence[Condition], chunk: Chunk) -> list[bool]:
     return found
 
 
-def _reader(part: str, source: Source, catalogue: Catalogue) -> ColumnReader[Any]:
+def _reader(part: str, source: Source, catalogue: Catalogue, ever: Collection[str]) -> ColumnReader[Any]:
     values = source.values if isinstance(source, Column) else None
     if part in WORDS:
         kind: type[Act | Method] = Act if part == "act" else Method
         table = values or {str(word): word for word in WORDS[part]}
         return ColumnReader(source, one_of({cell: kind(str(word)) for cell, word in table.items()}))
     if part == "scopes":
-        return ColumnReader(*_scope_cells(source, catalogue))
+        return ColumnReader(*_scope_cells(source, catalogue, ever))
     if part == "guardian":
         return ColumnReader(source, one_of(values or {"true": True, "false": False}))
     if part == "notice_version" and values:
@@ -258,20 +262,22 @@ def _reader(part: str, source: Source, catalogue: Catalogue) -> ColumnReader[Any
     return ColumnReader(source, _READERS[part], quiet=part == "evidence")
 
 
-def _scope_cells(source: Source, catalogue: Catalogue) -> tuple[Source, Reader[tuple[Scope, ...]]]:
+def _scope_cells(
+    source: Source, catalogue: Catalogue, ever: Collection[str]
+) -> tuple[Source, Reader[tuple[Scope, ...]]]:
     if isinstance(source, Constant):  # several, in a cell of their own
-        return Constant(cells=(" ".join(source.cells),)), lambda cell: _scopes(cell, " ", catalogue)
+        return Constant(cells=(" ".join(source.cells),)), lambda cell: _scopes(cell, " ", catalogue, ever)
     if isinstance(source, Column) and source.values:
         meant = {cell: told if isinstance(told, list) else [str(told)] for cell, told in source.values.items()}
         return source, one_of({cell: tuple(map(Scope, told)) for cell, told in meant.items()})
     separator = source.separator if isinstance(source, Column) else ""
-    return source, lambda cell: _scopes(cell, separator, catalogue)
+    return source, lambda cell: _scopes(cell, separator, catalogue, ever)
 
 
-def _scopes(cell: str, separator: str, catalogue: Catalogue) -> tuple[Scope, ...] | Wrong:
+def _scopes(cell: str, separator: str, catalogue: Catalogue, ever: Collection[str]) -> tuple[Scope, ...] | Wrong:
     found = [part.strip() for part in (cell.split(separator) if separator else [cell])]
     for scope in found:
-        if scope not in catalogue.scopes:
+        if scope not in catalogue.scopes and scope not in ever:
             near = get_close_matches(scope, catalogue.scopes, 1)
             hint = f"; did you mean {near[0]}?" if near else ""
             named = scope if _SCOPE.fullmatch(scope) else shown(scope)

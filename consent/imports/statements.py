@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from consent import standings
-from consent.base.errors import ImportInvalid
+from consent.base.errors import Conflict, ImportInvalid
 from consent.base.ids import CustomerId
 from consent.base.store import Work
 from consent.imports.faults import Faults
@@ -27,6 +28,13 @@ from consent.imports.weighing import Change, Earlier, Weighing, Word, said_befor
 from consent.permission.statement import Act, Statement
 from consent.register import customers, history, recording
 from consent.register.desk import Desk
+
+
+class CatalogueChanged(Conflict):
+    """Another catalogue came into force after a file was checked, before all of it was in."""
+
+    code = "catalogue_changed"
+    title = "The catalogue has changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,14 +72,14 @@ def bring_in_statements(
 
     Raises:
         ImportInvalid: with the first hundred wrong places; then nothing was stored.
+        CatalogueChanged: another catalogue came into force on the way; what had come in by then stays.
     """
     if not mapping.statements and not mapping.signal:
         raise ImportInvalid("the mapping has no [statement]")
-    began = deployment.clock()
-    desk = deployment.desk
+    began, desk = deployment.clock(), deployment.desk
     with deployment.store.read() as work:
         catalogue = desk.catalogues.current(work)
-    reader = StatementReader(mapping, catalogue, at=began)
+        reader = StatementReader(mapping, catalogue, at=began, ever=desk.catalogues.bits(work, catalogue.version))
     passes = Passes(opened(source, mapping), mapping, reader.read, how)
 
     def look(chunk: Chunk, said: Said, faults: Faults) -> None:
@@ -83,7 +91,7 @@ def bring_in_statements(
     passes.check(look, lambda _: None)
     with closing(Earlier()) as earlier:
         weighing = Weighing(desk, catalogue, at=began, details=passes.details, earlier=earlier)
-        tally, acts, trail = _stored(deployment, passes, weighing, how)
+        tally, acts, trail = _stored(deployment, passes, weighing, how, checked=catalogue.version)
     counts = {**tally, **passes.counted()}
     seq = None if how.dry_run else trail.note(deployment, "statements", counts, mapping=mapping, actor=how.actor)
     return StatementsImported(
@@ -99,21 +107,40 @@ def bring_in_statements(
     )
 
 
+class _Stage(NamedTuple):
+    """How far a file has come in, and the version of the catalogue that its rows were checked by."""
+
+    checked: int
+    done: int
+    rows: int
+
+    def require_checked(self, desk: Desk, work: Work) -> None:
+        """Require the catalogue that the rows were checked by: under another, one of them may be wrong."""
+        if (now := desk.catalogues.current(work).version) != self.checked:
+            raise CatalogueChanged(
+                f"catalogue version {now} came into force after the file was checked by version {self.checked}: "
+                f"{self.done:,} of {self.rows:,} rows had come in, and stay. Bring the same file in again: all of it "
+                "is checked anew, and what stands in the ledger counts once"
+            )
+
+
 def _stored(
-    deployment: Deployed, passes: Passes[Said], weighing: Weighing, how: Options
+    deployment: Deployed, passes: Passes[Said], weighing: Weighing, how: Options, *, checked: int
 ) -> tuple[Counter[str], Counter[Act], Trail]:
     """Go over the file the second time: record what it says, or in a dry run weigh it."""
     trail = Trail()
     tally: Counter[str] = Counter(new=0, recorded=0, repeated=0, unknown=0, silent=0)
     acts: Counter[Act] = Counter()
+    done = 0
     for chunk, said in passes.again():
         acts.update(row.act for row in said.rows if row.act and row.counts)
         tally.update(unknown=sum(not row.counts for row in said.rows), silent=said.silent)
         if how.dry_run:
             tally.update(_weighed(deployment, chunk, said, weighing))
         else:
-            tally.update(_recorded(deployment, said, how.actor))
+            tally.update(_recorded(deployment, said, how.actor, _Stage(checked, done, passes.rows)))
         trail.add(chunk)
+        done += len(chunk.rows)
     tally["new"] += weighing.new
     return tally, acts, trail
 
@@ -127,12 +154,13 @@ def _people(said: Said) -> tuple[list[dict[str, str]], list[int]]:
     return [dict(zip(kinds, names, strict=True)) for names in number], whose
 
 
-def _recorded(deployment: Deployed, said: Said, actor: str) -> Mapping[str, int]:
+def _recorded(deployment: Deployed, said: Said, actor: str, stage: _Stage) -> Mapping[str, int]:
     desk = deployment.desk
     people, whose = _people(said)
     if not people:
         return {}
     with deployment.store.write() as work:
+        stage.require_checked(desk, work)
         at = deployment.clock()  # only now: others may have written while this one waited for its turn
         found = customers.enrol_counted(desk, work, people, at=at)
         pairs = zip(whose, said.rows, strict=True)

@@ -190,6 +190,7 @@ class Weighing:
             row.statement(person.customer or _NOBODY),
             self._catalogue,
             self._at,
+            retired=person.bits,
             vouched=rules.RETOLD,
             retold=True,
         )
@@ -235,7 +236,7 @@ class Weighing:
         return _CHANGES[self._permits(was, scope), self._permits(becomes, scope)]
 
     def _permits(self, standing: Standing, scope: str) -> bool:
-        return judged(standing, self._catalogue.scopes[scope], None, self._at)[0] is Reason.PERMIT
+        return judged(standing, self._catalogue.scopes.get(scope), None, self._at)[0] is Reason.PERMIT
 
 
 class _Alone(NamedTuple):
@@ -278,7 +279,7 @@ class _Person:
         self._fresh = [each.statement for each in earlier]
         self._past = past
         self._first = max((position for position, _ in past), default=-1) + 1
-        self._bits = bits
+        self.bits = bits
         self._states = then if earlier else states
         self._then = then
         self._stands = self._fold()
@@ -296,5 +297,5 @@ class _Person:
 
     def _fold(self) -> Standing:
         # New statements come after all positions there are: what comes in later wins a tie.
-        folded = fold([*self._past, *enumerate(self._fresh, self._first)], self._bits)
+        folded = fold([*self._past, *enumerate(self._fresh, self._first)], self.bits)
         return replace(folded, states=folded.states | self._states)

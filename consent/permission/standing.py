@@ -198,7 +198,7 @@ def _moved(was: ScopeStanding, statement: Statement, scope: Scope, position: int
         case Act.GRANT:
             flags = _flags(was, statement, opted_out=opted_out)
             if scope in statement.awaiting:
-                if _confirmed(was, statement, scope) and not flags & ~was.flags:
+                if _confirmed(was, statement, scope) and not flags & ~was.flags & _gains(statement, scope):
                     return was
                 flags |= PENDING
             return ScopeStanding(Status.GIVEN, flags, notice, _expiry(statement, scope), position)
@@ -224,6 +224,11 @@ def _flags(was: ScopeStanding, statement: Statement, *, opted_out: bool) -> int:
     return (GUARDIAN if statement.guardian else 0) | (OVER_GPC if knowingly else 0)
 
 
+def _gains(statement: Statement, scope: Scope) -> int:
+    """Return the flags for whose sake what was confirmed is confirmed once more: by older entries, any."""
+    return GUARDIAN | OVER_GPC if statement.gains is None else statement.gains.get(scope, 0)
+
+
 def _confirmed(was: ScopeStanding, statement: Statement, scope: Scope) -> bool:
     """Say whether a yes was confirmed and still counts: then whoever hands the address in again changes nothing."""
     current = was.notice >= (statement.material or {}).get(scope, 0)
@@ -240,7 +245,8 @@ def _states(states: int, act: Act) -> int:
 
 def _pause(paused_until: int, statement: Statement) -> int:
     if statement.act is Act.PAUSE:
-        return FOREVER if statement.until is None else to_ms(statement.until)
+        ends = FOREVER if statement.until is None else to_ms(statement.until)
+        return max(paused_until, ends) if statement.at_least else ends
     if statement.act is Act.RESUME:
         return 0
     return paused_until

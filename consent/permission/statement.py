@@ -62,7 +62,7 @@ OLDEST: Final = 150
 """Years; nobody attests more."""
 
 
-_PLAIN: Final = ("notice_version", "language", "evidence", "age", "guardian")
+_PLAIN: Final = ("notice_version", "language", "evidence", "age", "guardian", "at_least")
 """Parts of a statement that are recorded as they are."""
 
 
@@ -71,13 +71,13 @@ class Statement:
     """One act of one customer.
 
     `notices` (the notice version shown for each scope), `valid_until` (when each granted scope ends), `awaiting` (the
-    scopes that still await a confirmation) and `material` (the lowest notice version of each of those whose consents
-    still count) follow from the catalogue in force and are fixed when the statement is recorded, so that folding it
-    needs no catalogue.
+    scopes that still await a confirmation), `material` (the lowest notice version of each of those whose consents
+    still count) and `gains` (the flags of each of those that make a yes permit more than one without them) follow from
+    the catalogue in force and are fixed when the statement is recorded, so that folding it needs no catalogue.
 
     `age` is what the customer attests to be at `said_at`, in whole years, 0 where he doesn't say. It comes with
     whatever else he says. On an invalidation it sets right an age that was wrong. `guardian` says that a parent or
-    guardian stands behind a grant.
+    guardian stands behind a grant. `at_least` says that a pause ends none sooner that lasts longer.
     """
 
     customer: CustomerId
@@ -92,9 +92,11 @@ class Statement:
     valid_until: Mapping[Scope, datetime] | None = None
     awaiting: frozenset[Scope] = frozenset()
     material: Mapping[Scope, int] | None = None
+    gains: Mapping[Scope, int] | None = None
     until: datetime | None = None
     age: int = 0
     guardian: bool = False
+    at_least: bool = False
 
     @property
     def opts_out(self) -> bool:
@@ -113,6 +115,7 @@ class Statement:
         if self.awaiting:
             said["awaiting"] = awaiting = sorted(self.awaiting)
             said |= {"material": [self.material.get(scope, 0) for scope in awaiting]} if self.material else {}
+            said |= {} if self.gains is None else {"gains": [self.gains.get(scope, 0) for scope in awaiting]}
         if self.until:
             said["until"] = rfc3339(self.until)
         for name in _PLAIN:
@@ -127,12 +130,13 @@ class Statement:
         valid_until: Mapping[Scope, datetime] | None,
         awaiting: frozenset[Scope] = frozenset(),
         material: Mapping[Scope, int] | None = None,
+        gains: Mapping[Scope, int] | None = None,
     ) -> "Statement":
         """Return it with what the catalogue fixes: `dataclasses.replace`, in a third of the time."""
         return Statement(
             customer=self.customer, act=self.act, scopes=self.scopes, said_at=self.said_at, method=self.method,
             notice_version=self.notice_version, language=self.language, evidence=self.evidence,
-            notices=notices, valid_until=valid_until, awaiting=awaiting, material=material,
+            notices=notices, valid_until=valid_until, awaiting=awaiting, material=material, gains=gains,
             until=self.until, age=self.age, guardian=self.guardian,
         )  # fmt: skip
 
@@ -173,7 +177,9 @@ def from_record(customer: CustomerId, said: Mapping[str, Any]) -> Statement:
         valid_until={s: _instant(end) for s, end in zip(scopes, ends, strict=True) if end} if ends else None,
         awaiting=frozenset(awaiting),
         material=dict(zip(awaiting, said["material"], strict=True)) if "material" in said else None,
+        gains=dict(zip(awaiting, said["gains"], strict=True)) if "gains" in said else None,
         until=_instant(said["until"]) if "until" in said else None,
         age=said.get("age", 0),
         guardian=said.get("guardian", False),
+        at_least=said.get("at_least", False),
     )

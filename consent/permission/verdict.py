@@ -75,6 +75,13 @@ class Permit(NamedTuple):
         return Reason.PERMIT
 
 
+class Missing(NamedTuple):
+    """What is missing behind `REMEMBER_MISSING`: the scope of remembering, and the reason against it."""
+
+    scope: Scope
+    reason: Reason
+
+
 class Denial(NamedTuple):
     """A refusal: the first reason that held, and the ledger entries behind it."""
 
@@ -84,11 +91,18 @@ class Denial(NamedTuple):
     position: int
     positions: tuple[int, ...]
     reason: Reason
+    missing: Missing | None = None
+    """Where the reason is `REMEMBER_MISSING`: what of remembering is."""
 
     @property
     def may_be_asked(self) -> bool:
         """Whether the customer may be asked; otherwise he is to be left alone."""
-        return self.reason in MAY_BE_ASKED
+        return self.reason in MAY_BE_ASKED and (self.missing is None or self.missing.reason in MAY_BE_ASKED)
+
+    @property
+    def to_ask(self) -> Scope:
+        """The scope whose answer would change it: of remembering, where only that is missing."""
+        return self.missing.scope if self.missing else self.scope
 
 
 Verdict = Permit | Denial

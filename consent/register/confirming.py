@@ -4,15 +4,15 @@ Nothing is permitted until it is spent. It confirms what still awaits confirmati
 the customer saw: what he has taken back since stays taken back.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from consent import standings
 from consent.base.ids import CustomerId, Scope
 from consent.base.store import Work
-from consent.catalogue.model import Catalogue
-from consent.permission.standing import GUARDIAN, PENDING, VALID, ScopeStanding, from_stored
+from consent.catalogue.model import SERVICE, Catalogue, ScopeRule
+from consent.permission.standing import GUARDIAN, PENDING, VALID, ScopeStanding, Standing, from_stored
 from consent.permission.statement import Act, Method, Statement
 from consent.register import confirmations, recording
 from consent.register.confirmations import Confirmation, ConfirmationUnknown
@@ -26,8 +26,8 @@ class Shown:
     """What a link would confirm now."""
 
     confirmation: Confirmation
-    scopes: tuple[Scope, ...]
-    """None: it was spent, or there is nothing left to confirm."""
+    scopes: Mapping[Scope, int]
+    """Each with the version of the wording that was shown, 0 for none. Empty: it was spent, or nothing is left."""
 
 
 def shown(desk: Desk, work: Work, token: str, *, at: datetime) -> Shown:
@@ -42,9 +42,8 @@ def shown(desk: Desk, work: Work, token: str, *, at: datetime) -> Shown:
         raise ConfirmationUnknown
     standing = from_stored(row)
     catalogue = desk.catalogues.current(work)
-    stands = {rule.scope: standing.of(rule.bit) for rule in catalogue.in_order if rule.scope in found.scopes}
-    scopes = () if found.spent else tuple(scope for scope, one in stands.items() if _awaits(found, one))
-    return Shown(confirmation=found, scopes=scopes)
+    awaiting = {} if found.spent else _awaiting(found, standing, catalogue)
+    return Shown(confirmation=found, scopes={scope: one.notice for scope, one in awaiting.items()})
 
 
 def confirm(desk: Desk, work: Work, token: str, *, at: datetime) -> list[Recorded]:
@@ -62,14 +61,25 @@ def confirm(desk: Desk, work: Work, token: str, *, at: datetime) -> list[Recorde
     held = standings.locked(work, [found.customer]).get(found.customer)
     if held is None:
         raise ConfirmationUnknown
-    if not confirmations.spend(work, found, at=at):
+    awaiting = _awaiting(found, held.standing, desk.catalogues.current(work))
+    # A link that has nothing to confirm, as long as a catalogue lacks its scope, stays good until its time is over.
+    if not awaiting or not confirmations.spend(work, found, at=at):
         return []
-    catalogue = desk.catalogues.current(work)
-    stands = {rule.scope: held.standing.of(rule.bit) for rule in catalogue.in_order if rule.scope in found.scopes}
-    awaiting = {scope: one for scope, one in stands.items() if _awaits(found, one)}
     said_at = recording.ledger_time(work, at)
-    said = list(_statements(found, awaiting, catalogue, said_at))
+    said = list(_statements(found, awaiting, said_at))
     return recording.record(desk, work, said, actor="link", at=said_at, vouched=RETOLD)
+
+
+def _awaiting(found: Confirmation, standing: Standing, catalogue: Catalogue) -> dict[Scope, ScopeStanding]:
+    """Return what of a link's scopes can be confirmed now: what has become service meanwhile is nobody's to grant."""
+    rules = [each for each in catalogue.in_order if each.scope in found.scopes and each.legal_basis not in SERVICE]
+    stands = [(rule, standing.of(rule.bit)) for rule in rules]
+    return {rule.scope: one for rule, one in stands if _awaits(found, one) and _is_known(catalogue, rule, one)}
+
+
+def _is_known(catalogue: Catalogue, rule: ScopeRule, stands: ScopeStanding) -> bool:
+    """Say whether the wording that was shown is one of the notice that the scope has now."""
+    return not stands.notice or catalogue.notice_of(rule.notice, stands.notice) is not None
 
 
 def _awaits(found: Confirmation, stands: ScopeStanding) -> bool:
@@ -77,13 +87,10 @@ def _awaits(found: Confirmation, stands: ScopeStanding) -> bool:
     return stands.status in VALID and bool(stands.flags & PENDING) and stands.position >= found.position
 
 
-def _statements(
-    found: Confirmation, awaiting: dict[Scope, ScopeStanding], catalogue: Catalogue, said_at: datetime
-) -> Iterator[Statement]:
+def _statements(found: Confirmation, awaiting: Mapping[Scope, ScopeStanding], said_at: datetime) -> Iterator[Statement]:
     together: dict[tuple[int, bool], list[Scope]] = {}
     for scope, stands in awaiting.items():
-        if not stands.notice or (catalogue.scopes[scope].notice, stands.notice) in catalogue.notices:
-            together.setdefault((stands.notice, bool(stands.flags & GUARDIAN)), []).append(scope)
+        together.setdefault((stands.notice, bool(stands.flags & GUARDIAN)), []).append(scope)
     for (notice, guardian), scopes in sorted(together.items()):
         yield Statement(
             customer=CustomerId(found.customer),

@@ -178,10 +178,16 @@ class _Join:
         return Act.OBJECT if lapsed else None
 
     def _too_young(self, rule: ScopeRule, other: ScopeStanding) -> bool:
-        """Say whether a yes without a guardian is that of a minor, by the ages that are known: it doesn't count."""
+        """Say whether a yes without a guardian is that of a minor, by the ages that are known: it doesn't count.
+
+        Nor does that of whoever is given up without an age that anybody knew: the age of the one who goes on would make
+        a yes count that didn't.
+        """
         known = [each.born_by for each in (self._one, self._other) if each.born_by < FOREVER]
-        at_ms = to_ms(self._said_at)
-        return bool(known) and scope_reason(rule, other, at_ms=at_ms, born_by=max(known)) is Reason.MINOR
+        if not known:
+            return False
+        born_by = max(known) if self._other.born_by < FOREVER else FOREVER
+        return scope_reason(rule, other, at_ms=to_ms(self._said_at), born_by=born_by) is Reason.MINOR
 
     def _sooner(self, customer: CustomerId, bits: Mapping[str, int]) -> Iterator[Statement]:
         """Walk what both gave and the one given up gave for less long: it ends when the first of the two does."""

@@ -10,7 +10,8 @@ from consent.base.errors import Place, StatementInvalid
 from consent.base.ids import Scope
 from consent.catalogue.duration import Duration
 from consent.catalogue.model import ASKED, SERVICE, Catalogue, ScopeRule
-from consent.permission.statement import ENDING, GIVING, OLDEST, WHOLE_CUSTOMER, Act, Method, Statement
+from consent.permission.standing import GUARDIAN, OVER_GPC
+from consent.permission.statement import ENDING, GIVING, OLDEST, OWN_WORD, WHOLE_CUSTOMER, Act, Method, Statement
 
 _LONGEST_EVIDENCE: Final = 2_000
 _MOST_FORMS: Final = 10_000
@@ -43,7 +44,7 @@ def completed(
         where: prefix of the places of errors, such as `/statements/3`.
         retired: scopes of earlier catalogues: a no to one of them is still taken, for it may come back.
         vouched: methods of our own making that the caller vouches for.
-        retold: it tells of the past, which shows no wording: where it doesn't say which was shown, none was.
+        retold: it tells of the past: where it doesn't say which wording was shown, none was, instead of the newest.
 
     Raises:
         StatementInvalid: with every place that is wrong.
@@ -56,23 +57,43 @@ def completed(
         return statement  # which wordings and ends stand on is known to whoever joined the two
     shown = _shown(statement, rules, catalogue, retold=retold)
     if statement.act not in GIVING:
-        return replace(statement, notices=shown or None)
+        return replace(statement, notices=shown or None, at_least=_at_least(statement))
     asked = [rule for rule in rules if rule.legal_basis in ASKED]
     ends = {rule.scope: rule.validity.after(statement.said_at) for rule in asked if rule.validity}
     if statement.act is Act.RENEW or statement.method is Method.CONFIRMATION:
         return replace(statement, notices=shown or None, valid_until=ends or None)
     wait = {rule.scope: rule.material_since for rule in asked if rule.double_opt_in}
     said = replace(statement, notices=shown or None, valid_until=ends or None)
-    return replace(said, awaiting=frozenset(wait), material=wait or None)
+    return replace(said, awaiting=frozenset(wait), material=wait or None, gains=_gains(asked, wait) or None)
+
+
+def _at_least(statement: Statement) -> bool:
+    """Say whether it may make a pause longer only: the word of whoever has a link, or of a file without evidence."""
+    own = statement.method in OWN_WORD or (statement.method is Method.IMPORT and bool(statement.evidence.strip()))
+    return statement.act is Act.PAUSE and statement.until is not None and not own
+
+
+def _gains(rules: Iterable[ScopeRule], awaiting: Container[Scope]) -> dict[Scope, int]:
+    """Return the flags that make a yes to a scope permit more: elsewhere, one that was confirmed stays as it is."""
+    return {
+        rule.scope: (GUARDIAN if rule.minimum_age else 0) | (OVER_GPC if rule.gpc else 0)
+        for rule in rules
+        if rule.scope in awaiting
+    }
+
+
+_SHOWS_NOTHING: Final = {*_OF_OUR_MAKING, Method.IMPORT, Method.SIGNAL}
+"""Methods by which nobody is shown a wording of ours: it was another system that asked, or nobody did."""
 
 
 class _Fixed(NamedTuple):
-    """What a catalogue fixes for every statement of one form."""
+    """What a catalogue fixes for every statement of one form that was said since its youngest wording."""
 
     notices: Mapping[Scope, int] | None
     validities: tuple[tuple[Scope, Duration], ...]
     awaiting: frozenset[Scope]
     material: Mapping[Scope, int] | None
+    gains: Mapping[Scope, int] | None
 
 
 class Completing:
@@ -110,17 +131,20 @@ class Completing:
         form = (said.act, said.scopes, said.method, said.notice_version, said.guardian, self._retold)
         fixed = self._known.get(form)
         usual = EPOCH <= said.said_at <= self._at and len(said.evidence) <= _LONGEST_EVIDENCE
-        if fixed is None or not usual or said.until or said.age:
+        lately = self._retold or said.said_at >= self._catalogue.worded_since
+        if fixed is None or not usual or not lately or said.until or said.age:
             done = completed(
                 said, self._catalogue, self._at, where=where, retired=self._retired, vouched=self._vouched,
                 retold=self._retold,
             )  # fmt: skip
-            self._remember(form, done)
+            if lately:
+                self._remember(form, done)
             return done
         ends = {scope: self._end(said.said_at, each) for scope, each in fixed.validities}
         return said.fixed(
-            notices=fixed.notices, valid_until=ends or None, awaiting=fixed.awaiting, material=fixed.material
-        )
+            notices=fixed.notices, valid_until=ends or None, awaiting=fixed.awaiting, material=fixed.material,
+            gains=fixed.gains,
+        )  # fmt: skip
 
     def _remember(self, form: object, done: Statement) -> None:
         rules = self._catalogue.scopes
@@ -128,7 +152,7 @@ class Completing:
         if depends or len(self._known) >= _MOST_FORMS:
             return
         validities = tuple((scope, validity) for scope in done.valid_until or () if (validity := rules[scope].validity))
-        self._known[form] = _Fixed(done.notices, validities, done.awaiting, done.material)
+        self._known[form] = _Fixed(done.notices, validities, done.awaiting, done.material, done.gains)
 
     def _end(self, said_at: datetime, validity: Duration) -> datetime:
         known = self._ends.get((said_at, validity))
@@ -189,23 +213,21 @@ def _wrong_scope(statement: Statement, scope: Scope, spot: int, catalogue: Catal
         yield Place(f"scopes/{spot}", f"{scope} stands on {rule.legal_basis}: it isn't granted")
     if statement.act is Act.RENEW and rule.legal_basis not in ASKED:
         yield Place(f"scopes/{spot}", f"{scope} stands on {rule.legal_basis}: it doesn't end, so it isn't renewed")
-    if statement.notice_version and (rule.notice, statement.notice_version) not in catalogue.notices:
+    if statement.notice_version and catalogue.notice_of(rule.notice, statement.notice_version) is None:
         yield Place(
             "notice_version", f"notice {rule.notice or '(none)'} of {scope} has no version {statement.notice_version}"
         )
 
 
 def _shown(statement: Statement, rules: Iterable[ScopeRule], catalogue: Catalogue, *, retold: bool) -> dict[Scope, int]:
-    """Return which wording was shown for each scope: the one that is named; else the newest, if it is said now."""
-    now = statement.method not in _OF_OUR_MAKING and (not retold or statement.method is Method.SYNTHETIC)
-    shown = {
-        rule.scope: statement.notice_version or (_newest_notice(rule, catalogue) if now else 0)
-        for rule in rules
-        if rule.notice
-    }
-    return {scope: version for scope, version in shown.items() if version}
-
-
-def _newest_notice(rule: ScopeRule, catalogue: Catalogue) -> int:
-    notice = catalogue.current_notice(rule.notice)
-    return notice.version if notice else 0
+    """Return which wording was shown for each scope: the one that is named; else the newest that there was then."""
+    asked = {rule.scope: rule.notice for rule in rules if rule.notice}
+    if version := statement.notice_version:
+        return dict.fromkeys(asked, version)
+    if statement.method is Method.SYNTHETIC:
+        shown = {scope: catalogue.current_notice(key) for scope, key in asked.items()}
+    elif retold or statement.method in _SHOWS_NOTHING:
+        return {}
+    else:
+        shown = {scope: catalogue.notice_at(key, statement.said_at) for scope, key in asked.items()}
+    return {scope: notice.version for scope, notice in shown.items() if notice}

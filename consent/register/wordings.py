@@ -50,7 +50,7 @@ def _of(desk: Desk, work: Work, said: Said, known: dict[tuple[str, int, str], Pu
     found = []
     for scope, version in versions.items():
         rule = catalogue.scopes.get(scope)
-        notice = catalogue.notices.get((rule.notice, version)) if rule else None
+        notice = catalogue.notice_of(rule.notice, version) if rule else None
         if notice is None:
             continue
         language = notice.spoken(said.statement.language)

@@ -1,13 +1,15 @@
 """Double opt-in: nothing counts until the customer presses the button behind the link in his own mail."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from consent.base.errors import KeyLost, StatementInvalid
+from consent.permission.standing import PENDING, fold
 from consent.permission.statement import Method
-from consent.register import confirmations, confirming, history, recording
+from consent.register import confirmations, confirming, history, recording, wordings
 from consent.register.confirmations import ConfirmationUnknown
 from tests.builders import CATALOGUE, tables, toml
 
@@ -47,7 +49,7 @@ def test_nothing_is_permitted_until_the_mailed_link_is_spent(shop):
     [confirmed] = press(shop, token)
 
     assert before == ["PENDING_CONFIRMATION", "PERMIT"]
-    assert (seen.scopes, seen.confirmation.language, seen.confirmation.position) == ((MAIL,), "de", granted.seq)
+    assert (seen.scopes, seen.confirmation.language, seen.confirmation.position) == ({MAIL: 1}, "de", granted.seq)
     assert shop.reason(shop.bo, MAIL) == "PERMIT"
     said = confirmed.statement
     assert (said.act, said.method, said.scopes, said.evidence, said.language) == (
@@ -64,7 +66,7 @@ def test_looking_at_a_link_spends_nothing(shop):
     size = shop.size()
     looked = [look(shop, token).scopes for _ in range(3)]
 
-    assert (looked, shop.size(), shop.reason(shop.bo, MAIL)) == ([(MAIL,)] * 3, size, "PENDING_CONFIRMATION")
+    assert (looked, shop.size(), shop.reason(shop.bo, MAIL)) == ([{MAIL: 1}] * 3, size, "PENDING_CONFIRMATION")
     assert len(press(shop, token)) == 1
 
 
@@ -75,7 +77,7 @@ def test_a_link_is_spent_once(shop):
     shop.withdraw(shop.bo, MAIL)
 
     assert (pressed, press(shop, token), shop.reason(shop.bo, MAIL)) == ([1, 0, 0], [], "WITHDRAWN")
-    assert look(shop, token).scopes == ()
+    assert look(shop, token).scopes == {}
 
 
 def test_of_two_presses_at_once_one_confirms(shop):
@@ -255,3 +257,109 @@ def test_the_history_tells_of_both(shop):
         ("customer", "web_form", {MAIL: 1}),
         ("link", "confirmation", {MAIL: 1}),
     ]
+
+
+# ------------------------------------------------------------------------------ handed in again, by whoever knows it
+
+
+def scoped(**changes):
+    """Return the catalogue with another rule for the newsletter."""
+    given = tables()
+    next(each for each in given["scope"] if each["scope"] == MAIL).update(changes)
+    return toml(given)
+
+
+def confirmed(world, **said):
+    world.grant(world.bo, MAIL, **said)
+    press(world, mailed(world)[0])
+    world.clock.advance(seconds=1)
+
+
+def test_a_confirmed_address_handed_in_again_after_a_signal_changes_nothing(shop):
+    """Rule 5: whether a browser opted out in between doesn't matter to a scope that it doesn't deny."""
+    confirmed(shop)
+    shop.say(shop.statement(shop.bo, "refuse", method=Method.SIGNAL))
+    shop.clock.advance(seconds=1)
+    shop.grant(shop.bo, MAIL)
+
+    assert (shop.reason(shop.bo, MAIL), mailed(shop)) == ("PERMIT", [])
+    shop.check_ledger()
+
+
+def test_a_confirmed_address_handed_in_again_by_a_guardian_changes_nothing(shop):
+    """Rule 5: where no age is asked for, nobody gains by a guardian's word."""
+    confirmed(shop)
+    shop.grant(shop.bo, MAIL, guardian=True)
+
+    assert (shop.reason(shop.bo, MAIL), mailed(shop)) == ("PERMIT", [])
+    shop.check_ledger()
+
+
+def test_what_a_signal_denies_is_confirmed_anew_by_a_yes_after_it(world):
+    """Rules 5 and 8: handing an address in overrides nobody's browser; the link in his mail does."""
+    world.publish(scoped(gpc=True))
+    confirmed(world)
+    world.say(world.statement(world.bo, "refuse", method=Method.SIGNAL))
+    denied = world.reason(world.bo, MAIL)
+    world.clock.advance(seconds=1)
+    world.grant(world.bo, MAIL)
+    again = world.reason(world.bo, MAIL)
+    press(world, mailed(world)[0])
+
+    assert (denied, again, world.reason(world.bo, MAIL)) == ("GPC", "PENDING_CONFIRMATION", "PERMIT")
+    world.check_ledger()
+
+
+def test_entries_of_before_say_nothing_of_what_is_gained_and_fold_as_they_did(shop):
+    """A ledger that is older than the rule stands as it stood."""
+    confirmed(shop)
+    with shop.store.read() as work:
+        [given, yes] = history.of_customer(shop.deployment.desk, work, shop.bo)
+    signal = shop.statement(shop.bo, "refuse", method=Method.SIGNAL, said_at=yes.statement.said_at)
+    late = replace(given.statement, said_at=shop.clock())
+    said = [(given.seq, given.statement), (yes.seq, yes.statement), (yes.seq + 1, signal)]
+    bits = {MAIL: 0}
+    now, before = (fold([*said, (yes.seq + 2, each)], bits) for each in (late, replace(late, gains=None)))
+
+    assert late.gains == {MAIL: 0}
+    assert (now.of(0).flags & PENDING, before.of(0).flags & PENDING) == (0, PENDING)
+
+
+# ------------------------------------------------------------------------------------ a catalogue that came in between
+
+
+def test_a_link_whose_scope_became_service_stays_good_until_it_is_asked_again(shop):
+    """What serves an order isn't granted; the link isn't used up by it."""
+    shop.grant(shop.bo, MAIL)
+    [token] = mailed(shop)
+    served = tables()
+    served["purpose"][0]["marketing"] = False
+    next(each for each in served["scope"] if each["scope"] == MAIL).update(legal_basis="contract", double_opt_in=False)
+    del next(each for each in served["scope"] if each["scope"] == MAIL)["validity"]
+    shop.publish(toml(served))
+    seen, pressed, size = look(shop, token).scopes, press(shop, token), shop.size()
+    shop.publish(toml(CATALOGUE))
+    again = press(shop, token)
+
+    assert (seen, pressed, len(again), shop.size()) == ({}, [], 1, size + 2)
+    assert shop.reason(shop.bo, MAIL) == "PERMIT"
+
+
+def test_a_link_confirms_the_wording_that_was_shown_though_it_left_the_file(shop):
+    """Rule 4: a minor version may leave the catalogue; who said yes to it did so."""
+    newer = tables()
+    newer["notice"].append({"key": "words", "version": 2, "material": False, "wording": {"en": "May we, please?"}})
+    shop.publish(toml(newer))
+    shop.grant(shop.bo, MAIL)
+    [token] = mailed(shop)
+    newer["notice"][-1] = {"key": "words", "version": 3, "material": False, "wording": {"en": "May we now?"}}
+    shop.publish(toml(newer))
+    seen = look(shop, token).scopes
+    [done] = press(shop, token)
+    with shop.store.read() as work:
+        said = history.of_customer(shop.deployment.desk, work, shop.bo)
+        shown = wordings.shown(shop.deployment.desk, work, said)
+
+    assert (seen, done.statement.notices, shop.reason(shop.bo, MAIL)) == ({MAIL: 2}, {MAIL: 2}, "PERMIT")
+    assert [[each.wording for each in shown[one.seq]] for one in said] == [["May we, please?"]] * 2
+    shop.check_ledger()

@@ -2,6 +2,7 @@
 
 import json
 import stat
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import pytest
 
 from consent.base.clock import rfc3339
 from consent.base.errors import ImportInvalid
+from consent.catalogue.reading import DEFAULT
 from consent.imports import rows
 from consent.imports.passes import Options
-from consent.imports.statements import bring_in_statements
+from consent.imports.statements import CatalogueChanged, bring_in_statements
 from consent.imports.weighing import Change
 from consent.register import customers, history, wordings
 from tests.builders import START, tables, toml
@@ -371,3 +373,59 @@ def test_rule_6_no_file_brings_in_a_yes_by_a_link_that_can_only_say_no(world, tm
         ("line 2, column method", "a one-click link can only say no")
     ]
     assert bring(world, tmp_path, "statements", SAID_HEADER + said("BO", "withdraw", method="one_click")).recorded == 1
+
+
+# --------------------------------------------------------------------------------- catalogues that came in between
+
+
+def without(world, scope):
+    """Publish the catalogue in force without a scope."""
+    with world.store.read() as work:
+        body = world.deployment.desk.catalogues.current(work).body
+    given = tomllib.loads(body)
+    given["scope"] = [each for each in given["scope"] if each["scope"] != scope]
+    return world.publish(toml(given))
+
+
+def test_a_no_to_what_is_no_longer_asked_comes_in(world, tmp_path):
+    """Rule 2: it may be asked again; a yes to it is none."""
+    mail = "contact:email:recommendations"
+    bring(world, tmp_path, "statements", SAID_HEADER + said("X", scopes=mail))
+    without(world, mail)
+    text = SAID_HEADER + said("X", "withdraw", scopes=mail, ago=5)
+    dry = bring(world, tmp_path, "statements", text, dry_run=True)
+    made = bring(world, tmp_path, "statements", text)
+    with pytest.raises(ImportInvalid) as refused:
+        bring(world, tmp_path, "statements", SAID_HEADER + said("X", scopes=mail, ago=4))
+
+    assert (dry.recorded, made.recorded) == (1, 1)
+    assert [(place.where, "is not in the catalogue" in place.why) for place in refused.value.places] == [
+        ("line 2, column scopes", True)
+    ]
+    world.publish(DEFAULT.read_text(encoding="utf-8"))
+    assert world.reason(who(world, "X"), mail) == "WITHDRAWN"
+    world.check_ledger()
+
+
+def test_a_catalogue_that_comes_into_force_on_the_way_stops_a_file_and_says_how_far_it_came(
+    world, tmp_path, monkeypatch
+):
+    """Rule 10: under another catalogue a row that was checked may be wrong; none is recorded unchecked."""
+    monkeypatch.setattr(rows, "CHUNK_ROWS", 4)
+    text = SAID_HEADER + "".join(said(f"N{number}", ago=number + 1) for number in range(6))
+    before = world.size()
+
+    def publish(done, _total):
+        if done == 4:
+            without(world, "contact:email:newsletter")
+
+    with pytest.raises(CatalogueChanged, match="4 of 6 rows had come in") as stopped:
+        bring(world, tmp_path, "statements", text, progress=publish)
+    recorded = [
+        one for (one,) in world.rows("SELECT count(*) FROM standing WHERE counter > 0 AND customer <> :a", a=world.ann)
+    ]
+    again = bring(world, tmp_path, "statements", text)
+
+    assert (stopped.value.code, recorded, world.size() > before) == ("catalogue_changed", [4], True)
+    assert (again.recorded, again.repeated) == (2, 4)
+    world.check_ledger()

@@ -155,6 +155,25 @@ def test_a_pause_a_restriction_an_age_and_an_opt_out_of_either_hold(world):
     world.check_ledger()
 
 
+@pytest.mark.parametrize(("old", "new"), [(0, 40), (40, 0)])
+def test_of_two_ages_one_unknown_neither_lets_more(world, old, new):
+    """Rule 12: whichever of the two goes on; what takes an age was denied to one of them."""
+    given = tables()
+    given["scope"].append(scope_table("contact:post:service", minimum_age=18))
+    world.publish(toml(given))
+    gives_up, goes_on = two(world)
+    for who, age in ((gives_up, old), (goes_on, new)):
+        world.grant(who, "contact:post:service", "contact:post:offers", age=age)
+    merge(world, gives_up, goes_on)
+
+    assert world.reason(goes_on, "contact:post:service") in ("MINOR", "NO_RECORD")
+    assert world.reason(goes_on, "contact:post:offers") == "PERMIT"
+    world.clock.advance(seconds=1)
+    world.grant(goes_on, "contact:post:service", age=40)
+    assert world.reason(goes_on, "contact:post:service") == "PERMIT"
+    world.check_ledger()
+
+
 def test_a_restriction_of_the_one_given_up_restricts_who_goes_on(world):
     gives_up, goes_on = two(world)
     world.say(world.statement(gives_up, "restrict"))

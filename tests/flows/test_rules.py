@@ -429,3 +429,84 @@ def test_bits_stay_over_catalogue_versions(world):
     assert world.rows("SELECT mask, scopes FROM standing WHERE customer = :who", who=world.ann) == before
     assert {scope: bit for scope, bit in world.rows("SELECT scope, bit FROM scope_bit") if scope in bits} == bits
     assert world.reason(world.ann, USE) == "PERMIT"
+
+
+# --------------------------------------------------------------------------------- words of the past, and of whoever
+
+
+def worded(*versions):
+    given = tables()
+    given["notice"] = [
+        *(each for each in given["notice"] if each["key"] != "words"),
+        *(
+            {"key": "words", "version": version, "material": True, "wording": {"en": f"May we, {version}?"}}
+            for version in versions
+        ),
+    ]
+    return toml(given)
+
+
+@pytest.mark.parametrize("method", [Method.PAPER, Method.PHONE, Method.WEB_FORM])
+def test_a_yes_of_the_past_was_said_to_the_words_of_its_time(world, method):
+    """Rule 4: whoever types in an old form without saying what stood on it doesn't make it one to newer words."""
+    post = "contact:post:offers"
+    world.publish(worded(1))
+    first = world.clock()
+    world.clock.advance(days=30)
+    world.publish(worded(1, 2))
+    world.clock.advance(days=30)
+    told = {
+        days: world.grant(world.bo, post, method=method, said_at=first + days * DAY).statement.notices
+        for days in (-1, 10)
+    }
+    old = world.reason(world.bo, post)
+    lately = world.grant(world.bo, post, method=method, said_at=first + 40 * DAY).statement.notices
+
+    assert told == {-1: None, 10: {post: 1}}
+    assert (old, lately, world.reason(world.bo, post)) == ("NOTICE_STALE", {post: 2}, "PERMIT")
+    world.check_ledger()
+
+
+def test_what_another_system_asked_shows_no_wording_of_ours(world):
+    """Rules 4 and 10: an import over HTTP is no more shown the newest words than one by a file."""
+    world.publish(worded(1))
+    said = world.grant(world.bo, "contact:post:offers", method=Method.IMPORT, evidence="form 7")
+
+    assert (said.statement.notices, world.reason(world.bo, "contact:post:offers")) == (None, "NOTICE_STALE")
+
+
+@pytest.mark.parametrize(
+    ("method", "evidence", "lasts"),
+    [
+        (Method.ONE_CLICK, "", 10), (Method.SIGNAL, "", 10), (Method.IMPORT, "", 10), (Method.IMPORT, " ", 10),
+        (Method.IMPORT, "form 7", 1), (Method.PHONE, "", 1), (Method.WEB_FORM, "", 1),
+    ],
+)  # fmt: skip
+def test_a_pause_is_shortened_by_his_own_word_or_with_evidence_only(world, method, evidence, lasts):
+    """Rules 6 and 10: a link, a signal and a file without evidence can say no, and no less of it."""
+    world.say(world.statement(world.ann, "pause", until=world.clock() + 10 * DAY))
+    world.clock.advance(seconds=1)
+    world.say(world.statement(world.ann, "pause", until=world.clock() + DAY, method=method, evidence=evidence))
+    with world.store.read() as work:
+        standing = history.standing_at(world.deployment.desk, work, world.ann, world.clock())
+
+    assert round((standing.paused_until - world.clock().timestamp() * 1000) / 86_400_000) == lasts
+    world.clock.advance(days=20)
+    world.say(world.statement(world.ann, "pause", until=world.clock() + DAY, method=method, evidence=evidence))
+    assert world.reason(world.ann, MAIL) == "PAUSED"
+    world.check_ledger()
+
+
+def test_who_objects_to_being_remembered_is_not_to_be_asked(world):
+    """A denial says what would change it: here an answer to remembering, unless that was a no."""
+    world.grant(world.bo, USE)
+    open_ = world.check(world.bo, USE, remembered=True)
+    world.refuse(world.bo, REMEMBER)
+    refused = world.check(world.bo, USE, remembered=True)
+    with world.store.read() as work:
+        then = gate.check_as_of(world.deployment.desk, work, world.bo, USE, at=world.clock(), remembered=True)
+
+    assert [(each.reason, each.to_ask) for each in (open_, refused)] == [(Reason.REMEMBER_MISSING, REMEMBER)] * 2
+    assert (open_.missing, refused.missing) == ((REMEMBER, Reason.NO_RECORD), (REMEMBER, Reason.REFUSED))
+    assert (open_.may_be_asked, refused.may_be_asked, then) == (True, False, refused)
+    assert world.check(world.bo, USE).reason is Reason.PERMIT

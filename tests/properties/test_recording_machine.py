@@ -112,6 +112,8 @@ class Recording(RuleBasedStateMachine):
     def word(self, seq, said):
         """Write a statement down as the rules complete it."""
         newest = self.versions[-1][1]
+        shown = max((number for at, number in self.versions if at <= to_ms(said.said_at)), default=0)
+        own = said.method in (Method.WEB_FORM, Method.PAPER)
         grants = said.act in GIVING
         ends = {
             scope: to_ms(months_after(said.said_at, MONTHS[scope]))
@@ -124,14 +126,21 @@ class Recording(RuleBasedStateMachine):
             said_at=to_ms(said.said_at),
             act=str(said.act),
             scopes=said.scopes,
-            notices=dict.fromkeys(said.scopes, newest),
+            notices=dict.fromkeys(said.scopes, shown)
+            if shown and said.method not in (Method.SIGNAL, Method.IMPORT)
+            else {},
             ends=ends,
             pending=pending,
             until=to_ms(said.until) if said.until else None,
-            own=said.method in (Method.WEB_FORM, Method.PAPER),
+            own=own,
             age=said.age,
             guardian=said.guardian,
             material=dict.fromkeys(pending, newest),
+            gains={
+                MAIL: (2 if "minimum_age" in STRICT.get(MAIL, {}) else 0)
+                | (4 if STRICT.get(MAIL, {}).get("gpc") else 0)
+            },
+            at_least=said.until is not None and not own,
         )
 
     def refusal(self, batch):

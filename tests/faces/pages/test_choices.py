@@ -96,7 +96,7 @@ def test_each_state_has_its_own_word_and_its_own_shape(world, bo):
     world.grant(world.bo, MAIL)
     world.refuse(world.bo, NEWS)
     world.object(world.bo, "contact:sms:recommendations")
-    world.grant(world.bo, BROWSING, said_at=START - timedelta(days=500))
+    world.grant(world.bo, BROWSING, said_at=START - timedelta(days=500), notice_version=1)
     world.object(world.bo, REPLIES)
     page = bo.open("/p/choices")
     marks = {
@@ -127,7 +127,7 @@ def test_each_state_has_its_own_word_and_its_own_shape(world, bo):
 
 
 def test_what_has_run_out_is_asked_again_and_not_filled_in(world, bo):
-    world.grant(world.bo, BROWSING, said_at=START - timedelta(days=500))
+    world.grant(world.bo, BROWSING, said_at=START - timedelta(days=500), notice_version=1)
     card = bo.open("/p/choices").card(BROWSING)
     assert [one.attrs["value"] for one in card.all("input", type="radio") if "checked" in one.attrs] == []
     assert "You said yes on 9 July 2025. That ran out on 9 August 2026" in card.text

@@ -7,7 +7,7 @@ import pytest
 from api.jobs import outbox
 from api.pages.words import languages
 from consent.register import confirmations
-from tests.builders import CATALOGUE, toml
+from tests.builders import CATALOGUE, tables, toml
 from tests.faces.pages.conftest import house_of
 
 MAIL = "contact:email:offers"
@@ -31,7 +31,7 @@ def test_looking_shows_the_wording_and_a_button_and_spends_nothing(world, anybod
     """Rule 5: GET shows a button."""
     pages = [anybody.open(path) for _ in range(2)]
     assert [page.heading for page in pages] == ["Confirm this?"] * 2
-    assert [each.text for each in pages[0].main.all("p", class_="wording")] == ["May we?"]
+    assert [each.text for each in pages[0].main.all("p", class_="wording")] == ["Dürfen wir?"]
     assert (pages[1].buttons(), world.reason(world.bo, MAIL)) == (["Yes, I confirm this"], "PENDING_CONFIRMATION")
     assert "28 November 2026, 10:00 UTC" in pages[0].main.text
 
@@ -70,6 +70,23 @@ def test_the_customers_page_says_what_is_awaited(world, customer, path):
     page = customer(world.bo).open("/p/choices")
     assert "Awaiting your confirmation" in page.card(MAIL).text
     assert path.rpartition("/")[2] not in page.response.text
+
+
+def test_the_page_shows_the_words_that_were_shown_and_says_what_does_not_count_yet(world, anybody, path):
+    """Rule 4: between the yes and the press the wording may have changed, and the customer may have paused."""
+    newer = tables()
+    newer["notice"].append({"key": "words", "version": 2, "material": True, "wording": {"en": "May we, and more?"}})
+    world.publish(toml(newer))
+    shown = anybody.open(path).main.all("p", class_="wording")
+    world.say(world.statement(world.bo, "pause"))
+    page = anybody.press(anybody.open(path), "Yes, I confirm this")
+
+    assert [each.text for each in shown] == ["Dürfen wir?"]
+    assert (page.heading, world.reason(world.bo, MAIL)) == ("Confirmed", "PAUSED")
+    assert "Not all of it counts already" in page.main.text
+    assert "It counts from now on" not in page.main.text
+    assert "New wording" in page.main.text
+    assert "You have paused us." in page.main.text
 
 
 # ----------------------------------------------------------------------------------------------------------- the mail
