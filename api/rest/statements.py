@@ -22,6 +22,7 @@ from consent.register.recording import Recorded, Request
 
 MOST: Final = 1_000
 """Statements that one call may bring."""
+NOTICE: Final = "version of the wording shown; left out, the newest at `said_at` (none, by import or signal)"
 
 blueprint: Final = Blueprint("statements", __name__, url_prefix="/api/v1")
 
@@ -34,7 +35,7 @@ class StatementForm(Form):
     method = Choice(CLAIMED, read=Method, required=True)
     scopes = Items(Text(3, 145, SCOPE, "is not a scope"), 0, 200)
     said_at = Instant(metadata={"description": "when it was said; now, where left out"})
-    notice_version = Whole(1, 65_535, metadata={"description": "version of the wording shown; left out, the newest there was at `said_at` (none, by import or signal)"})
+    notice_version = Whole(1, 65_535, metadata={"description": NOTICE})
     language = Text(2, 32, LANGUAGE, "is not a language tag")
     evidence = Text(1, 2_000, metadata={"description": "where the proof of it lies: a recording, a scan"})
     until = Instant(metadata={"description": "when a pause ends; never, where left out"})
