@@ -1,19 +1,23 @@
 """Links that confirm (double opt-in), as they are stored: a digest, and the token itself only until it is mailed.
 
-A grant that awaits its confirmation makes a link of 256 random bits. The token lies sealed under the customer's own
-key until the outgoing mail has it; after that it is nowhere but in that mail. No face returns it, and no log holds it.
+A grant that awaits its confirmation makes a link: 128 random bits, and as many of a keyed hash of whom it is for and
+what it confirms. The token lies sealed under the customer's own key until the outgoing mail has it; after that it is
+nowhere but in that mail. No face returns it, and no log holds it. Whoever writes to the database, and has not the
+keyring, can put there a digest of a token of his own: it confirms nothing.
 """
 
 import hashlib
+import hmac
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
+from consent.base.canonical import b64u, b64u_bytes
 from consent.base.clock import to_ms
 from consent.base.database import Hot, table_of
 from consent.base.errors import NotFound
@@ -29,7 +33,9 @@ KEPT_FOR: Final = timedelta(days=30)
 """So long after its end a link is still known for what it was."""
 
 _USE: Final = "confirmation/v1"
-_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_LINK: Final = "byleave/confirmation-link/v1"
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{42}[048AEIMQUYcgkosw]")  # 32 bytes, in their one form
+_RANDOM_BYTES: Final = 16
 _row: Final = table_of(ConfirmationRow)
 
 MADE: Final = Hot(
@@ -83,31 +89,45 @@ class Outgoing:
     token: str
 
 
-def rows(awaited: Iterable[Awaited], data_keys: dict[str, bytes], *, at: datetime) -> Iterator[tuple[Any, ...]]:
+def rows(
+    desk: Desk, awaited: Iterable[Awaited], data_keys: Mapping[str, bytes], *, at: datetime
+) -> Iterator[tuple[Any, ...]]:
     """Make links: their rows, for `MADE`."""
     for each in awaited:
-        token = secrets.token_urlsafe(32)
+        says = (each.customer, " ".join(each.scopes), each.language, each.position, to_ms(at), to_ms(at + GOOD_FOR))
+        drawn = secrets.token_bytes(_RANDOM_BYTES)
+        token = b64u(drawn + _mark(desk, drawn, says))
         digest = _digest(token)
-        bound = _bound(each.customer, digest)
-        outgoing = seal.seal(data_keys[each.customer], _USE, token.encode(), bound=bound)
-        yield (
-            digest, each.customer, " ".join(each.scopes), each.language, each.position,
-            to_ms(at), to_ms(at + GOOD_FOR), outgoing,
-        )  # fmt: skip
+        outgoing = seal.seal(data_keys[each.customer], _USE, token.encode(), bound=_bound(each.customer, digest))
+        yield (digest, *says, outgoing)
 
 
-def find(work: Work, token: str, *, at: datetime) -> Confirmation:
+def find(desk: Desk, work: Work, token: str, *, at: datetime) -> Confirmation:
     """Return what a link confirms; looking spends nothing.
 
     Raises:
-        ConfirmationUnknown: there is no such link, or its time is over.
+        ConfirmationUnknown: there is no such link, or its time is over; or what it says was changed.
     """
     if not _TOKEN.fullmatch(token):
         raise ConfirmationUnknown
     row = work.connection.execute(sa.select(_row).where(_row.c.digest == _digest(token))).first()
-    if row is None or row.expires_at <= at:
+    if row is None or row.expires_at <= at or not _is_ours(desk, token, row):
         raise ConfirmationUnknown
     return _confirmation(row)
+
+
+def _is_ours(desk: Desk, token: str, row: Any) -> bool:  # noqa: ANN401 -- a row of the table
+    """Say whether a token was made here, for what the row says."""
+    said = b64u_bytes(token)
+    says = (row.customer, row.scopes, row.language, row.position, to_ms(row.made_at), to_ms(row.expires_at))
+    drawn = said[:_RANDOM_BYTES]
+    return hmac.compare_digest(_mark(desk, drawn, says), said[_RANDOM_BYTES:])
+
+
+def _mark(desk: Desk, drawn: bytes, says: Sequence[str | int]) -> bytes:
+    """Return the keyed hash that makes a token ours; 16 bytes."""
+    told = "\x00".join(map(str, says)).encode()
+    return seal.mark(seal.use_key(desk.keys.link_key, _LINK), drawn + told)[:_RANDOM_BYTES]
 
 
 def spend(work: Work, confirmation: Confirmation, *, at: datetime) -> bool:

@@ -36,7 +36,7 @@ def shown(desk: Desk, work: Work, token: str, *, at: datetime) -> Shown:
     Raises:
         ConfirmationUnknown: there is no such link, or its time is over.
     """
-    found = confirmations.find(work, token, at=at)
+    found = confirmations.find(desk, work, token, at=at)
     row = standings.read(work, [found.customer]).get(found.customer)
     if row is None:
         raise ConfirmationUnknown
@@ -57,7 +57,7 @@ def confirm(desk: Desk, work: Work, token: str, *, at: datetime) -> list[Recorde
     Raises:
         ConfirmationUnknown: there is no such link, or its time is over.
     """
-    found = confirmations.find(work, token, at=at)
+    found = confirmations.find(desk, work, token, at=at)
     held = standings.locked(work, [found.customer]).get(found.customer)
     if held is None:
         raise ConfirmationUnknown

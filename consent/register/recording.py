@@ -347,7 +347,7 @@ class _Batch:
             for key, recorded in self._answered.values()
         ]
         standing = standings.saving((each, self._standing[each], self._leaf[each]) for each in changed)
-        links = list(confirmations.rows(self._still_awaited(), self._keys, at=self._appender.at))
+        links = list(confirmations.rows(self._desk, self._still_awaited(), self._keys, at=self._appender.at))
         self._appender.flush(standing, (idempotency.KEEP, keys), (confirmations.MADE, links))
         for category in sorted({category for category, _ in self._to_forget}):
             memory.forget(self._work, category, sorted(whose for each, whose in self._to_forget if each == category))

@@ -1,11 +1,13 @@
 """Double opt-in: nothing counts until the customer presses the button behind the link in his own mail."""
 
+import hashlib
 import threading
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from consent.base.clock import to_ms
 from consent.base.errors import KeyLost, StatementInvalid
 from consent.permission.standing import PENDING, fold
 from consent.permission.statement import Method
@@ -207,6 +209,35 @@ def test_a_sealed_token_moved_to_another_customer_does_not_open(shop):
     shop.tamper("UPDATE confirmation SET outgoing = :sealed WHERE customer = :who", sealed=anns, who=shop.bo)
     with pytest.raises(KeyLost):
         mailed(shop)
+
+
+def test_a_token_that_nobody_made_here_confirms_nothing_though_its_digest_stands_there(shop):
+    """Rule 5: whoever writes to the database can't confirm in the customer's place."""
+    shop.grant(shop.bo, MAIL)
+    token = "A" * 43
+    shop.tamper("UPDATE confirmation SET digest = :digest", digest=hashlib.sha256(token.encode()).digest())
+
+    for step in (look, press):
+        with pytest.raises(ConfirmationUnknown):
+            step(shop, token)
+    assert shop.reason(shop.bo, MAIL) == "PENDING_CONFIRMATION"
+
+
+@pytest.mark.parametrize("column", ["customer", "scopes", "language", "position", "made_at", "expires_at"])
+def test_a_link_confirms_what_it_was_made_for_and_nothing_else(shop, column):
+    """Whoever has a link of his own can't make it another's, or good for longer, by an edit of its row."""
+    shop.grant(shop.bo, MAIL)
+    [token] = mailed(shop)
+    shop.grant(shop.ann, MAIL, POST)
+    later = to_ms(shop.clock() + timedelta(days=400))
+    others = {"customer": shop.ann, "scopes": f"{MAIL} {POST}", "language": "fr", "position": 0}
+    change = f"UPDATE confirmation SET {column} = :other WHERE customer = :who"  # noqa: S608 -- a name from above
+    shop.tamper(change, other=others.get(column, later), who=shop.bo)
+
+    for step in (look, press):
+        with pytest.raises(ConfirmationUnknown):
+            step(shop, token)
+    assert {shop.reason(who, MAIL) for who in (shop.ann, shop.bo)} == {"PENDING_CONFIRMATION"}
 
 
 def test_what_was_said_to_others_long_ago_asks_nobody_to_confirm(shop):

@@ -241,7 +241,7 @@ class Recording(RuleBasedStateMachine):
         answer = self.stands(confirmation.customer).answers.get(MAIL)
         awaited = answer is not None and answer.pending and answer.position >= confirmation.position
         with self.world.store.write() as work:
-            first = not confirmations.find(work, link.token, at=now).spent
+            first = not confirmations.find(self.world.deployment.desk, work, link.token, at=now).spent
             recorded = confirming.confirm(self.world.deployment.desk, work, link.token, at=now)
         assert [one.statement.scopes for one in recorded] == ([(MAIL,)] if first and awaited else [])
         self.note(recorded)
