@@ -41,7 +41,13 @@ def scheduled(house: House, holder: str) -> None:
             claim = spot and jobs.claim(work, spot.job, spot.slot, holder, at=at, lease_seconds=LEASE_SECONDS)
         if claim:
             incremental = each.mode == schedules.INCREMENTAL
-            _run(house, claim, asked_by=f"schedule:{each.key}", checks=chosen(each), incremental=incremental)
+            _run(
+                house,
+                claim,
+                asked_by=f"{schedules.BY_SCHEDULE}{each.key}",
+                checks=chosen(each),
+                incremental=incremental,
+            )
 
 
 def asked(house: House, holder: str) -> None:
@@ -55,7 +61,8 @@ def asked(house: House, holder: str) -> None:
             claim = jobs.claim(work, ASKED_AUDIT, each.scheduled_for, holder, at=at, lease_seconds=LEASE_SECONDS)
         if claim is not None:
             # Whoever asked holds the slot until a worker has it; of a worker that was killed only its own name is left.
-            _run(house, claim, asked_by=each.holder if each.state == jobs.RELEASED else "worker", checks=CHECKS)
+            by = each.holder if each.state == jobs.RELEASED else schedules.WORKER
+            _run(house, claim, asked_by=by, checks=CHECKS)
 
 
 def lapsed(house: House, _holder: str) -> None:

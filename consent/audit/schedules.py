@@ -20,9 +20,10 @@ from consent.audit.cron import Cron
 from consent.audit.report import Status
 from consent.audit.tables import AuditScheduleRow
 from consent.base.clock import EPOCH
+from consent.base.database import table_of
 from consent.base.errors import NotFound, Place, RequestUnfit, StateConflict
 from consent.base.store import Work
-from consent.tables import JobRunRow, LedgerLogRow
+from consent.tables import AuditRunRow, JobRunRow, LedgerLogRow
 
 GRACE: Final = timedelta(minutes=10)
 """How late a slot may begin and still count as run; one that begins later was missed."""
@@ -30,6 +31,11 @@ GRACE: Final = timedelta(minutes=10)
 MOST_MISSED: Final = 100
 _REACH: Final = timedelta(days=31)
 """How far back slots are marked as missed."""
+
+BY_SCHEDULE: Final = "schedule:"
+"""Who asks for an audit whose slot has come: this, and the schedule's key."""
+WORKER: Final = "worker"
+"""Who asks for one that somebody wanted run at once, where he isn't known."""
 
 FULL: Final = "full"
 INCREMENTAL: Final = "incremental"
@@ -39,6 +45,7 @@ _KEY_SIGNS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 
 _row: Final = AuditScheduleRow
 _job: Final = JobRunRow
+_audit: Final = table_of(AuditRunRow)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +210,13 @@ def last_ended(work: Work, schedule: Schedule) -> datetime | None:
         _job.job.in_([schedule.job, schedule.late_job]), _job.state.in_([str(status) for status in Status])
     )
     return work.connection.execute(ended).scalar()
+
+
+def ever_worked(work: Work) -> bool:
+    """Say whether a worker ever ran here: its signs of life say so, or the audits that it ran, which nobody deletes."""
+    by_the_clock = sa.or_(_audit.c.asked_by == WORKER, _audit.c.asked_by.startswith(BY_SCHEDULE, autoescape=True))
+    query = sa.select(_audit.c.id).where(by_the_clock).limit(1)
+    return jobs.ever_beaten(work) or work.connection.execute(query).first() is not None
 
 
 def slots_of(work: Work, schedule: Schedule, *, most: int = 20) -> list[jobs.Slot]:

@@ -6,6 +6,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from consent.audit import events as ledger
+from consent.audit import times
 from consent.audit.findings import Evidence, Finding, Judged, Severity, Yielded
 from consent.base.database import table_of
 from consent.base.errors import CampaignInvalid, NotFound
@@ -13,6 +14,7 @@ from consent.base.store import Work
 from consent.ledger.entry import Kind
 from consent.ledger.position import position
 from personalise import shelf
+from personalise.audit_checks.pinned import Newest
 from personalise.campaigns import approval
 from personalise.campaigns.judging import Case
 from personalise.life import events
@@ -38,6 +40,7 @@ def approvals(evidence: Evidence) -> Iterator[Yielded]:
     with evidence.store.read() as work:
         kept = events.every(work)
         versions = _versions(work, kept)
+        newest = Newest(work)
     entries = {event.position: event for event in ledger.events(evidence, Kind.CAMPAIGN_CHANGED)}
     yield from _record(kept, entries, versions)
     began = min(entries, default=None)
@@ -50,6 +53,9 @@ def approvals(evidence: Evidence) -> Iterator[Yielded]:
         if started is not None:
             judged += 1
             yield from _judged(evidence, run, started, given, versions)
+            went_by = newest.differs(run.contact_policy, started.position, started.at)
+            if went_by:
+                yield _finding(run.id, went_by)
         elif began is not None and _after(evidence, run, began):
             judged += 1
             yield _finding(run.id, f"no entry says who let the run of {run.campaign} start")
@@ -97,7 +103,8 @@ def _differs(each: Event, entry: ledger.Event | None, version: Published | None)
         return f"its {', '.join(wrong)} is not what entry {each.position} says"
     if each.publisher != version.by:
         return f"version {each.version} is said to be published by somebody else than entry {each.position} says"
-    return ""
+    other = times.differs(each.at, entry)
+    return f"it is said to have been at {other}" if other else ""
 
 
 def _gone(evidence: Evidence) -> list[str]:

@@ -16,6 +16,7 @@ from consent.ledger.position import parts, position
 from consent.register import publishing
 from consent.register.desk import Desk
 from personalise.audit_checks import used
+from personalise.audit_checks.pinned import Pinned
 from personalise.audit_checks.used import Used
 from personalise.runs import log
 from personalise.runs.log import Chunk
@@ -31,18 +32,21 @@ _COMMITTED: Final = f'"t":"{Kind.DECISIONS_COMMITTED}"'.encode()
 def decision_log(evidence: Evidence) -> Iterator[Yielded]:
     """Hold every chunk of decisions against what the ledger says of it, and look for every chunk that it speaks of.
 
-    Where its decisions used data, the record of that use must be there.
+    Where its decisions used data, the record of that use must be there. Chunks of a run were decided by what the run
+    was started with, others by the contact policy that was in force.
     """
     since = evidence.since(KEY)
     with evidence.store.read() as work:
         kept = {identity: position(*place) for identity, place in log.places(work).items()}
+        pinned = Pinned(work)
     read: list[Used] = []
     for identity in (each for each, place in kept.items() if place >= since):
         count = 0
         with evidence.store.read() as work:
             try:
                 chunk = log.read(work, identity)
-                why, count = _differs(evidence.desk, work, chunk), chunk.table.num_rows
+                why = _differs(evidence.desk, work, chunk) or pinned.differs(work, chunk)
+                count = chunk.table.num_rows
             except LedgerBroken as damaged:
                 why = damaged.detail
         if why:

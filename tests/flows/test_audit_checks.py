@@ -253,7 +253,7 @@ def test_a_notice_that_counts_for_less_than_it_was_published_as_is_found(world, 
 
 def test_a_statement_that_names_a_notice_which_never_was_is_found(world, monkeypatch):
     """As if the register had recorded a version that nobody has published."""
-    monkeypatch.setattr("consent.register.rules._newest_notice", lambda *_: 7)
+    monkeypatch.setattr("consent.register.rules._shown", lambda *_, **_how: {USE: 7})
     said = world.grant(world.bo, USE)
 
     notice = "version 7 of notice use-browsing-recommendations, which was never published"
@@ -262,7 +262,7 @@ def test_a_statement_that_names_a_notice_which_never_was_is_found(world, monkeyp
 
 
 def test_a_yes_without_a_notice_is_found(world, monkeypatch):
-    monkeypatch.setattr("consent.register.rules._newest_notice", lambda *_: 0)
+    monkeypatch.setattr("consent.register.rules._shown", lambda *_, **_how: {})
     said = world.grant(world.bo, USE)
 
     assert audited(world, "notices") == [
@@ -435,6 +435,16 @@ def test_nights_without_a_snapshot_are_found_where_a_worker_runs(world):
     ]
     [(_, _, why)] = audited(world, "snapshot")
     assert why.startswith("a snapshot is taken every night, and the last one is of 2026-11-24T10:00:00.000Z")
+
+
+@pytest.mark.parametrize("asked_by", ["schedule:nightly", "worker"])
+def test_a_worker_whose_signs_of_life_were_deleted_is_known_by_the_audits_that_it_ran(world, attacker, asked_by):
+    """Otherwise whoever deletes them silences all that is said about what a worker has not done."""
+    beat(world)
+    run(world.deployment, CHECKS, asked_by=asked_by, only=["snapshot"])
+    world.clock.advance(days=3)
+    attacker.do("DELETE FROM job_run")
+    assert [severity for severity, _, _ in audited(world, "snapshot")] == ["medium"]
 
 
 # -------------------------------------------------------------------------------------------------------------- expiry

@@ -639,6 +639,14 @@ def test_an_approval_of_oneself_where_four_eyes_were_demanded_is_found(shop):
     assert findings(shop) == [(run, "four eyes were demanded, and mia had published what he approved")]
 
 
+def test_a_step_that_is_said_to_have_been_at_another_time_is_found(shop):
+    approving.approve(shop.deployment, "spring", **SECOND)
+    Attacker(shop).do("UPDATE campaign_event SET at = 0 WHERE event = 'approved'")
+    [(subject, why)] = findings(shop)
+    assert subject == f"campaign_event spring {stands(shop).events[-1].position}"
+    assert why.startswith("it is said to have been at 1970-01-01T00:00:00.000Z, and entry ")
+
+
 def test_rules_that_were_said_to_be_kept_are_judged_again(world):
     put(world, campaign={"goodwill_budget": 0})
     with world.store.write() as work:

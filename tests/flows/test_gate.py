@@ -387,7 +387,8 @@ def test_a_suppression_and_an_erasure_are_cited_and_hold_for_a_past_time(world):
     suppressed = suppress(world, "ann@shop.example")
     world.clock.advance(days=1)
     alone = (Reason.SUPPRESSED, (suppressed.position,))
-    assert world.check(world.ann, EMAIL)[-2:][::-1] == alone
+    said = world.check(world.ann, EMAIL)
+    assert (said.reason, said.positions) == alone
     assert [as_of(world, world.ann, EMAIL, at)[:2] for at in (before, world.clock())] == [
         ("PERMIT", world.check(world.ann, RECOMMEND).positions),
         ("SUPPRESSED", alone[1]),

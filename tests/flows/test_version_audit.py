@@ -110,6 +110,31 @@ def test_a_contact_policy_that_was_slipped_in_or_is_gone_is_found(world):
     assert found[1][1].endswith("published it, and it is not there")
 
 
+@pytest.mark.parametrize("table", ["campaign_version", "contact_policy_version"])
+def test_a_version_that_is_said_to_be_older_is_found(world, table):
+    """When a contact policy was published says by which of them a decision had to go."""
+    attacker, key = Attacker(world), "spring " if table == "campaign_version" else ""
+    attacker.do(f"UPDATE {table} SET published_at = 0 WHERE version = 2")  # noqa: S608 -- a name from above
+    [(subject, why)] = audited(world)[0]
+    assert subject == f"{table} {key}2"
+    assert why.startswith("it is said to be published at 1970-01-01T00:00:00.000Z, and entry ")
+
+
+def test_a_campaign_under_another_key_that_is_said_to_be_from_before_the_ledger_told_of_them_is_found(world):
+    """It decides for nobody by four eyes; where one person suffices it would."""
+    [who] = willing(world, 1)
+    attacker = Attacker(world)
+    text = toml(tables(campaign={"key": "slipped"}))
+    attacker.do(
+        "INSERT INTO campaign_version (key, version, hash, body, format, published_at, published_by, compiled)"
+        " VALUES ('slipped', 1, :hash, :body, 'toml', 0, 'mia', '')",
+        body=text, hash=hashlib.sha256(text.encode()).digest(),
+    )  # fmt: skip
+    before = audited(world)[0]
+    engine.decide_one(world.deployment, who, campaign="slipped", actor="mia")
+    assert (before, audited(world)[0]) == ([], [("campaign_version slipped 1", "no entry of the ledger published it")])
+
+
 def test_campaigns_of_before_the_ledger_told_of_them_are_held_against_their_own_hash(world):
     with world.store.write() as work:
         read = parse_campaign(

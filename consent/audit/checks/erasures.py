@@ -6,8 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from consent import jobs
-from consent.audit import events, times
+from consent.audit import events, schedules, times
 from consent.audit.events import Event
 from consent.audit.findings import Evidence, Finding, Judged, Severity, Yielded
 from consent.base.clock import rfc3339
@@ -102,7 +101,7 @@ def _says(told: Mapping[int, Event], place: int, kind: Kind, what: Mapping[str, 
 def _unproved(evidence: Evidence) -> Iterator[Finding]:
     with evidence.store.read() as work:
         since = erasing.waiting_since(work)
-        worked = jobs.ever_beaten(work)
+        worked = schedules.ever_worked(work)
     if worked and since is not None and evidence.at - since > PROVED_WITHIN:
         why = f"somebody was erased at {rfc3339(since)}, and nobody has proved that nothing is left of him"
         yield Finding(check=KEY, severity=Severity.HIGH, subject="erasure", why=why)

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from typing_extensions import override
 
-from consent import jobs
+from consent.audit import schedules
 from consent.audit.findings import Evidence, Finding, Gap, Judged, Reader, Severity, Yielded
 from consent.audit.pages import Customer
 from consent.base.clock import from_ms, rfc3339, to_ms
@@ -60,7 +60,7 @@ class Expiry(Reader):
         with evidence.store.read() as work:
             catalogue = evidence.desk.catalogues.current(work)
             # Without a worker nobody has promised to queue reminders. What the past held of them is not known.
-            self._queues = jobs.ever_beaten(work) and evidence.at == evidence.began
+            self._queues = schedules.ever_worked(work) and evidence.at == evidence.began
         self._rules = [rule for rule in catalogue.in_order if rule.legal_basis in ASKED]
         self._catalogues: dict[int, Catalogue | None] = {catalogue.version: catalogue}
         self._soon = self._at + max((_ms(_before(rule)) for rule in self._rules), default=0)

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from consent import jobs
+from consent.audit import schedules
 from consent.audit.findings import Evidence, Finding, Gap, Judged, Severity, Yielded
 from consent.base.clock import parse_time, rfc3339
 from consent.base.counting import counted
@@ -58,7 +58,7 @@ def checkpoints(evidence: Evidence) -> Iterator[Yielded]:
     if verified.size and not anchored and (verified.ok or not verified.checkpoints):
         yield Gap(check=CHECKPOINTS, why="no entry lies under a checkpoint that holds")
     with evidence.store.read() as work:
-        if jobs.ever_beaten(work):
+        if schedules.ever_worked(work):
             yield from _late(work, stored.newest(work), evidence.at)
 
 

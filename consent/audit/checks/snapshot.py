@@ -6,7 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from consent import jobs
+from consent.audit import schedules
 from consent.audit.findings import Evidence, Finding, Judged, Severity, Yielded
 from consent.base.clock import rfc3339
 from consent.register import snapshots
@@ -26,7 +26,7 @@ def snapshot(evidence: Evidence) -> Iterator[Yielded]:
     with evidence.store.read() as work:
         newest = snapshots.newest(evidence.desk, work)
         founded: datetime = work.connection.execute(sa.select(sa.func.min(LedgerLogRow.opened_at))).scalar_one()
-        worked = jobs.ever_beaten(work)
+        worked = schedules.ever_worked(work)
     if newest is not None and newest.entry >= evidence.since(KEY):
         yield from _compared(evidence)
     if worked and evidence.at - (newest.at if newest else founded) > NIGHTLY:
