@@ -70,12 +70,12 @@ benefit = "You gain by it."
 double_opt_in = true
 """
 REMEMBER, USE, EMAIL = "remember:purchases", "use:purchases:offers", "contact:email:offers"
-ROOT = "0dc3f3e928df584eb793a50a98bc4abb5c51faa60b880859b5a4369e822ad225"
+ROOT = "4c481d74d4f7054ed7e7e35a2e90a6381602ced3888faa59ecec3056c4797f8f"
 ROWS = {
-    "ledger_entry": "b6c50e3a52fed5fb4c4f6f06a776747c",
-    "ledger_node": "4f9b036ee7505a46efee667801b02ca1",
-    "ledger_payload": "f335ef671006f91c2b49c38fcf90bec2",
-    "standing": "885b771010f4119e0408ea8882b06f13",
+    "ledger_entry": "a817649441de547e31ad937f31c149d0",
+    "ledger_node": "b63eac996fd1be97e9badc5bf12ce126",
+    "ledger_payload": "04bb263d9ed5fec623207e4da66eabf9",
+    "standing": "cc828fad2069379c50a6af952bf6d74b",
 }
 TABLES = {
     "ledger_entry": "SELECT seq, body, leaf FROM ledger_entry ORDER BY seq",
@@ -107,7 +107,7 @@ def said_by(one, two):
     yield [statement(one, "grant", REMEMBER, USE, notice_version=1, language="en", evidence="Formular „7“")]
     yield [statement(two, "grant", USE), statement(two, "grant", EMAIL, language="en"), statement(one, "refuse", EMAIL)]
     yield [statement(two, "renew", USE), statement(one, "withdraw", USE), statement(two, "object", REMEMBER)]
-    yield [statement(one, "grant", USE, said_at=ago, method=Method.PAPER, age=15, guardian=True)]
+    yield [statement(one, "grant", USE, said_at=ago, method=Method.PAPER, notice_version=1, age=15, guardian=True)]
     yield [statement(one, "pause", until=START + timedelta(days=9)), statement(two, "restrict")]
     yield [statement(two, "lift"), statement(two, "invalidate", age=44), statement(one, "resume")]
     yield [statement(two, "refuse", method=Method.SIGNAL), statement(two, "grant", USE, method=Method.PHONE)]
