@@ -15,8 +15,10 @@ from consent.audit.tally import MOST_FINDINGS
 from consent.base.canonical import b64u
 from consent.base.errors import DatabaseDown, NotFound
 from consent.register import proving, reopening
+from consent.rights import correcting, exporting, looking
 from tests.attacker import Attacker, other_commitment
 from tests.builders import START, catalogue
+from tests.erasing import erase
 from tests.world import World
 
 KEEP, USE = "remember:browsing", "use:browsing:recommendations"
@@ -345,6 +347,56 @@ def test_a_use_without_a_cause_and_one_from_a_place_that_the_ledger_has_not_are_
     assert only(world, "uses") == [
         ("uses", "high", one, why),
         ("uses", "critical", other, f"it was judged at position 300, and the ledger ends at {size}"),
+    ]
+
+
+def looked(world):
+    """Export what is kept of Ann, correct it, look at it; return the three uses, and the entries that tell of two."""
+    world.remember(world.ann, main_interest="tea")
+    desk, at, asked = world.deployment.desk, world.clock(), {"actor": "user:cy", "reason": "she asked"}
+    with world.store.write() as work:
+        first = exporting.start(desk, work, world.ann, exporting.Form.JSON, at=at, **asked)
+        second = correcting.correct(desk, work, world.ann, {"main_interest": "roses"}, at=at, **asked)
+        third = looking.start(desk, work, world.ann, looking.Why.ACCESS, at=at, **asked)
+    [(corrected,)] = world.rows("SELECT id FROM data_use WHERE purpose = 'right:rectification'")
+    world.clock.advance(hours=1)
+    world.grant(world.bo, "contact:email:newsletter")
+    return (first.id, corrected, third.id), (first.position, second.position)
+
+
+def test_a_use_that_the_ledger_tells_of_and_is_gone_is_found_until_its_customer_is_erased(world):
+    (exported, corrected, _), (first, second) = looked(world)
+    before = only(world, "uses")
+    Attacker(world).do("DELETE FROM data_use")
+    found = only(world, "uses")
+    erase(world, world.ann)
+    assert (before, only(world, "uses")) == ([], [])
+    assert found == [
+        ("uses", "critical", exported, f"entry {first} tells of it, and it is not recorded"),
+        ("uses", "critical", corrected, f"entry {second} tells of it, and it is not recorded"),
+    ]
+
+
+@pytest.mark.parametrize("column", ["actor", "customer", "purpose", "noted"])
+def test_a_use_that_is_not_what_the_ledger_says_of_it_is_found(world, column):
+    """Whoever looked at what is kept of a customer is somebody whom the customer sees, and the officer."""
+    (exported, _, _), (place, _) = looked(world)
+    others = {"actor": "user:otto", "customer": world.bo, "purpose": "right:access", "noted": 0}
+    change = f"UPDATE data_use SET {column} = :other WHERE id = :use"  # noqa: S608 -- a name from above
+    Attacker(world).do(change, other=others[column], use=exported)
+    assert only(world, "uses") == [("uses", "critical", exported, f"its {column} is not what entry {place} says")]
+
+
+def test_a_look_that_is_said_to_have_been_at_another_time_is_found(world):
+    (exported, _, seen), (place, _) = looked(world)
+    Attacker(world).do("UPDATE data_use SET at = at - 7200000 WHERE id IN (:one, :other)", one=exported, other=seen)
+    found = only(world, "uses")
+    assert [(subject, why.partition(" 2026-")[0]) for _, _, subject, why in found if "judged" in why] == [
+        (exported, f"it was judged at position {place}, and is said to be of"),
+        (seen, f"it was judged at position {place + 2}, and is said to be of"),
+    ]
+    assert [(subject, why.partition(" 2026-")[0]) for _, _, subject, why in found if "judged" not in why] == [
+        (exported, "it is said to be of"),
     ]
 
 
