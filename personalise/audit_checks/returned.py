@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
@@ -75,41 +75,54 @@ def wrong(work: Work, chunk: Chunk, policy: Policy) -> Iterator[tuple[str, str]]
     Of whoever was erased the contact is gone: what had waited to be sent to him came back, and no more is known of it.
     """
     back = _back(work, chunk, policy)
-    there = {each.decision: (each, status) for each, status in _contacts(work, chunk)}
-    due = {one for each, status in there.values() if status in ENDED for one in quotas.given_back(each)}
-    for one in sorted(back - due):
+    there = {each.over.decision: each for each in _contacts(work, chunk)}
+    due = {one for each in there.values() if each.status in ENDED for one in quotas.given_back(each.over)}
+    for one in sorted(back.keys() - due):
         took = _took(chunk, policy, one)
         contact = there.get(one.decision)
         if one.amount != took:
             yield one.decision, f"it gave back {one.amount} of {one.key}, and had taken {took}"
         elif contact is not None:
-            yield one.decision, f"it gave back what it took of {one.key}, and is {contact[1]}"
-    for one in sorted(due - back):
+            yield one.decision, f"it gave back what it took of {one.key}, and is {contact.status}"
+    for one in sorted(due - back.keys()):
         yield one.decision, f"it ended unsent, and did not give back what it took of {one.key}"
+    for one in sorted(due & back.keys()):
+        place, ended = back[one], there[one.decision].ended
+        if place != ended:
+            yield one.decision, f"it gave back what it took of {one.key} at position {place}, and ended at {ended}"
 
 
-def _back(work: Work, chunk: Chunk, policy: Policy) -> set[Back]:
-    found: set[Back] = set()
+class _Ended(NamedTuple):
+    """A contact that took of some quota: how it stands, and the ledger's position at its end."""
+
+    over: Over
+    status: str
+    ended: int | None
+
+
+def _back(work: Work, chunk: Chunk, policy: Policy) -> dict[Back, int]:
+    """Return what decisions of a chunk gave back, each with the ledger's position then."""
+    found: dict[Back, int] = {}
     for quota in policy.quotas:
-        query = sa.select(*(_return.c[name] for name in Back._fields)).where(
+        query = sa.select(*(_return.c[name] for name in Back._fields), _return.c.position).where(
             _return.c.campaign == chunk.campaign, _return.c.version == quota.version, _return.c.key == quota.key,
             _return.c.counted.in_((False, True)),
             _return.c.decision > f"{chunk.id}.", _return.c.decision < f"{chunk.id}/",
         )  # fmt: skip
-        found.update(Back(*row) for row in work.connection.execute(query))
+        found |= {Back(*back): place for *back, place in work.connection.execute(query)}
     return found
 
 
-def _contacts(work: Work, chunk: Chunk) -> Iterator[tuple[Over, str]]:
-    """Walk the contacts of a chunk that took of some quota, and how each stands."""
+def _contacts(work: Work, chunk: Chunk) -> Iterator[_Ended]:
+    """Walk the contacts of a chunk that took of some quota."""
     whose: Sequence[Any] = chunk.customers
-    query = sa.select(*(_contact.c[name] for name in OVER), _contact.c.status).where(
+    query = sa.select(*(_contact.c[name] for name in OVER), _contact.c.status, _contact.c.ended_position).where(
         _contact.c.customer >= whose[0], _contact.c.customer <= whose[-1],
         _contact.c.decision > f"{chunk.id}.", _contact.c.decision < f"{chunk.id}/", _contact.c.quotas != "",
     )  # fmt: skip
     for row in work.connection.execute(query):
-        *over, status = row
-        yield Over(*over), status
+        *over, status, ended = row
+        yield _Ended(Over(*over), status, ended)
 
 
 def _took(chunk: Chunk, policy: Policy, back: Back) -> int:

@@ -186,10 +186,24 @@ def test_what_came_back_of_no_decision_is_found_with_all_that_was_given_out_for_
 
 def test_what_came_back_only_later_does_not_excuse_what_went_beyond(expired):
     world, gone = expired
+    [(place,)] = world.rows("SELECT DISTINCT position FROM quota_return WHERE key = 'volume:desk'")
     world.tamper("UPDATE quota_return SET position = 1000000 WHERE key = 'volume:desk'")
-    [(chunk, why)] = audited(world)[0]
+    *moved, (chunk, why) = audited(world)[0]
     assert why == "volume:desk allows 2, and with it 4 was given"
     assert chunk not in gone
+    other = f"it gave back what it took of volume:desk at position 1000000, and ended at {place}"
+    assert moved == [(it, other) for it in sorted(gone)]
+
+
+def test_what_is_said_to_have_come_back_earlier_than_it_did_is_found(expired):
+    """Otherwise it would excuse what had gone beyond before it came back."""
+    world, gone = expired
+    world.tamper("UPDATE quota_return SET position = 0 WHERE key = 'volume:desk'")
+    found = audited(world)[0]
+    assert [subject for subject, _ in found] == sorted(gone)
+    assert all(
+        why.startswith("it gave back what it took of volume:desk at position 0, and ended at ") for _, why in found
+    )
 
 
 def test_a_contact_that_says_it_took_of_something_else_is_found(expired):
