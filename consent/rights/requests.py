@@ -237,7 +237,7 @@ def _stepped(
     payload = {
         "actor": actor, "customer": now.customer, "detail": detail, "due_at": rfc3339(now.due_at), "event": str(event),
         "kind": str(now.kind), "received_at": rfc3339(now.received_at), "request": now.id, "step": now.steps,
-        **({"said": canonical.b64u(_blinded(desk, said.encode()))} if said else {}),
+        **({"said": hashed(desk, said)} if said else {}),
     }  # fmt: skip
     position = publishing.note(desk, work, Kind.REQUEST_NOTED, payload, at=at).position
     step = {"request": now.id, "number": now.steps, "at": at, "event": str(event), "detail": detail}
@@ -256,6 +256,11 @@ def _columns(request: Request) -> Mapping[str, Any]:
         "owner": request.owner, "state": str(request.state), "closed_at": request.closed_at,
         "outcome": str(request.outcome or ""), "steps": request.steps,
     }  # fmt: skip
+
+
+def hashed(desk: Desk, said: str) -> str:
+    """Return the keyed hash of words, as the entry of the step with which they were written holds it."""
+    return canonical.b64u(_blinded(desk, said.encode()))
 
 
 def _blinded(desk: Desk, said: bytes) -> bytes:

@@ -632,6 +632,27 @@ def test_what_became_of_a_request_is_what_its_steps_say(world, attacker):
     ])  # fmt: skip
 
 
+@pytest.mark.parametrize("change", ["emptied", "set back"])
+def test_what_was_written_about_a_request_is_what_it_was(world, attacker, change):
+    """A refusal without its reasons, and a wish that nobody answers."""
+    desk, at = world.deployment.desk, world.clock()
+    with world.store.write() as work:
+        one = requests.take_in(desk, work, world.ann, Asking(kind=Right.ACCESS, wish="all"), actor="cy", at=at)
+    [(before,)] = world.rows("SELECT words FROM rights_request")
+    with world.store.write() as work:
+        requests.close(desk, work, one.id, Outcome.REFUSED, actor="cy", at=at, answer="No.")
+    last = world.size() - 1
+    assert audited(world, "requests") == []
+    attacker.do("UPDATE rights_request SET words = :words", words=b"" if change == "emptied" else bytes(before))
+    found = audited(world, "requests")
+    erase(world, world.ann)
+
+    gone = [("critical", one.id, f"its answer is not what was written with entry {last}")]
+    if change == "emptied":
+        gone.insert(0, ("critical", one.id, f"its wish is not what was written with entry {last - 1}"))
+    assert (found, audited(world, "requests")) == (gone, [])
+
+
 def test_a_step_that_is_gone_rewritten_or_made_up_is_found(world, attacker):
     one, two = asked_for(world, world.ann), asked_for(world, world.bo)
     with world.store.write() as work:

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from consent.audit import events, times
+from consent.audit.checks import written
 from consent.audit.events import Event
 from consent.audit.findings import Evidence, Finding, Judged, Severity, Yielded
 from consent.base.clock import parse_time, rfc3339
@@ -25,7 +26,7 @@ def requests(evidence: Evidence) -> Iterator[Yielded]:
     """Hold every request and its steps against what the ledger says of them, and its deadline against the time.
 
     The deadline that counts is the one in the ledger: a row whose date was moved is named, and judged by what stood
-    there before.
+    there before. What was written about a request is kept under its customer's key, and is what was written then.
     """
     last: dict[str, Event] = {}
     known: dict[str, _Known] = {}
@@ -53,6 +54,9 @@ def requests(evidence: Evidence) -> Iterator[Yielded]:
             yield _finding(Severity.CRITICAL, number, "no entry tells of it")
         else:
             yield from _judged(evidence, rows[number], last[number], known[number])
+    spoken = {number: each.said for number, each in known.items() if each.said}
+    for number, why in written.otherwise(evidence, spoken):
+        yield _finding(Severity.CRITICAL, number, why)
     yield Judged(len(rows))
 
 
@@ -62,23 +66,26 @@ class _Known(NamedTuple):
     how: str = ""
     owner: str = ""
     outcome: str = ""
+    said: tuple[Event, ...] = ()
+    """The steps with which something was written."""
     extended: Event | None = None
     closed: Event | None = None
 
     def and_then(self, event: Event) -> "_Known":
         """Return what one more step makes of it."""
         detail = str(event.told.get("detail", ""))
+        known = self._replace(said=(*self.said, event)) if event.told.get("said") else self
         match event.told.get("event"):
             case asked.Event.RECEIVED:
-                return self._replace(how=detail)
+                return known._replace(how=detail)
             case asked.Event.ASSIGNED:
-                return self._replace(owner=detail)
+                return known._replace(owner=detail)
             case asked.Event.EXTENDED:
-                return self._replace(extended=event)
+                return known._replace(extended=event)
             case asked.Event.CLOSED:
-                return self._replace(outcome=detail, closed=event)
+                return known._replace(outcome=detail, closed=event)
             case _:
-                return self
+                return known
 
 
 def _judged(evidence: Evidence, request: Request, event: Event, known: _Known) -> Iterator[Finding]:
