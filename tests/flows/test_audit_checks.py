@@ -396,6 +396,49 @@ def test_a_rotation_that_never_ended_is_found(world, attacker):
     assert (early, finding[:2]) == ([], ("medium", "version 2"))
 
 
+@pytest.fixture
+def rotated(world):
+    """Return a world whose first key-encryption key was replaced, and destroyed by two people; and the two entries."""
+    desk, store = world.deployment.desk, world.store
+    first = rekeying.rotate(desk, store, actor="cy", clock=world.clock)
+    world.clock.advance(days=40)
+    with store.write() as work:
+        rekeying.ask_destruction(desk, work, 1, actor="cy", at=world.clock())
+    rekeying.destroy(desk, store, 1, actor="mia", at=world.clock(), backups_end=timedelta(days=30))
+    last = world.size() - 1
+    assert audited(world, "keys") == []
+    return world, first.position, last
+
+
+@pytest.mark.parametrize(
+    ("statement", "version", "why"),
+    [
+        ("DELETE FROM key_rotation", 2, "entry {0} says that it was rotated, and no row does"),
+        ("DELETE FROM key_destruction", 1, "entry {1} says that it was destroyed, and no row does"),
+        ("UPDATE key_destruction SET destroyed_at = NULL", 1, "entry {1} says that it was destroyed, and no row does"),
+        ("UPDATE key_rotation SET position = 0", 2, "it is said to be rotated in entry 0, and it was in entry {0}"),
+        ("UPDATE key_rotation SET done = 1", 2, "1 data keys are said to be wrapped by it, and 3 by entry {0}"),
+        ("UPDATE key_rotation SET version = 3", 2, "entry {0} says that it was rotated, and no row does"),
+    ],
+)
+def test_a_key_that_came_or_went_otherwise_than_the_ledger_says_is_found(rotated, statement, version, why):
+    world, came, went = rotated
+    Attacker(world).do(statement)
+    found = audited(world, "keys")
+    assert ("critical", f"version {version}", why.format(came, went)) in found
+    others = [("critical", "version 3", f"it is said to be rotated in entry {came}, which does not say so")]
+    assert found[1:] == (others if "version = 3" in statement else [])
+
+
+@pytest.mark.parametrize("table", ["key_rotation SET finished_at", "key_destruction SET destroyed_at"])
+def test_when_a_key_came_or_went_is_held_against_the_ledger(rotated, table):
+    """How long a backup needs an old key counts from there."""
+    world, _, _ = rotated
+    Attacker(world).do(f"UPDATE {table} = 0")
+    [(severity, _, why)] = audited(world, "keys")
+    assert (severity, why.partition(" at ")[2][:10]) == ("critical", "1970-01-01")
+
+
 # ------------------------------------------------------------------------------------------------------------ snapshot
 
 

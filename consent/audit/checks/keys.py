@@ -6,7 +6,7 @@ from typing import Final
 
 from typing_extensions import override
 
-from consent.audit.checks import beside
+from consent.audit.checks import beside, rotations
 from consent.audit.findings import Evidence, Finding, Judged, Reader, Severity, Yielded
 from consent.audit.pages import Customer
 from consent.base.counting import counted
@@ -27,10 +27,10 @@ class Keys(Reader):
     """Unwrap every data key, open what is remembered under it, and look for keys of nobody, or of the erased.
 
     A key that doesn't open is what it sealed, lost. One that outlives an erasure is an erasure that didn't happen. Each
-    is wrapped by exactly one version of the key-encryption key, and every version in use must be there. The key that
-    signs the log is the one that its last rotation handed over to. Each record of
-    the table `memory` must open where it stands, under its customer's key and for its category, and hold attributes; so
-    must what was written about requests by right, and links that wait for the mail.
+    is wrapped by exactly one version of the key-encryption key, and every version in use must be there; each came, and
+    went, as the ledger says. The key that signs the log is the one that its last rotation handed over to. Each record
+    of the table `memory` must open where it stands, under its customer's key and for its category, and hold attributes;
+    so must what was written about requests by right, and links that wait for the mail.
     """
 
     def __init__(self, evidence: Evidence) -> None:
@@ -59,6 +59,8 @@ class Keys(Reader):
         for version in state.unknown:
             why = f"it wraps {counted(state.in_use[version], 'data key')}, and is not there"
             yield _finding(Severity.CRITICAL, f"version {version}", why)
+        for number, why in rotations.otherwise(self._evidence):
+            yield _finding(Severity.CRITICAL, f"version {number}", why)
         rotation = state.rotation
         if rotation and rotation.finished_at is None and self._evidence.at - rotation.started_at > UNFINISHED:
             old = counted(state.outdated, "data key is", "data keys are")
