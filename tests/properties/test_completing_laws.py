@@ -14,6 +14,19 @@ from consent.register import rules
 from tests.builders import ANN, START, published_catalogue, statement
 
 CATALOGUE = published_catalogue()
+
+
+def worded(*ages):
+    """Return the catalogue with versions of every notice that were published so many days before the start."""
+    newest = {key: CATALOGUE.current_notice(key) for key, _ in CATALOGUE.notices}
+    every = {
+        (key, version): replace(notice, version=version, since=START - timedelta(days=age))
+        for key, notice in newest.items()
+        for version, age in enumerate(ages, 1)
+    }
+    return replace(CATALOGUE, worded=every)
+
+
 SCOPES = [*CATALOGUE.scopes, "use:nothing:at_all"]
 STATEMENTS = st.builds(
     lambda act, scopes, ago, more: statement(
@@ -43,13 +56,26 @@ def outcome(complete, one):
         return refused.places
 
 
-@given(many=st.lists(STATEMENTS, max_size=8))
-def test_many_at_once_equals_one_by_one(many):
-    together = rules.Completing(CATALOGUE, START, vouched=rules.RETOLD)
+@pytest.mark.parametrize("ages", [(), (0,), (400,), (20_000, 400, 3)])
+@given(many=st.lists(STATEMENTS, max_size=8), retold=st.booleans())
+def test_many_at_once_equals_one_by_one(ages, many, retold):
+    how = {"vouched": rules.RETOLD, "retold": retold}
+    catalogue = worded(*ages)
+    together = rules.Completing(catalogue, START, **how)
     twice = [*many, *many]  # the second time, everything of its form is known
     assert [outcome(together, one) for one in twice] == [
-        outcome(lambda each: rules.completed(each, CATALOGUE, START, vouched=rules.RETOLD), one) for one in twice
+        outcome(lambda each: rules.completed(each, catalogue, START, **how), one) for one in twice
     ]
+
+
+def test_who_spoke_before_a_wording_was_published_was_shown_the_one_before_it_whoever_spoke_first():
+    """What is worked out for one statement of a form is not what another saw, who spoke earlier."""
+    catalogue = worded(400, 100)
+    together = rules.Completing(catalogue, START)
+    scope = next(rule.scope for rule in catalogue.in_order if rule.notice)
+    said = [statement(ANN, "grant", scope, said_at=START - timedelta(days=ago)) for ago in (0, 100, 101, 400, 401, 1)]
+    newest = catalogue.current_notice(catalogue.scopes[scope].notice).version
+    assert [(together(one).notices or {}).get(scope) for one in said] == [newest, newest, 1, 1, None, newest]
 
 
 def test_a_form_that_was_allowed_for_another_reason_is_not_allowed_again():
