@@ -57,6 +57,12 @@ def _locked(where: Any) -> sa.Select[Any]:  # noqa: ANN401 -- a Core condition
     )
 
 
+def _some(dialect: str) -> sa.ColumnElement[bool]:
+    """Select customers of a list; PostgreSQL is told of both tables, or it may read all that stands for a few."""
+    whose = among(CustomerRow.id, "customers")(dialect)
+    return sa.and_(whose, among(_row.c.customer, "customers")(dialect)) if dialect == "postgresql" else whose
+
+
 def _upsert(dialect: str) -> Any:  # noqa: ANN401 -- two dialects' inserts
     insert: Any = (postgresql if dialect == "postgresql" else sqlite).insert(_row)
     names = ("last_leaf", *_COLUMNS)
@@ -66,7 +72,7 @@ def _upsert(dialect: str) -> Any:  # noqa: ANN401 -- two dialects' inserts
 
 
 _ONE: Final = Hot(_locked(CustomerRow.id == sa.bindparam("customer")), "customer")
-_MANY: Final = Hot(lambda dialect: _locked(among(CustomerRow.id, "customers")(dialect)), "customers")
+_MANY: Final = Hot(lambda dialect: _locked(_some(dialect)), "customers")
 _SAVE: Final = Hot(_upsert, "customer", "last_leaf", *_COLUMNS, once=True)
 _READ: Final = Hot(
     lambda dialect: sa.select(_row.c.customer, *_SELECTED).where(among(_row.c.customer, "customers")(dialect)),

@@ -24,6 +24,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 from typing_extensions import override
 
+from consent.base import arrays
+from consent.base.arrays import Column
 from consent.base.clock import from_ms, to_ms
 from consent.base.errors import SettingsInvalid
 
@@ -105,6 +107,8 @@ class _Compiled(NamedTuple):
     fixed: tuple[tuple[int, Any], ...]
     of_columns: str
     """On PostgreSQL, the insert of many rows that takes a list a column; empty where there is none."""
+    kinds: tuple[type[Column], ...] = ()
+    """How each of these columns is written."""
 
 
 SPANS: Final = "sqlite, a span"
@@ -157,26 +161,29 @@ class Hot:
         fixed = tuple((spot, compiled.params[name]) for spot, name in enumerate(places) if name not in names)
         wanted = tuple(names.index(name) for name in places if name in names)
         plain = not fixed and wanted == tuple(range(len(names)))
-        columns = _of_columns(statement, compiled, once=self._once) if keys and not fixed and places else ""
-        return _Compiled(str(compiled), None if plain else wanted, fixed, columns)
+        columns, kinds = _of_columns(statement, compiled, once=self._once) if keys and not fixed and places else _NONE
+        return _Compiled(str(compiled), None if plain else wanted, fixed, columns, kinds)
 
 
-def _of_columns(statement: Any, compiled: Any, *, once: bool) -> str:  # noqa: ANN401 -- an insert, and what it became
+_NONE: Final[tuple[str, tuple[type[Column], ...]]] = ("", ())
+
+
+def _of_columns(statement: Any, compiled: Any, *, once: bool) -> tuple[str, tuple[type[Column], ...]]:  # noqa: ANN401 -- an insert, and what it became
     """Return PostgreSQL's insert out of one list a column: one statement to send and to answer, however many rows."""
     if compiled.dialect.name != "postgresql":
-        return ""
+        return _NONE
     on_conflict = statement._post_values_clause  # noqa: SLF001 -- no public name tells whether there is one
     if isinstance(on_conflict, postgresql.dml.OnConflictDoUpdate) and not once:
-        return ""  # row by row, a row may change one that came before it; in one statement it may not
+        return _NONE  # row by row, a row may change one that came before it; in one statement it may not
     plain = _PLAIN_VALUES.fullmatch(compiled.string)
     if not plain or plain["values"].count("%s") != len(compiled.positiontup):
-        return ""  # something is worked out in it
+        return _NONE  # something is worked out in it
     types = [statement.table.c[name].type for name in compiled.positiontup]
-    if any(isinstance(each, (sa.ARRAY, sa.JSON)) for each in types):
-        return ""  # a list of lists comes out flat
-    lists = (f"%b::{each.compile(compiled.dialect).partition(' COLLATE')[0]}[]" for each in types)
-    rows = f"SELECT * FROM unnest({', '.join(lists)})"  # noqa: S608 -- types of our own columns
-    return f"{plain['begin']} {rows}{plain['end']}"
+    names = [each.compile(compiled.dialect).partition(" COLLATE")[0] for each in types]
+    if not arrays.BY_TYPE.keys() >= set(names):
+        return _NONE
+    rows = f"SELECT * FROM unnest({', '.join(f'%b::{each}[]' for each in names)})"  # noqa: S608 -- types of our own columns
+    return f"{plain['begin']} {rows}{plain['end']}", tuple(arrays.BY_TYPE[each] for each in names)
 
 
 def arranged(compiled: _Compiled, values: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -28,8 +28,12 @@ class _Waiting(Generic[Q, A]):
     """A request on its way. Its caller is called when there is an answer, or when it is his turn to write."""
 
     request: Q
-    called: threading.Event = field(default_factory=threading.Event)
     answer: A | Exception | None = None
+    called: threading.Lock = field(default_factory=threading.Lock)
+    """Held until he is called; a lock costs a fraction of an event."""
+
+    def __post_init__(self) -> None:
+        self.called.acquire()
 
 
 class Gathering(Generic[Q, A]):
@@ -74,7 +78,7 @@ class Gathering(Generic[Q, A]):
                 self._full.set()
             alone, self._writing = not self._writing, True
         if not alone:
-            mine.called.wait()
+            mine.called.acquire()
         if mine.answer is None:
             self._write_for_all()
         if isinstance(mine.answer, Exception):
@@ -93,12 +97,12 @@ class Gathering(Generic[Q, A]):
             together += [] if together else self._take()
             for each in together:
                 each.answer = _BROKEN_OFF if each.answer is None else each.answer
-                each.called.set()
+                each.called.release()
             with self._door:
                 self._last = len(together)
                 self._writing = bool(self._waiting)
                 if self._waiting:
-                    self._waiting[0].called.set()
+                    self._waiting[0].called.release()
 
     def _linger(self) -> None:
         """Wait a little for those who were answered a moment ago: they may be about to come again."""

@@ -20,6 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from typing_extensions import override
 
 from consent.base import faults
+from consent.base.arrays import columns
 from consent.base.database import SPANS, WRITING, Bounds, Engines, Hot, arranged, drop_journal, open_engines
 from consent.base.errors import CommitUnknown, DatabaseDown, Invalid
 from consent.base.recent import Recent
@@ -144,7 +145,7 @@ class Work:
             self.driver.execute(compiled.sql, rows[0])
             return
         if compiled.of_columns:
-            self.driver.execute(compiled.of_columns, [list(column) for column in zip(*rows, strict=True)])
+            self.driver.execute(compiled.of_columns, columns(compiled.kinds, rows))
             return
         cursor = self.driver.cursor()
         try:

@@ -18,10 +18,9 @@ CATALOGUE = published_catalogue()
 
 def worded(*ages):
     """Return the catalogue with versions of every notice that were published so many days before the start."""
-    newest = {key: CATALOGUE.current_notice(key) for key, _ in CATALOGUE.notices}
     every = {
         (key, version): replace(notice, version=version, since=START - timedelta(days=age))
-        for key, notice in newest.items()
+        for (key, _), notice in CATALOGUE.notices.items()
         for version, age in enumerate(ages, 1)
     }
     return replace(CATALOGUE, worded=every)

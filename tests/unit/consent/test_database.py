@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import StatementError
 
-from consent.base import database
+from consent.base import arrays, database
 from consent.base.database import Hot, Row, UtcDateTime, among, arranged, open_engines, table_of, wal_is_safe
 from consent.base.errors import DatabaseDown, Invalid, SettingsInvalid
 from consent.base.store import Store
@@ -91,27 +91,41 @@ def test_a_hot_insert_names_the_columns_that_are_given_and_takes_them_in_the_cal
     assert arranged(compiled, (5, "x")) == ("x", 5)
 
 
+def listed(kind, changing=None, **how):
+    """Return PostgreSQL's insert out of a list a column, of a table whose second column is of some type."""
+    wide = sa.Table("t", sa.MetaData(), sa.Column("a", sa.Text, primary_key=True), sa.Column("b", kind))
+    hot = Hot(lambda dialect: changing(dialect, wide) if changing else sa.insert(wide), "a", "b", **how)
+    return [hot.compiled(dialect).of_columns for dialect in ("sqlite", "postgresql")]
+
+
 def test_postgresql_takes_many_rows_as_lists_and_sqlite_row_by_row():
-    lists = "INSERT INTO t (a, b) SELECT * FROM unnest(%b::TEXT[], %b::INTEGER[])"
-    assert [INSERT.compiled(name).of_columns for name in ("sqlite", "postgresql")] == ["", lists]
+    lists = "INSERT INTO t (a, b) SELECT * FROM unnest(%b::TEXT[], %b::BIGINT[])"
+    assert listed(sa.BigInteger) == ["", lists]
 
 
 def test_rows_that_may_change_each_other_go_one_by_one_unless_none_comes_twice():
-    def changing(dialect):
-        insert = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    def changing(dialect, wide):
+        insert = (postgresql if dialect == "postgresql" else sqlite).insert(wide)
         return insert.on_conflict_do_update(index_elements=["a"], set_={"b": insert.excluded.b})
 
     lists = (
-        "INSERT INTO t (a, b) SELECT * FROM unnest(%b::TEXT[], %b::INTEGER[]) "
+        "INSERT INTO t (a, b) SELECT * FROM unnest(%b::TEXT[], %b::BYTEA[]) "
         "ON CONFLICT (a) DO UPDATE SET b = excluded.b"
     )
-    assert Hot(changing, "a", "b").compiled("postgresql").of_columns == ""
-    assert Hot(changing, "a", "b", once=True).compiled("postgresql").of_columns == lists
+    assert listed(sa.LargeBinary, changing) == ["", ""]
+    assert listed(sa.LargeBinary, changing, once=True) == ["", lists]
 
 
-def test_a_column_of_lists_goes_row_by_row():
-    nested = sa.Table("n", sa.MetaData(), sa.Column("a", sa.Text), sa.Column("b", postgresql.ARRAY(sa.Text)))
-    assert Hot(sa.insert(nested), "a", "b").compiled("postgresql").of_columns == ""
+@pytest.mark.parametrize("kind", [postgresql.ARRAY(sa.Text), sa.Integer, sa.Float, sa.JSON])
+def test_a_column_that_we_do_not_write_as_a_list_goes_row_by_row(kind):
+    assert listed(kind) == ["", ""]
+
+
+def test_every_column_of_the_models_is_one_that_is_written_as_a_list():
+    dialect = postgresql.dialect()
+    columns = [column for each in Row.metadata.tables.values() for column in each.c]
+    names = {str(column.type.compile(dialect)).partition(" COLLATE")[0] for column in columns}
+    assert names == set(arrays.BY_TYPE)
 
 
 def test_many_rows_of_every_length_are_the_same_on_either_database(world):
