@@ -78,10 +78,10 @@ class Anchor(NamedTuple):
 class Evidence:
     """What every check is given: where to read, how to open, and the one time that all judge at.
 
-    `now` is when the audit began by the deployment's clock, where the past is judged (`at` is another time). `machine`
-    is the clock of the machine that the audit runs on. `marks` says how far each check got in an audit that it passed:
-    nothing of that in a full audit. `horizon` is what the deployment says of its backups, if it says anything,
-    and `witnessed` whether it names a witness.
+    `now` is when the audit began by the deployment's clock, where the past is judged (`at` is another time); `clock` is
+    that clock, where it is known. `machine` is the clock of the machine that the audit runs on. `marks` says how far
+    each check got in an audit that it passed: nothing of that in a full audit. `horizon` is what the deployment says of
+    its backups, if it says anything, and `witnessed` whether it names a witness.
     """
 
     store: Store
@@ -89,6 +89,7 @@ class Evidence:
     at: datetime
     now: datetime | None = None
     machine: Clock = system_clock
+    clock: Clock | None = None
     marks: Mapping[str, Anchor] = field(default_factory=dict)
     horizon: Horizon | None = None
     witnessed: bool = False
@@ -100,6 +101,11 @@ class Evidence:
     def began(self) -> datetime:
         """When the audit began, by the deployment's clock."""
         return self.at if self.now is None else self.now
+
+    @property
+    def by_now(self) -> datetime:
+        """What time it is while the audit goes on, by the deployment's clock; when it began, where that isn't known."""
+        return max(self.began, self.clock()) if self.clock else self.began
 
     def since(self, check: str) -> int:
         """Return the ledger position up to which a check has nothing to do any more: 0 in a full audit."""

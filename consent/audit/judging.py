@@ -2,6 +2,9 @@
 
 A check that crashes is a gap, beside what it had found by then, and the others go on. What breaks the walk itself is
 a gap in every check that takes part in it.
+
+Others go on writing while an audit looks, and a check reads in many short transactions: a row that was written between
+two of them can seem to be without its entry. So what was found while the ledger grew is looked for once more.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +16,8 @@ from consent.audit.pages import BEHIND_ALL, Pages
 from consent.audit.report import Checked
 from consent.audit.tally import Tally
 from consent.base.clock import Clock
+from consent.base.errors import ByleaveError
+from consent.ledger import stored
 
 Walk = Callable[[Sequence[Tally], int], None]
 """Shows customers to every check, all of them or those of whom something was recorded from a position on."""
@@ -21,12 +26,35 @@ Walk = Callable[[Sequence[Tally], int], None]
 def judged(checks: Sequence[Check], evidence: Evidence, clock: Clock, walk: Walk | None = None) -> tuple[Checked, ...]:
     """Run checks and return how each went, in the order given.
 
+    What a check came upon while the ledger grew counts if it comes upon it again: what is wrong stays so.
+
     Args:
         checks: those that stand alone run one after the other, then the others on one walk.
         evidence: what they are given.
         clock: says how long each took.
         walk: another way to walk than in this very process.
     """
+    began = _position(evidence)
+    tallies = _looked(checks, evidence, clock, walk)
+    doubtful = [tally for tally in tallies if tally.came_upon_something]
+    if doubtful and _position(evidence) != began:
+        again = _looked([tally.check for tally in doubtful], evidence, clock, walk)
+        for tally, second in zip(doubtful, again, strict=True):
+            tally.hold_against(second.part())
+    return tuple(tally.checked() for tally in tallies)
+
+
+def _position(evidence: Evidence) -> int | None:
+    """Return where the ledger ends; None where it is too broken to say so, of which its checks tell."""
+    try:
+        with evidence.store.read() as work:
+            return stored.newest(work).position
+    except ByleaveError:
+        return None
+
+
+def _looked(checks: Sequence[Check], evidence: Evidence, clock: Clock, walk: Walk | None) -> list[Tally]:
+    """Run checks once; return how each went."""
     tallies = [Tally(check, evidence, clock) for check in checks]
     for tally in tallies:
         tally.start()
@@ -43,7 +71,7 @@ def judged(checks: Sequence[Check], evidence: Evidence, clock: Clock, walk: Walk
         seconds = (clock() - start).total_seconds() / len(walking)  # they share the time
         for tally in walking:
             tally.end(since, seconds)
-    return tuple(tally.checked() for tally in tallies)
+    return tallies
 
 
 def show(tallies: Sequence[Tally], pages: Pages) -> None:

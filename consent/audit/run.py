@@ -121,7 +121,7 @@ def _judged(
 ) -> Report:
     evidence = Evidence(
         store=deployment.store, desk=deployment.desk, horizon=deployment.horizon, witnessed=deployment.witnessed,
-        audit=audit, **known,
+        audit=audit, clock=deployment.clock, **known,
     )  # fmt: skip
     done = judged(checks, evidence, deployment.clock, apart.walk(evidence, among) if among else None)
     nothing = () if any(each.checked for each in done) else (Gap(check=ITSELF, why="nothing was judged"),)

@@ -124,6 +124,25 @@ class Tally:
         if self.reader is not None:
             self.reader.join(part.kept)
 
+    @property
+    def came_upon_something(self) -> bool:
+        """Whether there is a finding or a gap."""
+        return bool(self._findings or self._gaps)
+
+    def hold_against(self, second: Part) -> None:
+        """Keep what the same check came upon again when it looked for the second time.
+
+        Where that broke off, it says nothing against what was found; where this had, the second knows more. Of more
+        findings than are kept nobody can say which came again.
+        """
+        self._seconds += second.seconds
+        if second.gaps or self._more or second.more:
+            return
+        again = {each.subject for each in second.findings}
+        stays = [each for each in self._findings if each.subject in again]
+        self._findings = second.findings if self._gaps else stays
+        self._gaps = []
+
     def checked(self) -> Checked:
         """Return how the check went."""
         findings = list(self._findings)

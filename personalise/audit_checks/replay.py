@@ -30,7 +30,7 @@ def replay(evidence: Evidence) -> Iterator[Yielded]:
     """
     with evidence.store.read() as work:
         chunks = list(log.places(work))
-        early = list(inputs.dropped_early(work, at=evidence.began))
+        early = list(inputs.dropped_early(work, at=evidence.by_now))
     yield from (Finding(check=KEY, severity=Severity.HIGH, subject=chunk, why=why) for chunk, why in early)
     yield from sealed.unopened(evidence, chunks)
     left, gone = SAMPLE, 0

@@ -139,7 +139,7 @@ def _manifest(body: bytes) -> str:
 
 def _early(evidence: Evidence, work: Work, pack: Pack) -> bool:
     """Say whether a pack was let go of before its time, and nobody's erasure is why."""
-    if pack.kept_until is None or pack.kept_until <= evidence.began:
+    if pack.kept_until is None or pack.kept_until <= evidence.by_now:
         return False
     return not (pack.about.customer and erasing.proven(evidence.desk, work, [CustomerId(pack.about.customer)]))
 

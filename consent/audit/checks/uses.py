@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from consent.audit import events, times
 from consent.audit.events import Event
-from consent.audit.findings import Evidence, Finding, Judged, Severity, Yielded
+from consent.audit.findings import Evidence, Finding, Gap, Judged, Severity, Yielded
 from consent.base.clock import from_ms
 from consent.base.database import Hot, table_of
 from consent.base.ids import CustomerId
@@ -80,7 +80,9 @@ def _told(evidence: Evidence) -> Iterator[Yielded]:
     """Look for the uses that entries of the ledger speak of."""
     page: list[Event] = []
     for event in events.events(evidence, *_FOR):
-        if "use" in event.told:
+        if event.why:
+            yield Gap(check=KEY, why=f"what entry {event.position} tells of a use can't be read: it {event.why}")
+        elif "use" in event.told:
             page.append(event)
         if len(page) == _AT_ONCE:
             yield from _kept(evidence, page)
