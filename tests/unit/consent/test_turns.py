@@ -128,3 +128,69 @@ def test_what_fails_in_the_block_gives_the_turn_back(file):
         raise OSError("of the block")
     with Turns(file, patience=IMPATIENT).taken():
         pass
+
+
+def test_of_many_threads_each_writes_in_the_order_in_which_it_came(file):
+    """Python's own lock goes to who has just given it back: one who never stops would keep all others out."""
+    turns, order, threads = Turns(file, patience=PATIENT), [], []
+
+    def asks(number):
+        with turns.taken():
+            order.append(number)
+
+    with turns.taken():
+        for number in range(12):
+            threads.append(threading.Thread(target=asks, args=(number,)))
+            threads[-1].start()
+            while len(turns._own._waiting) < len(threads):
+                time.sleep(0.001)
+    for thread in threads:
+        thread.join()
+    assert order == list(range(12))
+
+
+def test_who_never_stops_writing_lets_others_in(file):
+    turns, over, count = Turns(file, patience=PATIENT), threading.Event(), [0]
+
+    def never_stops():
+        while not over.is_set():
+            with turns.taken():
+                count[0] += 1
+
+    busy = threading.Thread(target=never_stops)
+    busy.start()
+    for _ in range(50):
+        with turns.taken():
+            pass
+    over.set()
+    busy.join()
+    assert count[0] > 0
+
+
+def test_who_is_interrupted_while_he_waits_keeps_nobody_from_his_turn(file):
+    turns, taken = Turns(file, patience=PATIENT), threading.Event()
+
+    def interrupted(_number, _frame):
+        raise KeyboardInterrupt
+
+    def keeps_it():
+        with turns.taken():
+            taken.set()
+            while not turns._own._waiting:
+                time.sleep(0.001)
+            os.kill(os.getpid(), signal.SIGUSR1)
+            while turns._own._waiting:
+                time.sleep(0.001)
+
+    before = signal.signal(signal.SIGUSR1, interrupted)
+    other = threading.Thread(target=keeps_it)
+    try:
+        other.start()
+        taken.wait()
+        with pytest.raises(KeyboardInterrupt), turns.taken():
+            pytest.fail("it was somebody else's turn")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        other.join()
+    with turns.taken():
+        assert not turns._own._waiting
